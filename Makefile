@@ -1,0 +1,50 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything else is for those who work here.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+$(STAMP): requirements/development.txt pyproject.toml
+	@sh requirements/create-environment $(VENV)
+	@touch $@
+
+setup: $(STAMP)  ## create .venv from the locked requirements
+
+demo: $(STAMP)   ## open the console on the built-in simulator
+	@$(BIN)/killswitch-console demo
+
+test: lint types layers unit ## every check that must be green
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports --no-cache
+
+unit: $(STAMP)
+	$(BIN)/pytest -m "not bench and not chaos"
+
+chaos: $(STAMP)  ## long fault matrices
+	$(BIN)/pytest -m chaos
+
+bench: $(STAMP)  ## measure speed, print a table
+	$(BIN)/python -m benchmarks
+
+snapshots: $(STAMP) ## accept the pictures as they are now
+	$(BIN)/pytest tests/console/tui --snapshot-update -n 0
+
+lock:            ## refresh the locked requirements (needs uv)
+	sh requirements/lock
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
+
+.PHONY: help setup demo test lint types layers unit chaos bench snapshots lock clean
