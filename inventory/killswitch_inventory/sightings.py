@@ -66,7 +66,7 @@ class TargetSighting:
     mark: HaltMark | None = None
     off: bool = False
     """Whether it is at zero, denied or off right now, whoever did it."""
-    facts: Mapping[str, str] = field(default=_NO_FACTS)
+    facts: Mapping[str, str] = field(default_factory=lambda: _NO_FACTS)
     """A few platform facts worth showing with the target, already short (``replicas``: ``3``)."""
 
 
