@@ -21,11 +21,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from killswitch_inventory.sightings import Sighting
-from killswitch_inventory.targets import BackendRef, Layer, TargetId
 from pydantic import BaseModel
 
 from killswitch_backends.problems import Problem
+from killswitch_inventory.sightings import Sighting
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 Json = Any
 """A value that ``json.dumps`` takes."""

@@ -44,7 +44,8 @@ def worst(healths: list[Health]) -> Health:
 class AgentKey:
     """What makes an agent one agent: class, tenant and name together.
 
-    The same name in another class or tenant is another agent; the same key on two platforms is one agent with two targets.
+    The same name in another class or tenant is another agent; the same key on two platforms is one agent with two
+    targets.
     """
 
     agent_class: str

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from killswitch_inventory.agents import AgentKey
 
+_EXPECTED = "agent:NAME, instance:AGENT/INSTANCE, tenant:NAME, class:NAME or global"
+
 
 class ScopeError(ValueError):
     """A text that is not a scope; the message says what one looks like."""
@@ -48,9 +50,7 @@ class Scope:
             return cls(ScopeKind.GLOBAL)
         kind, colon, name = text.partition(":")
         if not colon or not name or kind not in {k.value for k in ScopeKind} or kind == ScopeKind.GLOBAL:
-            raise ScopeError(
-                f"{text!r} is not a scope; expected agent:NAME, instance:AGENT/INSTANCE, tenant:NAME, class:NAME or global"
-            )
+            raise ScopeError(f"{text!r} is not a scope; expected {_EXPECTED}")
         if kind != ScopeKind.INSTANCE:
             return cls(ScopeKind(kind), name)
         agent, slash, instance = name.partition("/")
