@@ -1,0 +1,126 @@
+"""Writes a configuration that points the console at one running simulator, and the throw-away credentials it names.
+
+Self-contained: no platform variable has to be set, and none that is set plays a part, because every table names its
+own files. The credentials are made up; they open nothing but the simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGION
+
+ENVIRONMENT = "simulator"
+NAME = "sim"
+"""The ``name`` of every table, so that targets read ``kubernetes:sim/...``."""
+
+TOKEN = "simulator-bearer-token"  # noqa: S105 - opens nothing but the simulator
+ACCESS_KEY_ID = "AKIASIMULATOR0000001"
+SECRET_ACCESS_KEY = "simulator/secret/access/key/of/the/operator"  # noqa: S105
+LAUNCHDARKLY_TOKEN = "api-00000000-0000-4000-8000-000000000001"  # noqa: S105
+LAUNCHDARKLY_SDK_KEY = "sdk-00000000-0000-4000-8000-000000000001"
+
+PROPAGATION_SECONDS = 10.0
+"""A little more than the simulated IAM ever takes until a change reaches its data plane."""
+
+Table = Mapping[str, str | float]
+
+
+def write_configuration(file: Path, *, url: str) -> Path:
+    """Write the configuration for the simulator at ``url``, replacing an older one; the file's absolute path.
+
+    Credentials go to ``STEM-simulator/`` beside it (0700, files 0600). The file appears last, and whole: whoever sees
+    it can use it.
+
+    Raises:
+        OSError: when something cannot be written.
+    """
+    file = file.absolute()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = file.parent / f"{file.stem}-simulator"
+    beside.mkdir(mode=0o700, exist_ok=True)
+    beside.chmod(0o700)
+    _write(beside / "kubeconfig", _kubeconfig(url))
+    _write(beside / "aws-credentials", _aws_credentials())
+    _write(beside / "launchdarkly-token", LAUNCHDARKLY_TOKEN + "\n")
+    _write(beside / "launchdarkly-sdk-key", LAUNCHDARKLY_SDK_KEY + "\n")
+    _write(file, _configuration(url, beside=beside, state=file.parent / "state"))
+    return file
+
+
+def _configuration(url: str, *, beside: Path, state: Path) -> str:
+    """The console's file, in the words of design.md section 6."""
+    aws = {
+        "name": NAME,
+        "region": REGION,
+        "endpoint_url": f"{url}/aws",
+        "profile": "simulator",
+        "credentials_file": f"{beside / 'aws-credentials'}",
+    }
+    tables: list[tuple[str, Table]] = [
+        ("kubernetes", {"name": NAME, "kubeconfig": f"{beside / 'kubeconfig'}", "context": "simulator"}),
+        ("lambda", aws),
+        ("iam", aws | {"path_prefix": "/agents/", "propagation_seconds": PROPAGATION_SECONDS}),
+        (
+            "launchdarkly",
+            {
+                "name": NAME,
+                "project": PROJECT,
+                "environment": FLAG_ENVIRONMENT,
+                "tag": "agent",
+                "base_uri": f"{url}/launchdarkly",
+                "stream_uri": f"{url}/launchdarkly",
+                "events_uri": f"{url}/launchdarkly",
+                "token": f"file:{beside / 'launchdarkly-token'}",
+                "sdk_key": f"file:{beside / 'launchdarkly-sdk-key'}",
+            },
+        ),
+    ]
+    top = {"environment": ENVIRONMENT, "state_dir": f"{state}"}
+    parts = ["# Written by the simulator; it works as long as that simulator runs.\n" + _lines(top)]
+    parts += [f"[[{kind}]]\n{_lines(table)}" for kind, table in tables]
+    return "\n".join(parts)
+
+
+def _lines(table: Table) -> str:
+    """TOML lines; a JSON string without escapes beyond ASCII is a TOML basic string."""
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+
+
+def _kubeconfig(url: str) -> str:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "simulator",
+        "clusters": [{"name": "simulator", "cluster": {"server": f"{url}/kubernetes"}}],
+        "users": [{"name": "operator", "user": {"token": TOKEN}}],
+        "contexts": [
+            {"name": "simulator", "context": {"cluster": "simulator", "user": "operator", "namespace": "default"}}
+        ],
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _aws_credentials() -> str:
+    return (
+        f"[simulator]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\n"
+        f"region = {REGION}\n"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file only its owner can read, in one piece."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

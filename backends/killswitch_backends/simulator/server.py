@@ -1,0 +1,155 @@
+"""The simulator as one aiohttp server: three platforms and the control interface on one loopback port.
+
+It binds 127.0.0.1 and nothing else, and answers nobody who is not on this machine: what it serves has no real
+authentication, and a drill must be able to trust that it talks to the simulator alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import ipaddress
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from killswitch_backends.simulator.acting import World
+from killswitch_backends.simulator.clock import Clock, SystemClock
+from killswitch_backends.simulator.control import PREFIX, Control
+from killswitch_backends.simulator.faults import FaultRules
+from killswitch_backends.simulator.requests import RequestLog
+from killswitch_backends.simulator.seams import AgentSpec, Face
+
+HOST = "127.0.0.1"
+_BACKLOG = 1024
+_LARGEST_BODY = 8 * 2**20
+_GOODBYE = 0.5
+"""Seconds that open requests (watches, streams) get to end when the simulator stops."""
+
+
+class Simulator:
+    """One simulated world: agents, the platforms they run on, and what shall go wrong.
+
+    Args:
+        specs: the agents to make.
+        seed: what everything random in the world is drawn from.
+        clock: the world's time.
+    """
+
+    def __init__(self, specs: Sequence[AgentSpec], *, seed: int, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        self.specs = tuple(specs)
+        self.requests = RequestLog(clock)
+        self.faults = FaultRules(clock, random.Random(f"faults {seed}"), self.requests)
+        self.world = World(self.specs, clock=clock, rng=random.Random(f"world {seed}"))
+        self.faces = _make_faces(self.world, self.faults, seed)
+
+    @asynccontextmanager
+    async def serving(self, *, port: int = 0) -> AsyncIterator[str]:
+        """Make the world, serve it, and yield its address (``http://127.0.0.1:PORT``); port 0 takes a free one.
+
+        Raises:
+            OSError: when the port is taken.
+        """
+        for face in self.faces:
+            face.seed(self.specs)
+        self.world.start_unreachable()
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=_GOODBYE)
+        await runner.setup()
+        try:
+            async with asyncio.TaskGroup() as work:
+                site = web.TCPSite(runner, HOST, port, backlog=_BACKLOG)
+                await site.start()
+                tasks = [work.create_task(self.world.run(), name="simulator: agents act")]
+                for face in self.faces:
+                    tasks.append(work.create_task(face.run(), name=f"simulator: {face.prefix}"))
+                try:
+                    yield f"http://{HOST}:{runner.addresses[0][1]}"
+                finally:
+                    for task in tasks:
+                        task.cancel()
+        finally:
+            await runner.cleanup()
+
+    def application(self) -> web.Application:
+        """Everything on one port; ``serving`` is the only thing that may bind it."""
+        app = web.Application(middlewares=[_only_neighbours, self._log], client_max_size=_LARGEST_BODY)
+        control = Control(specs=self.specs, world=self.world, faults=self.faults, requests=self.requests)
+        app.add_subapp(PREFIX, control.application())
+        for face in self.faces:
+            app.add_subapp(face.prefix, face.application())
+        return app
+
+    @web.middleware
+    async def _log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Record the request, and drop its connection if a fault says so."""
+        if request.path.startswith(PREFIX):
+            return await handler(request)
+        with self.requests.serving(request) as entry:
+            try:
+                answer = await handler(request)
+            except web.HTTPException as refusal:
+                entry.status = refusal.status
+                raise
+            except ConnectionResetError:
+                return _drop(request)
+            entry.status = answer.status
+            return answer
+
+
+@web.middleware
+async def _only_neighbours(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a peer that is not on this machine, however it got here."""
+    peer = request.transport and request.transport.get_extra_info("peername")
+    if peer and not ipaddress.ip_address(peer[0]).is_loopback:
+        raise web.HTTPForbidden(text="the simulator serves this machine only")
+    return await handler(request)
+
+
+def _drop(request: web.Request) -> web.Response:
+    """End the connection without an answer; what is returned finds no one to go to."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+def _make_faces(world: World, faults: FaultRules, seed: int) -> tuple[Face, ...]:
+    """The three platforms, joined to the world. (Faces that do not exist yet are left out: to be removed.)"""
+    faces: list[Face] = []
+    from unittest.mock import Mock
+
+    credentials = Mock(allows=lambda identity: True)
+    capability = Mock(evaluate=lambda flag: (True, 1))
+    if _exists("kubernetes"):
+        from killswitch_backends.simulator.kubernetes import KubernetesFace
+
+        faces.append(KubernetesFace(acting=world, faults=faults, rng=random.Random(f"kubernetes {seed}")))
+    if _exists("aws"):
+        from killswitch_backends.simulator.aws import AwsFace
+
+        aws = AwsFace(acting=world, faults=faults, rng=random.Random(f"aws {seed}"))
+        credentials = aws.credentials
+        faces.append(aws)
+    if _exists("launchdarkly"):
+        from killswitch_backends.simulator.launchdarkly import LaunchDarklyFace
+
+        ld = LaunchDarklyFace(acting=world, faults=faults, rng=random.Random(f"launchdarkly {seed}"))
+        capability = ld.capability
+        faces.append(ld)
+    world.connect(credentials=credentials, capability=capability)
+    return tuple(faces)
+
+
+def _exists(name: str) -> bool:
+    module = f"killswitch_backends.simulator.{name}"
+    if importlib.util.find_spec(module) is None:
+        return False
+    face = {"kubernetes": "KubernetesFace", "aws": "AwsFace", "launchdarkly": "LaunchDarklyFace"}[name]
+    try:
+        return hasattr(importlib.import_module(module), face)
+    except (ImportError, SyntaxError) as error:
+        print(f"simulator: no {name} face yet: {error}")
+        return False
