@@ -6,7 +6,6 @@ world asks the faces' data planes (``Credentials``, ``Capability``) before every
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import random
 from collections.abc import Sequence
@@ -128,9 +127,8 @@ class World:
     async def run(self) -> None:
         """Make instances act as they become due, until cancelled."""
         while True:
-            await self._clock.sleep(BEAT)
-            while self.step(BATCH):
-                await asyncio.sleep(0)
+            more = self.step(BATCH)
+            await self._clock.sleep(0 if more else BEAT)
 
     def step(self, most: int = BATCH) -> bool:
         """Let up to ``most`` due instances act now; whether more are due."""

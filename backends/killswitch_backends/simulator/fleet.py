@@ -32,7 +32,12 @@ TENANTS = ("acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "
 
 LAMBDA_SHARE = 0.3
 SMALL_FLEET = 1000
-"""Up to this many agents tick at full speed; larger fleets tick slower, so that the world's total work stays the same."""
+"""Up to this many agents tick at full speed; larger fleets tick slower, so that the world's work stays the same."""
+
+
+def dice(seed: int, purpose: str) -> random.Random:
+    """Random numbers for one purpose, so that no part of the world disturbs what another part draws."""
+    return random.Random(f"{purpose} {seed}")  # noqa: S311 - a world that can be repeated, not a secret
 
 
 def role_arn(role: str) -> str:
@@ -50,7 +55,7 @@ def make_fleet(*, agents: int, seed: int, uncovered: int = 0) -> tuple[AgentSpec
     """
     if agents < 0 or uncovered < 0:
         raise ValueError("a fleet cannot have fewer than zero agents")
-    draw = _Draw(random.Random(f"fleet {seed}"), slowness=max(1.0, (agents + uncovered) / SMALL_FLEET))
+    draw = _Draw(dice(seed, "fleet"), slowness=max(1.0, (agents + uncovered) / SMALL_FLEET))
     covered = [draw.agent(runtime) for runtime in draw.runtimes(agents)]
     return (*covered, *draw.uncovered(uncovered))
 

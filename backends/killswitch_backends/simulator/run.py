@@ -1,4 +1,4 @@
-"""Runs one simulator in the foreground until it is told to stop: what ``killswitch-console simulator`` and ``demo`` do."""
+"""Runs one simulator until it is told to stop: the command ``simulator``, and what ``demo`` shows."""
 
 from __future__ import annotations
 

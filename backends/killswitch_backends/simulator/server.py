@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import ipaddress
-import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from killswitch_backends.simulator.acting import World
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.control import PREFIX, Control
 from killswitch_backends.simulator.faults import FaultRules
+from killswitch_backends.simulator.fleet import dice
 from killswitch_backends.simulator.requests import RequestLog
 from killswitch_backends.simulator.seams import AgentSpec, Face
 
@@ -43,8 +44,8 @@ class Simulator:
         clock = clock or SystemClock()
         self.specs = tuple(specs)
         self.requests = RequestLog(clock)
-        self.faults = FaultRules(clock, random.Random(f"faults {seed}"), self.requests)
-        self.world = World(self.specs, clock=clock, rng=random.Random(f"world {seed}"))
+        self.faults = FaultRules(clock, dice(seed, "faults"), self.requests)
+        self.world = World(self.specs, clock=clock, rng=dice(seed, "world"))
         self.faces = _make_faces(self.world, self.faults, seed)
 
     @asynccontextmanager
@@ -60,19 +61,28 @@ class Simulator:
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=_GOODBYE)
         await runner.setup()
         try:
-            async with asyncio.TaskGroup() as work:
-                site = web.TCPSite(runner, HOST, port, backlog=_BACKLOG)
-                await site.start()
-                tasks = [work.create_task(self.world.run(), name="simulator: agents act")]
-                for face in self.faces:
-                    tasks.append(work.create_task(face.run(), name=f"simulator: {face.prefix}"))
-                try:
-                    yield f"http://{HOST}:{runner.addresses[0][1]}"
-                finally:
-                    for task in tasks:
-                        task.cancel()
+            await web.TCPSite(runner, HOST, port, backlog=_BACKLOG).start()
+            async with self._going_on():
+                yield f"http://{HOST}:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
+
+    @asynccontextmanager
+    async def _going_on(self) -> AsyncIterator[None]:
+        """The world and the faces at work. Should one of them fail, the body is cancelled and the failure raised."""
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as work:
+            tasks = [work.create_task(self.world.run(), name="simulator: agents act")]
+            tasks += [work.create_task(face.run(), name=f"simulator: {face.prefix}") for face in self.faces]
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - raised below: the group would wrap the body's own failure
+                failure = error
+            finally:
+                for task in tasks:
+                    task.cancel()
+        if failure is not None:
+            raise failure
 
     def application(self) -> web.Application:
         """Everything on one port; ``serving`` is the only thing that may bind it."""
@@ -126,17 +136,17 @@ def _make_faces(world: World, faults: FaultRules, seed: int) -> tuple[Face, ...]
     if _exists("kubernetes"):
         from killswitch_backends.simulator.kubernetes import KubernetesFace
 
-        faces.append(KubernetesFace(acting=world, faults=faults, rng=random.Random(f"kubernetes {seed}")))
+        faces.append(KubernetesFace(acting=world, faults=faults, rng=dice(seed, "kubernetes")))
     if _exists("aws"):
         from killswitch_backends.simulator.aws import AwsFace
 
-        aws = AwsFace(acting=world, faults=faults, rng=random.Random(f"aws {seed}"))
+        aws = AwsFace(acting=world, faults=faults, rng=dice(seed, "aws"))
         credentials = aws.credentials
         faces.append(aws)
     if _exists("launchdarkly"):
         from killswitch_backends.simulator.launchdarkly import LaunchDarklyFace
 
-        ld = LaunchDarklyFace(acting=world, faults=faults, rng=random.Random(f"launchdarkly {seed}"))
+        ld = LaunchDarklyFace(acting=world, faults=faults, rng=dice(seed, "launchdarkly"))
         capability = ld.capability
         faces.append(ld)
     world.connect(credentials=credentials, capability=capability)
@@ -151,5 +161,5 @@ def _exists(name: str) -> bool:
     try:
         return hasattr(importlib.import_module(module), face)
     except (ImportError, SyntaxError) as error:
-        print(f"simulator: no {name} face yet: {error}")
+        print(f"simulator: no {name} face yet: {error}", file=sys.stderr)
         return False
