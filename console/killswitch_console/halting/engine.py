@@ -1,0 +1,255 @@
+"""The halting engine: one object that sees the fleet, plans, halts, proves and restores.
+
+The app and the command line are two faces of it. It runs in one event loop (in the app: its own thread's), knows no
+Textual, and speaks to faces only through frozen events and records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from killswitch_backends.protocol import Order, Profile
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.board import Publish
+from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
+from killswitch_console.halting.plan import Plan, Protection
+from killswitch_console.halting.planning import make_plan
+from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.record import HaltHeader, HaltRecord, touched
+from killswitch_console.halting.restoring import RestoreRun
+from killswitch_console.halting.run import HaltRun
+from killswitch_console.halting.sighting import Opener, Sighter
+from killswitch_console.halting.slo import Objectives
+from killswitch_inventory.fleet import Declaration, Fleet
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+DISCOVER_SECONDS = 20.0
+"""How long a first whole picture may take before an engine goes on with what it has."""
+
+
+class UnknownHalt(Exception):
+    """No halt of that id is known to this bastion's ledger."""
+
+
+class CollateralNotAccepted(Exception):
+    """The plan would hit agents outside its scope, and nobody accepted that."""
+
+
+class LedgerNeeded(Exception):
+    """The ledger cannot be used; a restore fails closed without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What an engine is made from; the configuration turns into one of these."""
+
+    environment: str
+    state_dir: Path
+    openers: dict[BackendRef, Opener]
+    layers: dict[str, Layer]
+    """The layer of each kind of backend."""
+    declared: tuple[Declaration, ...] = ()
+    protection: Protection = field(default_factory=Protection)
+    objectives: Objectives = field(default_factory=Objectives)
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """An open engine. Use ``open_engine``; call its methods from its own event loop only."""
+
+    def __init__(
+        self, settings: EngineSettings, ledger: Ledger | None, publish: Publish, now: Callable[[], datetime]
+    ) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self._publish = publish
+        self._now = now
+        fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
+        self._sighter = Sighter(fleet, settings.openers, publish, now)
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet as known now. Read it in the engine's loop only."""
+        return self._sighter.fleet
+
+    async def sight(self) -> None:
+        """Keep the fleet, until cancelled."""
+        await self._sighter.run()
+
+    async def discover(self, timeout: float = DISCOVER_SECONDS) -> None:
+        """Wait for a first whole picture: each backend has listed, failed, or had ``timeout`` seconds."""
+        await self._sighter.known(timeout)
+
+    async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
+        """Plan a halt. Changes nothing. Raises ``planning.EmptyScope`` when no agent is known in the scope."""
+        return await make_plan(
+            self.fleet,
+            scope,
+            profile,
+            backends=self._sighter.backends,
+            environment=self.settings.environment,
+            protection=self.settings.protection,
+            now=self._now(),
+        )
+
+    async def halt(
+        self,
+        plan: Plan,
+        *,
+        invoker: Invoker,
+        reason: str,
+        incident: str | None = None,
+        accept_collateral: bool = False,
+        timeout: float | None = None,
+        halt_id: str | None = None,
+    ) -> HaltRecord:
+        """Carry out a confirmed plan; return when all is settled or after ``timeout`` seconds.
+
+        Raises:
+            CollateralNotAccepted: when the plan hits agents outside its scope and ``accept_collateral`` is False.
+        """
+        if plan.collateral and not accept_collateral:
+            raise CollateralNotAccepted(_collateral(plan))
+        header = self._header(plan, invoker, reason, incident, halt_id or new_halt_id(self._now()))
+        intents = tuple(
+            TargetProgress(
+                target=t.target,
+                layer=t.layer,
+                agents=t.agents,
+                captured=t.captured,
+                running=t.captured.running if t.captured else None,
+            )
+            for t in plan.targets
+        )
+        return await self._run(HaltRecord(header, intents), timeout)
+
+    async def resume(self, halt_id: str, *, timeout: float | None = None) -> HaltRecord:
+        """Finish a halt that was interrupted. Raises ``UnknownHalt``, ``LedgerNeeded``."""
+        record = await self.record(halt_id)
+        return await self._run(replace(record, ended_at=None), timeout)
+
+    async def _run(self, record: HaltRecord, timeout: float | None) -> HaltRecord:
+        run = HaltRun(
+            record,
+            backends=dict(self._sighter.backends),
+            ledger=self.ledger,
+            publish=self._publish,
+            now=self._now,
+        )
+        return await run.run(timeout if timeout is not None else default_timeout(record))
+
+    async def restore(self, halt_id: str, *, invoker: Invoker, reason: str, timeout: float | None = None) -> HaltRecord:
+        """Put back what a halt changed. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
+        record = await self.record(halt_id)
+        order = Order(halt_id=halt_id, invoker=str(invoker), reason=reason, at=self._now())
+        run = RestoreRun(
+            record,
+            order,
+            backends=dict(self._sighter.backends),
+            held_by_others=await self._held_by_others(halt_id),
+            ledger=self._needed_ledger(),
+            publish=self._publish,
+            now=self._now,
+        )
+        return await run.run(timeout if timeout is not None else default_timeout(record))
+
+    async def record(self, halt_id: str) -> HaltRecord:
+        """One halt as the ledger knows it. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
+        record = await self._needed_ledger().halt(halt_id)
+        if record is None:
+            raise UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}")
+        return record
+
+    async def records(self) -> list[HaltRecord]:
+        """All halts that the ledger knows, oldest first. Raises ``LedgerNeeded``, ``LedgerError``."""
+        return await self._needed_ledger().halts()
+
+    async def _held_by_others(self, halt_id: str) -> frozenset[TargetId]:
+        others = (record for record in await self.records() if record.header.halt_id != halt_id and record.held)
+        return frozenset(t.target for record in others for t in touched(record.targets))
+
+    def _needed_ledger(self) -> Ledger:
+        if self.ledger is None:
+            raise LedgerNeeded(f"the ledger in {self.settings.state_dir} cannot be used; nothing was done")
+        return self.ledger
+
+    def _header(self, plan: Plan, invoker: Invoker, reason: str, incident: str | None, halt_id: str) -> HaltHeader:
+        objectives = self.settings.objectives
+        kinds = {t.target.backend.kind for t in plan.targets}
+        return HaltHeader(
+            halt_id=halt_id,
+            scope=plan.scope,
+            environment=plan.environment,
+            profile=plan.profile,
+            reason=reason,
+            incident=incident,
+            invoker=invoker,
+            invoked_at=self._now(),
+            slo_seconds=objectives.of_scope(plan.scope),
+            backend_slo={kind: slo for kind in sorted(kinds) if (slo := objectives.of_backend(kind)) is not None},
+            agents=tuple(agent.key for agent in plan.agents),
+            untouched=plan.untouched,
+            collateral=plan.collateral,
+            blinded=plan.blinding,
+        )
+
+
+def new_halt_id(now: datetime) -> str:
+    """A halt id that sorts by time, reads aloud, and fits a label, an annotation and a tag."""
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return f"h-{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(alphabet) for _ in range(4))
+
+
+def default_timeout(record: HaltRecord) -> float:
+    """Seconds to wait for proof when nobody says: twice the objective, and never less than a minute."""
+    return max(60.0, 2 * record.header.slo_seconds)
+
+
+def _collateral(plan: Plan) -> str:
+    hit = sorted({key.name for c in plan.collateral for key in c.agents})
+    shown = ", ".join(hit[:5]) + (f" and {len(hit) - 5} more" if len(hit) > 5 else "")
+    shared = ", ".join(str(c.target) for c in plan.collateral[:3])
+    return f"{plan.scope} would also hit {shown} (sharing {shared}); accept that with --accept-collateral"
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: EngineSettings,
+    publish: Callable[[EngineEvent], None] = lambda _: None,
+    now: Callable[[], datetime] = utc_now,
+    *,
+    ledger_required: bool = False,
+) -> AsyncIterator[Engine]:
+    """Open an engine and keep its fleet until closed.
+
+    A ledger that cannot be opened leaves an engine that halts without one (safety rule 2), unless it is required.
+
+    Raises:
+        LedgerError: when the ledger is required and cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))
+        except LedgerError:
+            if ledger_required:
+                raise
+            ledger = None
+        engine = Engine(settings, ledger, publish, now)
+        sighting = asyncio.create_task(engine.sight(), name="sighting")
+        try:
+            yield engine
+        finally:
+            sighting.cancel()
+            await asyncio.wait([sighting])

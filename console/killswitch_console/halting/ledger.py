@@ -1,0 +1,170 @@
+"""The ledger: halts and the prior state of every target, durable before the first change (design.md safety rule 1).
+
+One SQLite file in the state directory, shared by all consoles of one account on this bastion. It is the halting
+engine's memory, not the audit trail: it may be updated, the trail may not. It decides nothing; it must never be
+written to after a mutation in place of before.
+
+The journal is a rollback journal with full synchronisation, not a write-ahead log: several processes share the file,
+and SQLite 3.7.0 to 3.51.2 can lose commits of a write-ahead log with more than one connection (trust.md 2.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+from pydantic import TypeAdapter
+
+from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.record import HaltHeader, HaltRecord
+
+BUSY_SECONDS: Final = 2.0
+"""How long a write waits for another process; a halt does not wait longer, it goes on and says so."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS halt (
+    halt_id TEXT PRIMARY KEY, header TEXT NOT NULL, invoked_at TEXT NOT NULL, ended_at TEXT, restored_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS target (
+    halt_id TEXT NOT NULL REFERENCES halt, target TEXT NOT NULL, progress TEXT NOT NULL, PRIMARY KEY (halt_id, target)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS warning (halt_id TEXT NOT NULL REFERENCES halt, text TEXT NOT NULL) STRICT;
+"""
+
+
+class LedgerError(Exception):
+    """The ledger could not be read or written; says which file and why."""
+
+
+class Ledger:
+    """An open ledger. One connection per process; writes are serialised and never half-cancelled."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._turn = asyncio.Lock()
+        self._header = TypeAdapter(HaltHeader)
+        self._progress = TypeAdapter(TargetProgress)
+
+    async def begin(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
+        """Make a halt and the intent and prior state of its first targets durable, in one transaction."""
+        row = (header.halt_id, self._dump(header), header.invoked_at.isoformat())
+        insert = ("INSERT OR REPLACE INTO halt (halt_id, header, invoked_at) VALUES (?, ?, ?)", [row])
+        await self._write([insert, self._put(header.halt_id, targets)])
+
+    async def save(self, halt_id: str, targets: Iterable[TargetProgress]) -> None:
+        """Make the progress of some targets durable, in one transaction."""
+        await self._write([self._put(halt_id, targets)])
+
+    async def end(self, halt_id: str, at: datetime, *, restored: bool = False) -> None:
+        """Record when a halt, or a restore of it, ended."""
+        sql = (
+            "UPDATE halt SET restored_at = ? WHERE halt_id = ?"
+            if restored
+            else ("UPDATE halt SET ended_at = ? WHERE halt_id = ?")
+        )
+        await self._write([(sql, [(at.isoformat(), halt_id)])])
+
+    async def warn(self, halt_id: str, text: str) -> None:
+        """Record something that went wrong beside the targets."""
+        await self._write([("INSERT INTO warning VALUES (?, ?)", [(halt_id, text)])])
+
+    async def halts(self) -> list[HaltRecord]:
+        """All halts, oldest first."""
+        ids = await self._read("SELECT halt_id FROM halt ORDER BY invoked_at, halt_id")
+        records = [await self.halt(str(row[0])) for row in ids]
+        return [record for record in records if record is not None]
+
+    async def halt(self, halt_id: str) -> HaltRecord | None:
+        """One halt, or None if this ledger does not know it."""
+        rows = await self._read("SELECT header, ended_at, restored_at FROM halt WHERE halt_id = ?", halt_id)
+        if not rows:
+            return None
+        targets = await self._read("SELECT progress FROM target WHERE halt_id = ? ORDER BY target", halt_id)
+        warnings = await self._read("SELECT text FROM warning WHERE halt_id = ?", halt_id)
+        header, ended_at, restored_at = rows[0]
+        return HaltRecord(
+            header=self._header.validate_json(str(header)),
+            targets=tuple(self._progress.validate_json(str(row[0])) for row in targets),
+            ended_at=_moment(ended_at),
+            restored_at=_moment(restored_at),
+            warnings=tuple(str(row[0]) for row in warnings),
+        )
+
+    def _dump(self, header: HaltHeader) -> str:
+        return self._header.dump_json(header).decode()
+
+    def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> tuple[str, list[tuple[str, ...]]]:
+        rows: list[tuple[str, ...]] = [(halt_id, str(t.target), self._progress.dump_json(t).decode()) for t in targets]
+        return "INSERT OR REPLACE INTO target VALUES (?, ?, ?)", rows
+
+    async def _write(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
+        """Run statements as one durable transaction; a cancelled caller does not leave it half done."""
+        await asyncio.shield(asyncio.ensure_future(self._transaction(statements)))
+
+    async def _transaction(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
+        async with self._turn:
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+                for sql, rows in statements:
+                    await self._connection.executemany(sql, rows)
+                await self._connection.commit()
+            except sqlite3.Error as error:
+                await self._abandon()
+                raise LedgerError(f"{self._path}: {error}") from error
+
+    async def _abandon(self) -> None:
+        if self._connection.in_transaction:
+            await self._connection.rollback()
+
+    async def _read(self, sql: str, *parameters: str) -> list[sqlite3.Row]:
+        async with self._turn:
+            try:
+                return list(await self._connection.execute_fetchall(sql, parameters))
+            except sqlite3.Error as error:
+                raise LedgerError(f"{self._path}: {error}") from error
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text is not None else None
+
+
+@asynccontextmanager
+async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
+    """Open (or create) the ledger of a state directory, readable by its owner only.
+
+    Raises:
+        LedgerError: when the directory or the file cannot be used.
+    """
+    path = state_dir / "ledger.sqlite3"
+    try:
+        _make_private(path)
+        connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path}: {error}") from error
+    try:
+        await _prepare(connection, path)
+        yield Ledger(connection, path)
+    finally:
+        await connection.close()
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+
+
+async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
+    try:
+        await connection.execute("PRAGMA journal_mode = TRUNCATE")
+        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute("PRAGMA trusted_schema = OFF")
+        await connection.executescript(_SCHEMA)
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path}: {error}") from error

@@ -1,0 +1,155 @@
+"""A plan: what a halt of a scope would do, and what it would not, found before anything is changed.
+
+The data and the pure part: choosing targets from the fleet. Asking the platforms is ``planning.py``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from killswitch_backends.protocol import Captured, Profile
+from killswitch_console.halting.verdict import Unhalted
+from killswitch_inventory.agents import Agent, AgentKey
+from killswitch_inventory.fleet import BackendView, Fleet
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What no scope may touch (``[protect]``): agents by name, targets by id."""
+
+    agents: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTarget:
+    """One target that the halt will change, and how."""
+
+    target: TargetId
+    layer: Layer
+    agents: tuple[AgentKey, ...]
+    action: str = ""
+    api_calls: int = 1
+    captured: Captured | None = None
+    """None: its prior state could not be read yet; the halt reads it first."""
+    problem: str = ""
+    risks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """An agent, a target or a whole backend in scope that will not be stopped, and why."""
+
+    id: str
+    agents: tuple[AgentKey, ...]
+    reason: str
+    layer: Layer | None = None
+    """The layer at which the agents go on because of it; None where nothing is known to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """Agents outside the scope that a target in the plan would hit as well."""
+
+    target: TargetId
+    agents: tuple[AgentKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFloor:
+    """What the changes cost on one backend: calls, and the seconds that its rate limit makes of them."""
+
+    api_calls: int
+    floor_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a halt would do (``plan`` and the confirmation dialog show it; the halt carries out exactly this)."""
+
+    scope: Scope
+    environment: str
+    profile: Profile
+    agents: tuple[Agent, ...]
+    targets: tuple[PlannedTarget, ...]
+    untouched: tuple[Untouched, ...]
+    collateral: tuple[Collateral, ...]
+    risks: tuple[str, ...]
+    floors: Mapping[BackendRef, CallFloor] = field(default_factory=dict)
+    blind: tuple[BackendView, ...] = ()
+    made_at: datetime
+
+    @property
+    def unhalted(self) -> tuple[Unhalted, ...]:
+        """The layers at which agents of this plan go on whatever the halt does."""
+        return tuple(Unhalted(key, u.layer) for u in self.untouched if u.layer for key in u.agents)
+
+    @property
+    def blinding(self) -> bool:
+        """Whether something unseen may carry a process or a credential of an agent in scope."""
+        return any(view.ref.kind in self.proving_kinds for view in self.blind)
+
+    proving_kinds: frozenset[str] = frozenset()
+    """Kinds of backend whose layer is process or credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The targets a scope comes down to, before any platform was asked."""
+
+    agents: tuple[Agent, ...]
+    targets: Mapping[TargetId, tuple[AgentKey, ...]]
+    layers: Mapping[TargetId, Layer]
+    untouched: tuple[Untouched, ...]
+    collateral: tuple[Collateral, ...]
+
+
+def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
+    """Choose what to halt for a scope: every target bound to an agent in it, but nothing that is protected."""
+    agents = fleet.agents(scope)
+    layers: dict[TargetId, Layer] = {}
+    bound: defaultdict[TargetId, list[AgentKey]] = defaultdict(list)
+    for agent in agents:
+        for binding in agent.bindings:
+            bound[binding.target].append(agent.key)
+            layers[binding.target] = binding.layer
+    in_scope = {agent.key for agent in agents}
+    guarded = {t: reason for t in bound if (reason := _guarded(fleet, t, protection))}
+    return Choice(
+        agents=tuple(agents),
+        targets={t: tuple(keys) for t, keys in bound.items() if t not in guarded},
+        layers=layers,
+        untouched=(
+            *(Untouched(str(t), tuple(bound[t]), reason, layers[t]) for t, reason in guarded.items()),
+            *_unreachable(fleet, agents),
+        ),
+        collateral=tuple(
+            Collateral(t, tuple(sorted(others)))
+            for t in bound
+            if t not in guarded and (others := fleet.agents_of(t) - in_scope)
+        ),
+    )
+
+
+def _guarded(fleet: Fleet, target: TargetId, protection: Protection) -> str:
+    """Why a target is protected, or nothing. One protected agent protects every target it shares."""
+    if str(target) in protection.targets:
+        return "protected by [protect] targets"
+    names = sorted({key.name for key in fleet.agents_of(target)} & protection.agents)
+    return f"protected by [protect] agents: {', '.join(names)}" if names else ""
+
+
+def _unreachable(fleet: Fleet, agents: Iterable[Agent]) -> Iterable[Untouched]:
+    """Agents, or credentials of agents, that no configured platform can stop."""
+    for agent in agents:
+        if not agent.bindings:
+            yield Untouched(str(agent.key), (agent.key,), "no target is known for it", Layer.PROCESS)
+        elif Layer.PROCESS not in agent.layers:
+            yield Untouched(str(agent.key), (agent.key,), "has no process layer: it can only be limited")
+        for identity in fleet.unseen_identities(agent.key):
+            yield Untouched(identity, (agent.key,), "runs as this identity, which no configured [[iam]] table sees")

@@ -1,0 +1,94 @@
+"""The record of one halt: everything a status, a restore or a reviewer needs, frozen at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from killswitch_backends.protocol import Profile
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.plan import Collateral, Untouched
+from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_console.halting.verdict import AgentOutcome, Unhalted, Verdict, outcomes, restore_verdict, verdict
+from killswitch_inventory.agents import AgentKey
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltHeader:
+    """What is fixed when a halt is confirmed."""
+
+    halt_id: str
+    scope: Scope
+    environment: str
+    profile: Profile
+    reason: str
+    incident: str | None
+    invoker: Invoker
+    invoked_at: datetime
+    slo_seconds: float
+    backend_slo: dict[str, float]
+    """Published seconds per kind of backend in this halt."""
+    agents: tuple[AgentKey, ...]
+    untouched: tuple[Untouched, ...]
+    collateral: tuple[Collateral, ...]
+    blinded: bool
+    """Whether something that could carry a process or credential could not be seen when it was planned."""
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRecord:
+    """A halt as it stands: the header, every target's progress, and when it ended."""
+
+    header: HaltHeader
+    targets: tuple[TargetProgress, ...]
+    ended_at: datetime | None = None
+    restored_at: datetime | None = None
+    """When a restore of it ended, whole or not; None while it is held."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong beside the targets: a trail that could not be written, a mark that was refused."""
+
+    @property
+    def agents(self) -> tuple[AgentOutcome, ...]:
+        """What is proven of each agent in scope."""
+        left = tuple(Unhalted(key, u.layer) for u in self.header.untouched if u.layer for key in u.agents)
+        return outcomes(self.header.agents, self.targets, left)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be claimed of the halt, or of its restore once there was one."""
+        if self.restored_at is not None:
+            return restore_verdict(touched(self.targets))
+        return verdict(self.agents, self.targets, blind=self.header.blinded)
+
+    @property
+    def held(self) -> bool:
+        """Whether it stays in force: anything it changed, and has not put back, is still to be restored."""
+        return any(t.state not in (TargetState.RESTORED, TargetState.PENDING) for t in touched(self.targets))
+
+    @property
+    def proven_at(self) -> datetime | None:
+        """When the last target was proven stopped; None while one is not."""
+        moments = [t.stopped_at for t in self.targets]
+        known = [m for m in moments if m is not None]
+        return max(known) if known and len(known) == len(moments) else None
+
+    def elapsed(self, now: datetime) -> float:
+        """Seconds from confirmation to proof, or until it ended, or until now."""
+        end = self.proven_at or self.ended_at or now
+        return (end - self.header.invoked_at).total_seconds()
+
+    def slo_met(self, now: datetime) -> bool:
+        """Whether every target was proven within the scope's objective."""
+        return self.proven_at is not None and self.elapsed(now) <= self.header.slo_seconds
+
+    def backends(self) -> tuple[BackendRef, ...]:
+        """The backends it touches, in a stable order."""
+        return tuple(sorted({t.target.backend for t in self.targets}))
+
+
+def touched(targets: tuple[TargetProgress, ...]) -> tuple[TargetProgress, ...]:
+    """The targets that a halt changed or may have changed: a request was sent, whatever came back."""
+    return tuple(t for t in targets if t.requested_at is not None)

@@ -1,0 +1,188 @@
+"""Carrying out a confirmed plan: every backend at once, each target from intent to proof, until all is settled.
+
+Must not decide what to halt (the plan did), and must not let the ledger, a face or one slow platform hold up the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+
+from killswitch_backends.problems import Problem
+from killswitch_backends.protocol import Backend, Order, Profile
+from killswitch_console.halting import progress as states
+from killswitch_console.halting.board import Board, Publish
+from killswitch_console.halting.events import HaltBegun, HaltEnded
+from killswitch_console.halting.lane import CHUNK, Lane, most_dangerous_first
+from killswitch_console.halting.ledger import Ledger, LedgerError
+from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.record import HaltRecord
+from killswitch_inventory.targets import BackendRef, Layer
+
+FLAG_LEAD_SECONDS = 5.0
+"""In a graceful halt: how long processes wait for the flags to be proven off before they are drained anyway."""
+
+Queues = dict[BackendRef, list[TargetProgress]]
+
+
+class HaltRun:
+    """One halt under way."""
+
+    def __init__(
+        self,
+        record: HaltRecord,
+        *,
+        backends: Mapping[BackendRef, Backend],
+        ledger: Ledger | None,
+        publish: Publish,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got."""
+        self._header = record.header
+        self._backends = backends
+        self._ledger = ledger
+        self._publish = publish
+        self._now = now
+        self.board = Board(record.header.halt_id, record.targets, ledger, publish)
+
+    async def run(self, timeout: float) -> HaltRecord:
+        """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then."""
+        queues = self._queues()
+        await self._begin(queues)
+        self._publish(HaltBegun(self.record()))
+        work = asyncio.create_task(self._work(queues), name=f"halt {self._header.halt_id}")
+        try:
+            async with asyncio.timeout(timeout):
+                while not self.board.settled:
+                    await self.board.moved()
+        except TimeoutError:
+            self.board.warn(f"not everything was proven within {timeout:g} s")
+        finally:
+            work.cancel()
+            await asyncio.wait([work])
+        return await self._end()
+
+    def record(self, ended_at: datetime | None = None) -> HaltRecord:
+        """The halt as it stands."""
+        return HaltRecord(self._header, tuple(self.board), ended_at, warnings=tuple(self.board.warnings))
+
+    def _queues(self) -> Queues:
+        """The unsettled targets of each backend, most dangerous first."""
+        queues: defaultdict[BackendRef, list[TargetProgress]] = defaultdict(list)
+        for target in self.board:
+            if not target.state.settled:
+                queues[target.target.backend].append(target)
+        return {ref: most_dangerous_first(targets) for ref, targets in queues.items()}
+
+    async def _begin(self, queues: Queues) -> None:
+        """Make the halt, and the intents of its first targets, durable in one transaction; go on if it cannot be."""
+        first = [target for targets in queues.values() for target in targets[:CHUNK]]
+        if self._ledger is None:
+            self.board.warn("no ledger: prior states are kept in memory and as marks on the targets only")
+            return
+        try:
+            await self._ledger.begin(self._header, first)
+            self.board.durable(first)
+        except LedgerError as error:
+            self.board.warn(f"the ledger cannot be written, the halt goes on without it: {error}")
+
+    async def _work(self, queues: Queues) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.board.keep_flushing(), name="board")
+            for ref, targets in queues.items():
+                group.create_task(self._lane(ref, targets), name=f"lane {ref}")
+
+    async def _lane(self, ref: BackendRef, targets: list[TargetProgress]) -> None:
+        """Run one backend's lane; whatever befalls it, the other lanes go on."""
+        backend = self._backends.get(ref)
+        if backend is None:
+            self._give_up(targets, Problem(str(ref), "no connection is open"))
+            return
+        lane = Lane(backend, self.board, self._order(), self._now)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lane.run(), name=f"halts on {ref}")
+                group.create_task(self._feed(lane, targets), name=f"feeder of {ref}")
+        except* Exception as defects:  # noqa: BLE001  (a defect of one backend must not stop the others)
+            first = _leaves(defects)[0]
+            self.board.warn(f"{ref}: internal error, its targets are not proven: {first!r}")
+            self._give_up(targets, Problem(str(ref), f"internal error: {first!r}"))
+
+    def _give_up(self, targets: list[TargetProgress], problem: Problem) -> None:
+        for target in targets:
+            if not (current := self.board[target.target]).state.settled:
+                self.board.move(states.refused(current, problem))
+
+    async def _feed(self, lane: Lane, targets: list[TargetProgress]) -> None:
+        async for released in self._released(targets):
+            for start in range(0, len(released), CHUNK):
+                chunk = released[start : start + CHUNK]
+                await self.board.make_durable(chunk)
+                lane.feed(chunk)
+
+    async def _released(self, targets: list[TargetProgress]) -> AsyncIterator[list[TargetProgress]]:
+        """Let targets go as the profile says (design.md section 1): all at once unless it is graceful."""
+        layer = targets[0].layer
+        if self._header.profile is not Profile.GRACEFUL or layer is Layer.CAPABILITY:
+            yield targets
+        elif layer is Layer.PROCESS:
+            await self._until(lambda: self.board.settled_at(Layer.CAPABILITY), FLAG_LEAD_SECONDS)
+            yield targets
+        else:
+            async for drained in self._as_they_drain(targets):
+                yield drained
+
+    async def _as_they_drain(self, targets: list[TargetProgress]) -> AsyncIterator[list[TargetProgress]]:
+        """Release each credential once the processes that use it have ended, all of them at the scope's deadline."""
+        waiting = list(targets)
+        deadline = asyncio.get_running_loop().time() + self._header.slo_seconds
+        while waiting:
+            left = deadline - asyncio.get_running_loop().time()
+            if ready := [t for t in waiting if left <= 0 or self.board.settled_at(Layer.PROCESS, of=t)]:
+                waiting = [t for t in waiting if t not in ready]
+                yield ready
+            else:
+                await self._until(lambda: any(self.board.settled_at(Layer.PROCESS, of=t) for t in waiting), left)
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self.board.moved()
+        except TimeoutError:
+            return
+
+    def _order(self) -> Order:
+        header = self._header
+        return Order(
+            halt_id=header.halt_id,
+            invoker=str(header.invoker),
+            reason=header.reason,
+            at=header.invoked_at,
+            profile=header.profile,
+            incident=header.incident,
+        )
+
+    async def _end(self) -> HaltRecord:
+        ended_at = self._now()
+        await self.board.flush()
+        if self._ledger is not None:
+            try:
+                await self._ledger.end(self._header.halt_id, ended_at)
+                for text in self.board.warnings:
+                    await self._ledger.warn(self._header.halt_id, text)
+            except LedgerError as error:
+                self.board.warn(f"the end of the halt could not be written: {error}")
+        record = self.record(ended_at)
+        self._publish(HaltEnded(record))
+        return record
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The exceptions of a group, however deeply it is nested."""
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

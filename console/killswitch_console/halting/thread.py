@@ -1,0 +1,85 @@
+"""The engine in a thread of its own, with its own event loop, for a face whose loop may stall (design.md section 2).
+
+A stalled SSH line blocks a screen's loop; it must never block a halt. Closing the face does not cancel a halt under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from killswitch_console.halting.board import Publish
+from killswitch_console.halting.engine import Engine, EngineSettings, open_engine
+
+_T = TypeVar("_T")
+
+Work = Callable[[Engine], Awaitable[_T]]
+
+
+class EngineThread:
+    """Runs one engine. ``submit`` from any thread; events arrive at ``publish`` in the engine's thread."""
+
+    def __init__(self, settings: EngineSettings, publish: Publish) -> None:
+        self._settings = settings
+        self._publish = publish
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, name="halting engine", daemon=False)
+        self._work: set[asyncio.Task[object]] = set()
+
+    def start(self) -> None:
+        """Start the engine; returns once it takes work (it sights in the background from then on)."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def submit(self, work: Work[_T], *, name: str) -> Future[_T]:
+        """Run ``work(engine)`` in the engine's loop. Its result or exception is the future's."""
+        assert self._loop is not None and self._engine is not None, "start() first"  # noqa: S101
+        outcome: Future[_T] = Future()
+        self._loop.call_soon_threadsafe(self._begin, work, name, outcome)
+        return outcome
+
+    def _begin(self, work: Work[_T], name: str, outcome: Future[_T]) -> None:
+        task = asyncio.ensure_future(self._settle(work, outcome))
+        task.set_name(name)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _settle(self, work: Work[_T], outcome: Future[_T]) -> None:
+        assert self._engine is not None  # noqa: S101
+        try:
+            outcome.set_result(await work(self._engine))
+        except BaseException as error:  # noqa: BLE001  (handed to whoever asked, cancellation included)
+            outcome.set_exception(error)
+
+    def close(self) -> None:
+        """Stop sighting and end the thread, once the halts and restores under way have run to their end."""
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _main(self) -> None:
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with open_engine(self._settings, self._publish) as engine:
+                self._engine = engine
+                self._ready.set()
+                await self._stop.wait()
+                while self._work:
+                    await asyncio.wait(self._work)
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._ready.set()
