@@ -148,7 +148,7 @@ class Engine:
             publish=self._publish,
             now=self._now,
         )
-        return await run.run(timeout if timeout is not None else default_timeout(record))
+        return await run.run(timeout)
 
     async def restore(self, halt_id: str, *, invoker: Invoker, reason: str, timeout: float | None = None) -> HaltRecord:
         """Put back what a halt changed. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
@@ -213,7 +213,7 @@ def new_halt_id(now: datetime) -> str:
 
 
 def default_timeout(record: HaltRecord) -> float:
-    """Seconds to wait for proof when nobody says: twice the objective, and never less than a minute."""
+    """Seconds a restore may take when nobody says: twice the scope's objective, and never less than a minute."""
     return max(60.0, 2 * record.header.slo_seconds)
 
 

@@ -1,7 +1,7 @@
 """A lane: all of one halt's work on one backend. Lanes share nothing but the board, so none can delay another.
 
-Within a lane the most dangerous target goes first, a target that fails waits aside without holding up the rest, and every
-accepted target is handed to the observer at once. A target revived while the halt lasts is halted again.
+Within a lane the most dangerous target goes first, a target that fails waits aside without holding up the rest, and
+every accepted target is handed to the observer at once. A target revived while the halt lasts is halted again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Putting a halt back: the exact inverse, credentials before processes before flags, refused where a target changed since.
+"""Putting a halt back: the exact inverse, credentials before processes before flags, refused where a target changed.
 
-It fails closed: without a ledger that can be written nothing is restored (safety rule 2). Targets that another open halt
-holds stay halted.
+It fails closed: without a ledger that can be written nothing is restored (safety rule 2). Targets that another open
+halt holds stay halted.
 """
 
 from __future__ import annotations
@@ -90,10 +90,8 @@ class RestoreRun:
         except Conflict as conflict:
             self.board.move(replace(target, state=TargetState.CONFLICT, error=str(conflict)))
             return True
-        except Exception as defect:
-            if not isinstance(defect, Problem):  # a defect of one backend must not stop the others
-                defect = Refused(str(target.target), f"internal error: {defect!r}")
-            problem = defect
+        except Exception as error:  # noqa: BLE001  (a defect of one backend must not stop the others)
+            problem = error if isinstance(error, Problem) else Refused(str(target.target), f"internal error: {error!r}")
             final = is_final(problem)
             state = TargetState.FAILED if final else target.state
             self.board.move(replace(target, state=state, error=str(problem)))

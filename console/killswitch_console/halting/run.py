@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend, Order, Profile
@@ -23,6 +24,9 @@ from killswitch_inventory.targets import BackendRef, Layer
 
 FLAG_LEAD_SECONDS = 5.0
 """In a graceful halt: how long processes wait for the flags to be proven off before they are drained anyway."""
+
+BOUND_SLACK = timedelta(seconds=15)
+"""Time to read back that a bound which has passed still holds."""
 
 Queues = dict[BackendRef, list[TargetProgress]]
 
@@ -47,22 +51,40 @@ class HaltRun:
         self._now = now
         self.board = Board(record.header.halt_id, record.targets, ledger, publish)
 
-    async def run(self, timeout: float) -> HaltRecord:
-        """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then."""
+    async def run(self, timeout: float | None = None) -> HaltRecord:
+        """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then.
+
+        Without a timeout it waits twice the objective, and as long as the longest bound a platform gave.
+        """
         queues = self._queues()
         await self._begin(queues)
         self._publish(HaltBegun(self.record()))
         work = asyncio.create_task(self._work(queues), name=f"halt {self._header.halt_id}")
         try:
-            async with asyncio.timeout(timeout):
-                while not self.board.settled:
-                    await self.board.moved()
-        except TimeoutError:
-            self.board.warn(f"not everything was proven within {timeout:g} s")
+            await self._wait(timeout)
         finally:
             work.cancel()
             await asyncio.wait([work])
         return await self._end()
+
+    async def _wait(self, timeout: float | None) -> None:
+        deadline = self._now() + timedelta(seconds=timeout if timeout is not None else self._patience())
+        while not self.board.settled:
+            if timeout is None:
+                deadline = max(deadline, self._last_bound())
+            if (left := (deadline - self._now()).total_seconds()) <= 0:
+                self.board.warn("not everything was proven in time; `status` shows what is left, `resume` goes on")
+                return
+            await self._until(lambda: self.board.settled, min(left, 1.0))
+
+    def _patience(self) -> float:
+        """Seconds to wait for proof when nobody says how long."""
+        return max(60.0, 2 * self._header.slo_seconds)
+
+    def _last_bound(self) -> datetime:
+        """When the last thing that may outlive the halt has ended, as far as the platforms gave bounds."""
+        bounds = [t.accepted.bound for t in self.board if t.accepted and t.accepted.bound and not t.state.settled]
+        return max((b + BOUND_SLACK for b in bounds), default=self._header.invoked_at)
 
     def record(self, ended_at: datetime | None = None) -> HaltRecord:
         """The halt as it stands."""
@@ -144,7 +166,10 @@ class HaltRun:
                 waiting = [t for t in waiting if t not in ready]
                 yield ready
             else:
-                await self._until(lambda: any(self.board.settled_at(Layer.PROCESS, of=t) for t in waiting), left)
+                await self._until(partial(self._any_drained, waiting), left)
+
+    def _any_drained(self, targets: list[TargetProgress]) -> bool:
+        return any(self.board.settled_at(Layer.PROCESS, of=t) for t in targets)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         try:

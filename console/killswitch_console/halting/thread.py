@@ -1,6 +1,7 @@
 """The engine in a thread of its own, with its own event loop, for a face whose loop may stall (design.md section 2).
 
-A stalled SSH line blocks a screen's loop; it must never block a halt. Closing the face does not cancel a halt under way.
+A stalled SSH line blocks a screen's loop; it must never block a halt. Closing the face does not cancel a halt that is
+under way.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class EngineThread:
 
     def submit(self, work: Work[_T], *, name: str) -> Future[_T]:
         """Run ``work(engine)`` in the engine's loop. Its result or exception is the future's."""
-        assert self._loop is not None and self._engine is not None, "start() first"  # noqa: S101
+        assert self._loop is not None, "start() first"  # noqa: S101
         outcome: Future[_T] = Future()
         self._loop.call_soon_threadsafe(self._begin, work, name, outcome)
         return outcome
