@@ -71,7 +71,7 @@ class Simulated:
     """A configuration file for the console that points at it."""
     tmp: Path
     """A directory that goes away with it."""
-    pid: int | None = None
+    child: asyncio.subprocess.Process | None = None
     """Its process, if it has one of its own."""
     faults: Faults = field(init=False)
 
@@ -143,7 +143,7 @@ async def process(*, agents: int = 12, seed: int = 1, uncovered: int = 0) -> Asy
             assert "http://127.0.0.1:" in line, f"the simulator said {line!r}"
             url = line.split()[-1]
             specs = make_fleet(agents=agents, seed=seed, uncovered=uncovered)
-            yield Simulated(url, specs, config, Path(directory), pid=child.pid)
+            yield Simulated(url, specs, config, Path(directory), child)
         finally:
             with suppress(ProcessLookupError):
                 child.terminate()

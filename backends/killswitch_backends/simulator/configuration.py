@@ -23,10 +23,10 @@ NAME = "sim"
 TOKEN = "simulator-bearer-token"  # noqa: S105 - opens nothing but the simulator
 ACCESS_KEY_ID = "AKIASIMULATOR0000001"
 SECRET_ACCESS_KEY = "simulator/secret/access/key/of/the/operator"  # noqa: S105
-LAUNCHDARKLY_TOKEN = "api-00000000-0000-4000-8000-000000000001"  # noqa: S105
-LAUNCHDARKLY_SDK_KEY = "sdk-00000000-0000-4000-8000-000000000001"
+LAUNCHDARKLY_TOKEN = "api-simulator-00000000-0000-4000-8000-000000000001"  # noqa: S105
+LAUNCHDARKLY_SDK_KEY = "sdk-simulator-00000000-0000-4000-8000-000000000003"
 
-PROPAGATION_SECONDS = 10.0
+PROPAGATION_SECONDS = 5.0
 """A little more than the simulated IAM ever takes until a change reaches its data plane."""
 
 Table = Mapping[str, str | float]

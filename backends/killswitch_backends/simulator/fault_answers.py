@@ -1,8 +1,8 @@
 """What an injected error looks like on each platform's wire, so that the platform's own SDK takes it for real.
 
 The operation's prefix (``kubernetes.``, ``lambda.``, ``iam.``, ...) says whose wire it is. Shapes: Kubernetes
-``meta/v1 Status``; AWS rest-json (lambda), query XML (iam, sts), JSON 1.1 (tagging), RPC v2 CBOR (cloudwatch);
-LaunchDarkly ``{code, message}``.
+``meta/v1 Status``; AWS rest-json (lambda), query XML (iam, sts), JSON 1.1 (tagging), JSON 1.0 or RPC v2 CBOR as it was
+asked (cloudwatch); LaunchDarkly ``{code, message}``.
 """
 
 from __future__ import annotations
@@ -29,15 +29,20 @@ class _Error:
     retry_after: float | None = None
 
 
-def error_answer(operation: str, status: int, *, code: str, message: str, body: str | None) -> web.Response:
-    """An error of that status in the operation's platform's shape; ``body`` replaces the shape."""
+def error_answer(
+    operation: str, status: int, *, code: str, message: str, body: str | None, asked_in: str
+) -> web.Response:
+    """An error of that status in the operation's platform's shape; ``body`` replaces the shape.
+
+    ``asked_in`` is the content type of the request: some services speak several protocols.
+    """
     platform = operation.partition(".")[0]
     error = _Error(
         status,
         code or _CODES.get(platform, {}).get(status, _FALLBACK.get(platform, "InternalError")),
         message or f"injected fault: {status}",
     )
-    return _shape(platform, error, body)
+    return _shape(platform, error, body, asked_in)
 
 
 def throttle_answer(
@@ -48,6 +53,7 @@ def throttle_answer(
     message: str,
     body: str | None,
     retry_after: float | None,
+    asked_in: str,
     now: float,
 ) -> web.Response:
     """A platform's "slow down", with the header or field in which it says for how long (seconds)."""
@@ -65,9 +71,10 @@ def throttle_answer(
         reason="CallerRateLimitExceeded",
         retry_after=retry_after,
     )
-    return _shape(platform, error, body)
+    return _shape(platform, error, body, asked_in)
 
 
+_CBOR = "application/cbor"
 _THROTTLE_STATUS = {"iam": 400, "sts": 400, "tagging": 400, "cloudwatch": 400}
 _THROTTLE_CODES = {
     "lambda": "TooManyRequestsException",
@@ -119,9 +126,11 @@ _CODES: dict[str, dict[int, str]] = {
 _FALLBACK = {"lambda": "ServiceException", "iam": "ServiceFailure", "sts": "ServiceFailure", "launchdarkly": "internal"}
 
 
-def _shape(platform: str, error: _Error, body: str | None) -> web.Response:
+def _shape(platform: str, error: _Error, body: str | None, asked_in: str) -> web.Response:
     if body is not None:
         return web.Response(status=error.status, text=body, headers=error.headers)
+    if platform == "cloudwatch" and asked_in == _CBOR:
+        return _cbor(error)
     return _SHAPES.get(platform, _plain)(error)
 
 
@@ -158,19 +167,19 @@ def _query(error: _Error) -> web.Response:
     return web.Response(text=text, status=error.status, headers=error.headers, content_type="text/xml")
 
 
-def _tagging(error: _Error) -> web.Response:
+def _json(error: _Error) -> web.Response:
     text = json.dumps({"__type": error.code, "message": error.message})
     return web.Response(
         text=text, status=error.status, headers=error.headers, content_type="application/x-amz-json-1.1"
     )
 
 
-def _cloudwatch(error: _Error) -> web.Response:
+def _cbor(error: _Error) -> web.Response:
     import cbor2
 
     body = cbor2.dumps({"__type": error.code, "message": error.message})
     headers = {**error.headers, "smithy-protocol": "rpc-v2-cbor"}
-    return web.Response(body=body, status=error.status, headers=headers, content_type="application/cbor")
+    return web.Response(body=body, status=error.status, headers=headers, content_type=_CBOR)
 
 
 def _plain(error: _Error) -> web.Response:
@@ -183,6 +192,6 @@ _SHAPES: dict[str, Callable[[_Error], web.Response]] = {
     "lambda": _lambda,
     "iam": _query,
     "sts": _query,
-    "tagging": _tagging,
-    "cloudwatch": _cloudwatch,
+    "tagging": _json,
+    "cloudwatch": _json,
 }

@@ -139,10 +139,13 @@ class FaultRules:
     async def _end(self, armed: ArmedRule, operation: str, entry: Entry) -> web.StreamResponse:
         """Give the error instead of an answer, or no answer at all."""
         rule = armed.rule
+        asked_in = "" if entry.request is None else entry.request.content_type
         match rule.kind:
             case FaultKind.ERROR:
                 status = rule.status or 500
-                return error_answer(operation, status, code=rule.code, message=rule.message, body=rule.body)
+                return error_answer(
+                    operation, status, code=rule.code, message=rule.message, body=rule.body, asked_in=asked_in
+                )
             case FaultKind.THROTTLE:
                 return throttle_answer(
                     operation,
@@ -151,6 +154,7 @@ class FaultRules:
                     message=rule.message,
                     body=rule.body,
                     retry_after=rule.retry_after,
+                    asked_in=asked_in,
                     now=self.clock.now(),
                 )
             case FaultKind.HANG:

@@ -65,7 +65,7 @@ class Acting(Protocol):
 
 
 class Credentials(Protocol):
-    """The AWS face's side: may an identity call now, as IAM's data plane sees it (with propagation delay)?"""
+    """The AWS face's side: may an identity call now, as IAM's data plane sees it (with propagation delay)."""
 
     def allows(self, identity: str) -> bool: ...
 

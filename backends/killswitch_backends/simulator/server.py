@@ -7,10 +7,8 @@ authentication, and a drill must be able to trust that it talks to the simulator
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import ipaddress
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -19,10 +17,11 @@ from aiohttp.typedefs import Handler
 from killswitch_backends.simulator.acting import World
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.control import PREFIX, Control
+from killswitch_backends.simulator.faces import make_faces
 from killswitch_backends.simulator.faults import FaultRules
 from killswitch_backends.simulator.fleet import dice
 from killswitch_backends.simulator.requests import RequestLog
-from killswitch_backends.simulator.seams import AgentSpec, Face
+from killswitch_backends.simulator.seams import AgentSpec, Face, Faults
 
 HOST = "127.0.0.1"
 _BACKLOG = 1024
@@ -38,15 +37,23 @@ class Simulator:
         specs: the agents to make.
         seed: what everything random in the world is drawn from.
         clock: the world's time.
+        faces: makes the platforms and connects the world to them.
     """
 
-    def __init__(self, specs: Sequence[AgentSpec], *, seed: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[AgentSpec],
+        *,
+        seed: int,
+        clock: Clock | None = None,
+        faces: Callable[[World, Faults, int], Sequence[Face]] = make_faces,
+    ) -> None:
         clock = clock or SystemClock()
         self.specs = tuple(specs)
         self.requests = RequestLog(clock)
         self.faults = FaultRules(clock, dice(seed, "faults"), self.requests)
         self.world = World(self.specs, clock=clock, rng=dice(seed, "world"))
-        self.faces = _make_faces(self.world, self.faults, seed)
+        self.faces = faces(self.world, self.faults, seed)
 
     @asynccontextmanager
     async def serving(self, *, port: int = 0) -> AsyncIterator[str]:
@@ -124,42 +131,3 @@ def _drop(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)
-
-
-def _make_faces(world: World, faults: FaultRules, seed: int) -> tuple[Face, ...]:
-    """The three platforms, joined to the world. (Faces that do not exist yet are left out: to be removed.)"""
-    faces: list[Face] = []
-    from unittest.mock import Mock
-
-    credentials = Mock(allows=lambda identity: True)
-    capability = Mock(evaluate=lambda flag: (True, 1))
-    if _exists("kubernetes"):
-        from killswitch_backends.simulator.kubernetes import KubernetesFace
-
-        faces.append(KubernetesFace(acting=world, faults=faults, rng=dice(seed, "kubernetes")))
-    if _exists("aws"):
-        from killswitch_backends.simulator.aws import AwsFace
-
-        aws = AwsFace(acting=world, faults=faults, rng=dice(seed, "aws"))
-        credentials = aws.credentials
-        faces.append(aws)
-    if _exists("launchdarkly"):
-        from killswitch_backends.simulator.launchdarkly import LaunchDarklyFace
-
-        ld = LaunchDarklyFace(acting=world, faults=faults, rng=dice(seed, "launchdarkly"))
-        capability = ld.capability
-        faces.append(ld)
-    world.connect(credentials=credentials, capability=capability)
-    return tuple(faces)
-
-
-def _exists(name: str) -> bool:
-    module = f"killswitch_backends.simulator.{name}"
-    if importlib.util.find_spec(module) is None:
-        return False
-    face = {"kubernetes": "KubernetesFace", "aws": "AwsFace", "launchdarkly": "LaunchDarklyFace"}[name]
-    try:
-        return hasattr(importlib.import_module(module), face)
-    except (ImportError, SyntaxError) as error:
-        print(f"simulator: no {name} face yet: {error}", file=sys.stderr)
-        return False
