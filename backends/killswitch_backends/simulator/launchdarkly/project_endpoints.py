@@ -1,0 +1,110 @@
+"""What surrounds flags: the caller, the environment and its approval settings, the audit log, scheduled changes."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from killswitch_backends.simulator.launchdarkly import audit, schedule
+from killswitch_backends.simulator.launchdarkly.accounts import (
+    ACCOUNT_ID,
+    ENVIRONMENT_ID,
+    PROJECT_ID,
+    Caller,
+)
+from killswitch_backends.simulator.launchdarkly.approvals import Approvals
+from killswitch_backends.simulator.launchdarkly.documents import patched
+from killswitch_backends.simulator.launchdarkly.failures import InvalidRequest
+from killswitch_backends.simulator.launchdarkly.flag_endpoints import FlagEndpoints, in_project, instructions_of
+from killswitch_backends.simulator.launchdarkly.flags import Json
+from killswitch_backends.simulator.launchdarkly.instructions import apply
+from killswitch_backends.simulator.launchdarkly.rest import Operations, json_body, number
+from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT
+
+
+class ProjectEndpoints:
+    """Handlers for one project and environment."""
+
+    def __init__(
+        self, *, flags: FlagEndpoints, audit_log: audit.AuditLog, schedules: schedule.Schedule, approvals: Approvals
+    ) -> None:
+        self._flags = flags
+        self._audit = audit_log
+        self._schedule = schedules
+        self._approvals = approvals
+
+    def routes(self, operations: Operations) -> list[web.RouteDef]:
+        environment = "/api/v2/projects/{project}/environments/{environment}"
+        scheduled = "/api/v2/projects/{project}/flags/{flag}/environments/{environment}/scheduled-changes"
+        return [
+            web.get("/api/v2/caller-identity", operations.reads("launchdarkly.identity", self._identity)),
+            web.get(environment, operations.reads("launchdarkly.environment", self._environment)),
+            web.patch(environment, operations.writes("launchdarkly.environment.patch", self._patch_environment)),
+            web.get("/api/v2/auditlog", operations.reads("launchdarkly.auditlog", self._audit_log)),
+            web.get(scheduled, operations.reads("launchdarkly.scheduled", self._scheduled)),
+            web.post(scheduled, operations.writes("launchdarkly.schedule", self._add_scheduled, status=201)),
+        ]
+
+    async def _identity(self, _: web.Request, caller: Caller) -> Json:
+        return {
+            "accountId": ACCOUNT_ID,
+            "projectId": PROJECT_ID,
+            "environmentId": ENVIRONMENT_ID,
+            "projectName": PROJECT,
+            "environmentName": FLAG_ENVIRONMENT,
+            "authKind": "token",
+            "tokenKind": "auth",
+            "tokenName": caller.name,
+            "tokenId": caller.id,
+            "serviceToken": True,
+        }
+
+    async def _environment(self, request: web.Request, _: Caller) -> Json:
+        in_project(request)
+        return self._environment_body()
+
+    def _environment_body(self) -> Json:
+        return {
+            "_links": {},
+            "_id": ENVIRONMENT_ID,
+            "key": FLAG_ENVIRONMENT,
+            "name": FLAG_ENVIRONMENT.capitalize(),
+            "color": "F5A623",
+            "requireComments": False,
+            "confirmChanges": False,
+            "tags": [],
+            "critical": True,
+            "approvalSettings": self._approvals.rendered(),
+        }
+
+    async def _patch_environment(self, request: web.Request, _: Caller) -> Json:
+        """JSON patch; of all fields only the approval settings can be changed here."""
+        in_project(request)
+        changed = patched(self._environment_body(), await json_body(request))
+        self._approvals.adopt(changed["approvalSettings"])
+        return self._environment_body()
+
+    async def _audit_log(self, request: web.Request, _: Caller) -> Json:
+        query = request.query
+        entries = self._audit.select(
+            limit=number(query, "limit", 10, low=1, high=20),
+            spec=query.get("spec", ""),
+            query=query.get("q", ""),
+            after=number(query, "after", 0),
+            before=number(query, "before", 0),
+        )
+        links = {"self": {"href": "/api/v2/auditlog", "type": "application/json"}}
+        return {"items": [audit.rendered(entry) for entry in entries], "_links": links}
+
+    async def _scheduled(self, request: web.Request, _: Caller) -> Json:
+        changes = self._schedule.of(self._flags.flag(request).key)
+        return {"items": [schedule.rendered(change) for change in changes], "_links": {}}
+
+    async def _add_scheduled(self, request: web.Request, caller: Caller) -> Json:
+        """Schedule a change; its instructions are tried on a draft first."""
+        flag, body = self._flags.flag(request), await json_body(request)
+        if not isinstance(body, dict) or not isinstance(body.get("executionDate"), int):
+            raise InvalidRequest("executionDate is required, in Unix milliseconds")
+        instructions = instructions_of(body)
+        apply(self._flags.edit(flag, FLAG_ENVIRONMENT), instructions)
+        change = self._schedule.add(flag.key, body["executionDate"], tuple(instructions), caller)
+        return schedule.rendered(change)
