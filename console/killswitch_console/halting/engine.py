@@ -120,8 +120,7 @@ class Engine:
         Raises:
             CollateralNotAccepted: when the plan hits agents outside its scope and ``accept_collateral`` is False.
         """
-        if plan.collateral and not accept_collateral:
-            raise CollateralNotAccepted(_collateral(plan))
+        self.check_collateral(plan, accepted=accept_collateral)
         header = self._header(plan, invoker, reason, incident, halt_id or new_halt_id(self._now()))
         intents = tuple(
             TargetProgress(
@@ -134,6 +133,12 @@ class Engine:
             for t in plan.targets
         )
         return await self._run(HaltRecord(header, intents), timeout)
+
+    @staticmethod
+    def check_collateral(plan: Plan, *, accepted: bool) -> None:
+        """Refuse a plan that hits agents outside its scope, unless that was accepted. Raises the refusal."""
+        if plan.collateral and not accepted:
+            raise CollateralNotAccepted(_collateral(plan))
 
     async def resume(self, halt_id: str, *, timeout: float | None = None) -> HaltRecord:
         """Finish a halt that was interrupted. Raises ``UnknownHalt``, ``LedgerNeeded``."""

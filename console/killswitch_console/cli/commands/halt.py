@@ -1,0 +1,63 @@
+"""``halt``: stop a scope, and exit 0 only with proof."""
+
+from __future__ import annotations
+
+import argparse
+
+SUMMARY = "halt a scope and wait for proof; exits 0 only when every agent in it is proven stopped"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_profile
+
+    parser.add_argument(
+        "scope", metavar="SCOPE", help="agent:NAME, instance:AGENT/INSTANCE, tenant:NAME, class:NAME, global"
+    )
+    add_confirmation(parser, verb="halt")
+    parser.add_argument("--incident", metavar="ID", help="the incident this belongs to")
+    add_profile(parser)
+    parser.add_argument(
+        "--accept-collateral", action="store_true", help="halt also where agents outside the scope share a target"
+    )
+    add_config(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Halt, then exit 0 (stopped), 3 (refused) or 4 (not all proven)."""
+    from killswitch_console.cli import session
+
+    return session.run(lambda: _halt(options))
+
+
+async def _halt(options: argparse.Namespace) -> int:
+    from killswitch_backends.protocol import Profile
+    from killswitch_console.authority.invoker import current_invoker
+    from killswitch_console.cli import session
+    from killswitch_console.cli.asking import ask, can_ask, decide_early
+    from killswitch_console.cli.showing import Progress, finish, print_plan
+    from killswitch_inventory.scopes import Scope
+
+    scope = Scope.parse(options.scope)
+    reason = session.non_empty(options.reason, "--reason")
+    settled = session.configuration(options)
+    environment = settled.document.environment
+    decide_early(options.confirm, scope, environment)
+    progress = Progress(quiet=options.json)
+    async with session.engine(settled, progress) as engine:
+        session.report_blind(engine)
+        plan = await engine.plan(scope, Profile(options.profile))
+        engine.check_collateral(plan, accepted=options.accept_collateral)
+        if options.confirm is None and can_ask():
+            print_plan(plan, to_stderr=True)
+        ask(options.confirm, scope, environment)
+        record = await engine.halt(
+            plan,
+            invoker=current_invoker(),
+            reason=reason,
+            incident=options.incident,
+            accept_collateral=options.accept_collateral,
+            timeout=options.timeout,
+        )
+    return finish(record, as_json=options.json)

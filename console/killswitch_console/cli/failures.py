@@ -1,0 +1,40 @@
+"""From an error's type to the one line a person reads and the exit code a script reads (design.md section 5)."""
+
+from __future__ import annotations
+
+from killswitch_backends.problems import Problem
+from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
+from killswitch_console.config import ConfigurationError
+from killswitch_console.halting.confirmation import NotConfirmed
+from killswitch_console.halting.engine import CollateralNotAccepted, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.planning import EmptyScope
+from killswitch_console.hostile import clean
+from killswitch_inventory.scopes import ScopeError
+
+
+class UsageError(Exception):
+    """The command was not used as it can be; says how."""
+
+
+_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (NotConfirmed, REFUSED),
+    (CollateralNotAccepted, REFUSED),
+    (UsageError, USAGE),
+    (ConfigurationError, USAGE),
+    (ScopeError, USAGE),
+    (UnknownHalt, USAGE),
+    (LedgerNeeded, USAGE),
+    (LedgerError, USAGE),
+    (Problem, UNPROVEN),
+)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One clean line and the exit code for an error."""
+    if isinstance(error, EmptyScope):
+        return clean(str(error), most=1000), UNPROVEN if error.todo else USAGE
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return clean(str(error), most=1000), code
+    return clean(f"internal error: {error!r} (--debug shows where)", most=1000), INTERNAL

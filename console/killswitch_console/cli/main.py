@@ -1,0 +1,92 @@
+"""The command line's door: finds the command's module, runs it, and turns errors into one line and an exit code.
+
+A command is one module in ``commands/``; it is found by its file name and imported only when it is used, so that
+``--version`` costs nothing and a new command needs no edit here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+from killswitch_console.version import __version__
+
+DONE, INTERNAL, USAGE, REFUSED, UNPROVEN = 0, 1, 2, 3, 4
+"""Exit codes of design.md section 5."""
+
+_PACKAGE = "killswitch_console.cli.commands"
+_DEFAULT = "app"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the process's exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in (["--version"], ["-V"]):
+        print(f"killswitch-console {__version__}")
+        return DONE
+    options = _parse(given)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return _say("interrupted", UNPROVEN)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERNAL
+    except Exception as error:
+        if options.debug:
+            raise
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    from killswitch_console.cli.failures import explain
+
+    text, code = explain(error)
+    return _say(text, code)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"killswitch-console: {text}", file=sys.stderr)
+    return code
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    names = _names()
+    first = given[0] if given else ""
+    parser = argparse.ArgumentParser(
+        prog="killswitch-console",
+        description="Halt AI agents, see proof that they stopped, put everything back. Without a command: the console.",
+    )
+    if first not in names and first not in ("-h", "--help") and (not first or first.startswith("-")):
+        _configure(_load(_DEFAULT), parser)
+        return parser.parse_args(given)
+    parser.add_argument("--version", "-V", action="version", version=f"killswitch-console {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in [first] if first in names else names:
+        module = _load(name)
+        _configure(module, commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY))
+    return parser.parse_args(given)
+
+
+def _configure(module: ModuleType, parser: argparse.ArgumentParser) -> None:
+    module.configure(parser)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(run=module.run)
+
+
+def _names() -> list[str]:
+    package = import_module(_PACKAGE)
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+
+
+def _load(name: str) -> ModuleType:
+    return import_module(f"{_PACKAGE}.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE``."""
+    parser.add_argument(
+        "--config", metavar="FILE", help="configuration (default: $KILLSWITCH_CONFIG, then the usual places)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json``: one document on stdout and nothing else there."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """``--profile``."""
+    parser.add_argument(
+        "--profile",
+        choices=("graceful", "immediate", "force"),
+        default="immediate",
+        help="how gently processes end (default: immediate)",
+    )
+
+
+def add_confirmation(parser: argparse.ArgumentParser, *, verb: str) -> None:
+    """``--reason``, ``--confirm``, ``--timeout``: what every change of the world needs."""
+    parser.add_argument("--reason", required=True, metavar="TEXT", help=f"why you {verb}; it is recorded")
+    parser.add_argument("--confirm", metavar="TEXT", help="the confirmation that the dialog would ask for")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop waiting for proof after S seconds")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError("must be a positive number of seconds")
+    return seconds

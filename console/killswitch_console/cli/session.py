@@ -1,0 +1,75 @@
+"""What every command on live platforms does first: configuration, engine, and a first whole picture of the fleet."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+
+from killswitch_console.assembling import engine_settings
+from killswitch_console.cli.failures import UsageError
+from killswitch_console.config import Configuration, find_configuration, load_configuration
+from killswitch_console.halting.engine import Engine, UnknownHalt, open_engine
+from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.ledger import Ledger, open_ledger
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.hostile import clean
+
+
+def configuration(options: argparse.Namespace) -> Configuration:
+    """The configuration that a command was given. Raises ``ConfigurationError``."""
+    return load_configuration(find_configuration(options.config))
+
+
+def run(work: Callable[[], Coroutine[None, None, int]]) -> int:
+    """Run a command's coroutine in an event loop of its own."""
+    return asyncio.run(work())
+
+
+@asynccontextmanager
+async def engine(
+    settled: Configuration, publish: Callable[[EngineEvent], None] = lambda _: None, *, sighted: bool = True
+) -> AsyncIterator[Engine]:
+    """An open engine, with a first picture of the fleet if ``sighted``."""
+    async with open_engine(engine_settings(settled), publish) as opened:
+        if opened.ledger is None:
+            warn(f"the ledger in {settled.state_dir} cannot be used")
+        if sighted:
+            await opened.discover()
+        yield opened
+
+
+@asynccontextmanager
+async def ledger(settled: Configuration) -> AsyncIterator[Ledger]:
+    """The ledger alone: what is known without asking any platform. Raises ``LedgerError``."""
+    async with open_ledger(settled.state_dir) as opened:
+        yield opened
+
+
+async def known(opened: Ledger, halt_id: str) -> HaltRecord:
+    """A halt of that ledger. Raises ``UnknownHalt``."""
+    record = await opened.halt(halt_id)
+    if record is None:
+        raise UnknownHalt(f"no halt {halt_id} is known here; `status` lists them")
+    return record
+
+
+def report_blind(opened: Engine) -> bool:
+    """Say on stderr which platforms could not be seen; whether there were any."""
+    for view in opened.fleet.blind:
+        warn(f"{view.ref} could not be seen: {view.problem or view.sightedness}")
+    return bool(opened.fleet.blind)
+
+
+def warn(text: str) -> None:
+    """One clean line on stderr."""
+    print(f"killswitch-console: {clean(text, most=1000)}", file=sys.stderr)
+
+
+def non_empty(value: str, what: str) -> str:
+    """A text that must say something. Raises ``UsageError``."""
+    if not value.strip():
+        raise UsageError(f"{what} must not be empty")
+    return value.strip()

@@ -1,0 +1,195 @@
+"""The configuration file: one TOML document, read strictly (design.md section 6).
+
+A wrong key, type or file is an error that names file, key and what was expected. A platform that cannot be reached is
+not an error here: each backend fails alone, later, by itself. Must not open anything but the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+
+from killswitch_backends.protocol import BackendKind
+
+ENTRY_POINTS = "killswitch.backends"
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; says which file, which key and what was expected."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Labels(_Table):
+    """The label and tag keys that name an agent, its class and its tenant."""
+
+    agent: str = "agent"
+    agent_class: Annotated[str, Field(alias="class")] = "agent-class"
+    tenant: str = "agent-tenant"
+
+
+class Slo(_Table):
+    """Published seconds from confirmation to proof."""
+
+    agent: PositiveFloat | int = 30
+    tenant: PositiveFloat | int = 60
+    agent_class: Annotated[PositiveFloat | int, Field(alias="class")] = 60
+    global_: Annotated[PositiveFloat | int, Field(alias="global")] = 120
+    backend: Mapping[str, PositiveFloat | int] = Field(
+        default_factory=lambda: {"kubernetes": 45, "lambda": 30, "iam": 60, "launchdarkly": 5}
+    )
+
+
+class DeclaredAgent(_Table):
+    """An ``[[agent]]`` table: a binding that no label or tag tells."""
+
+    name: str
+    agent_class: Annotated[str, Field(alias="class")]
+    tenant: str
+    targets: list[str] = Field(min_length=1)
+
+
+class Protect(_Table):
+    """What no scope may touch."""
+
+    agents: list[str] = []
+    targets: list[str] = []
+
+
+class Document(_Table):
+    """Everything in the file but the backends' tables."""
+
+    environment: Annotated[str, Field(min_length=1)] = "production"
+    state_dir: str | None = None
+    labels: Labels = Labels()
+    slo: Slo = Slo()
+    agent: list[DeclaredAgent] = []
+    protect: Protect = Protect()
+
+
+_NOT_BUILT: Mapping[str, str] = {
+    "authority": "roles are not enforced",
+    "restore": "two-person restores are not enforced",
+    "audit": "the audit trail is not synchronised",
+    "notify": "nobody is notified",
+}
+"""Tables of design.md whose function this version does not have; accepting them would promise what nothing keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendTable:
+    """One validated ``[[kind]]`` table and the kind that opens it."""
+
+    kind: BackendKind
+    settings: Any
+
+    @property
+    def name(self) -> str:
+        """The table's name, the middle of its target ids."""
+        return str(self.settings.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that was read and understood."""
+
+    path: Path
+    document: Document
+    backends: tuple[BackendTable, ...]
+
+    @property
+    def state_dir(self) -> Path:
+        """Where ledger and trail live; relative paths are relative to the file."""
+        if self.document.state_dir is None:
+            return _xdg("XDG_STATE_HOME", ".local/state") / "killswitch-console"
+        return (self.path.parent / Path(self.document.state_dir).expanduser()).resolve()
+
+
+def find_configuration(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The file to read: ``--config``, else ``$KILLSWITCH_CONFIG``, else the user's, else the machine's.
+
+    Raises:
+        ConfigurationError: when none of them exists.
+    """
+    if given or (given := environ.get("KILLSWITCH_CONFIG")):
+        return Path(given).expanduser()
+    candidates = [_xdg("XDG_CONFIG_HOME", ".config") / "killswitch-console/config.toml"]
+    candidates.append(Path("/etc/killswitch-console/config.toml"))
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    looked = " and ".join(map(str, candidates))
+    raise ConfigurationError(f"no configuration: give --config FILE (looked for {looked}; `demo` needs none)")
+
+
+def _xdg(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / default)
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Read a configuration file.
+
+    Raises:
+        ConfigurationError: naming the file, the key and what was expected.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not TOML: {error}") from error
+    for key, lack in _NOT_BUILT.items():
+        if key in tables:
+            raise ConfigurationError(f"{path}: [{key}] has no effect in this version ({lack}): take it out")
+    kinds = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    backends = tuple(
+        backend
+        for kind in sorted(kinds.keys() & tables.keys())
+        for backend in _backend_tables(path, kinds[kind], tables.pop(kind))
+    )
+    document = _validated(path, "", Document, tables, known=[*Document.model_fields, *kinds])
+    return Configuration(path, document, backends)
+
+
+def _backend_tables(path: Path, point: EntryPoint, tables: object) -> list[BackendTable]:
+    if not isinstance(tables, list):
+        raise ConfigurationError(f"{path}: {point.name}: expected [[{point.name}]] (a list of tables)")
+    kind: BackendKind = point.load()
+    read = [
+        BackendTable(kind, _validated(path, f"{point.name}[{number}].", kind.settings, table, known=None))
+        for number, table in enumerate(tables)
+    ]
+    names = [table.name for table in read]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"{path}: two [[{point.name}]] tables are named {name!r}")
+        if not name or set(name) & set("/: \t\n"):
+            raise ConfigurationError(
+                f"{path}: {point.name}: name {name!r} must have no '/', ':' or space, and not be empty"
+            )
+    return read
+
+
+def _validated(path: Path, prefix: str, model: type[BaseModel], table: object, *, known: list[str] | None) -> Any:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        _explain(path, prefix, error, known or list(model.model_fields))
+
+
+def _explain(path: Path, prefix: str, error: ValidationError, known: list[str]) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        expected = f"; expected one of {', '.join(sorted(known))}" if len(first["loc"]) == 1 else ""
+        raise ConfigurationError(f"{path}: {key}: unknown key{expected}") from None
+    raise ConfigurationError(f"{path}: {key}: {first['msg']}") from None

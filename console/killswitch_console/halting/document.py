@@ -1,0 +1,163 @@
+"""The JSON that scripts read: halts, plans and agents as in design.md section 5. A contract: add, never change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from killswitch_backends.protocol import Evidence, Grade
+from killswitch_console.halting.plan import Collateral, Plan, PlannedTarget, Untouched
+from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.verdict import AgentOutcome
+from killswitch_inventory.agents import Agent, AgentKey
+
+Document = dict[str, Any]
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as RFC 3339 in UTC with milliseconds, or null."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def halt_document(record: HaltRecord, now: datetime) -> Document:
+    """A halt, or the restore of one (``halt``, ``status HALT``, ``restore``)."""
+    header = record.header
+    return {
+        "halt_id": header.halt_id,
+        "scope": str(header.scope),
+        "environment": header.environment,
+        "drill": header.drill,
+        "profile": header.profile,
+        "reason": header.reason,
+        "incident": header.incident,
+        "invoker": asdict(header.invoker),
+        "invoked_at": moment(header.invoked_at),
+        "ended_at": moment(record.ended_at),
+        "restored_at": moment(record.restored_at),
+        "held": record.held,
+        "elapsed_seconds": round(record.elapsed(now), 3),
+        "slo_seconds": header.slo_seconds,
+        "slo_met": record.slo_met(now),
+        "verdict": record.verdict,
+        "agents": [_agent(outcome) for outcome in record.agents],
+        "targets": [_target(target, header) for target in record.targets],
+        "untouched": [_untouched(u) for u in header.untouched],
+        "collateral": [_collateral(c) for c in header.collateral],
+        "warnings": list(record.warnings),
+    }
+
+
+def halt_line(record: HaltRecord) -> Document:
+    """A halt in the list that ``status`` prints without an id."""
+    header = record.header
+    return {
+        "halt_id": header.halt_id,
+        "scope": str(header.scope),
+        "verdict": record.verdict,
+        "held": record.held,
+        "invoked_at": moment(header.invoked_at),
+        "invoker": asdict(header.invoker),
+    }
+
+
+def plan_document(plan: Plan) -> Document:
+    """A plan (``plan``)."""
+    return {
+        "scope": str(plan.scope),
+        "environment": plan.environment,
+        "profile": plan.profile,
+        "agents": [key_document(agent.key) for agent in plan.agents],
+        "targets": [_planned(target) for target in plan.targets],
+        "untouched": [_untouched(u) for u in plan.untouched],
+        "collateral": [_collateral(c) for c in plan.collateral],
+        "risks": list(plan.risks),
+        "api_calls": {str(ref): floor.api_calls for ref, floor in sorted(plan.floors.items())},
+        "floor_seconds": {str(ref): round(floor.floor_seconds, 3) for ref, floor in sorted(plan.floors.items())},
+    }
+
+
+def agent_document(agent: Agent, now: datetime) -> Document:
+    """An agent (``agents``)."""
+    return {
+        **key_document(agent.key),
+        "health": agent.health,
+        "concurrency": agent.concurrency,
+        "halted": agent.halted,
+        "layers": list(agent.layers),
+        "uncovered": list(agent.uncovered),
+        "instances": [
+            {"name": i.name, "health": i.health, "terminating": i.terminating, "where": i.where}
+            for i in agent.instances
+        ],
+        "bindings": [
+            {"target": str(b.target), "backend": b.target.backend.kind, "layer": b.layer, "how": b.how}
+            for b in agent.bindings
+        ],
+        "age_seconds": round(max(0.0, (now - agent.oldest_fact).total_seconds()), 3),
+    }
+
+
+def key_document(key: AgentKey) -> Document:
+    """What names an agent."""
+    return {"name": key.name, "class": key.agent_class, "tenant": key.tenant}
+
+
+def _agent(outcome: AgentOutcome) -> Document:
+    return {**key_document(outcome.key), "state": outcome.state, "layers": dict(outcome.layers)}
+
+
+def _target(target: TargetProgress, header: HaltHeader) -> Document:
+    accepted_at = target.accepted.at if target.accepted else None
+    return {
+        "id": str(target.target),
+        "agents": names(target.agents),
+        "backend": target.target.backend.kind,
+        "layer": target.layer,
+        "state": target.state,
+        "prior": dict(target.captured.prior) if target.captured else None,
+        "evidence": _evidence(target.evidence),
+        "accepted_seconds": _since(header, accepted_at),
+        "stopped_seconds": _since(header, target.stopped_at),
+        "attempts": target.attempts,
+        "running": target.running,
+        "note": target.note or None,
+        "error": target.error or None,
+    }
+
+
+def _since(header: HaltHeader, at: datetime | None) -> float | None:
+    return round((at - header.invoked_at).total_seconds(), 3) if at else None
+
+
+def _evidence(evidence: Evidence | None) -> Document:
+    if evidence is None:
+        return {"grade": Grade.NONE, "detail": "", "at": None}
+    return {"grade": evidence.grade, "detail": evidence.detail, "at": moment(evidence.at)}
+
+
+def _planned(target: PlannedTarget) -> Document:
+    return {
+        "id": str(target.target),
+        "backend": target.target.backend.kind,
+        "layer": target.layer,
+        "agents": names(target.agents),
+        "prior": dict(target.captured.prior) if target.captured else None,
+        "action": target.action,
+        "problem": target.problem or None,
+    }
+
+
+def _untouched(untouched: Untouched) -> Document:
+    return {"id": untouched.id, "agents": names(untouched.agents), "reason": untouched.reason}
+
+
+def _collateral(collateral: Collateral) -> Document:
+    return {"target": str(collateral.target), "agents": names(collateral.agents)}
+
+
+def names(keys: Iterable[AgentKey]) -> list[str]:
+    """Agents' names, as scopes name them."""
+    return [key.name for key in keys]

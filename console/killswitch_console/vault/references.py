@@ -1,0 +1,87 @@
+"""Secret references of the configuration: ``keyring:NAME``, ``env:NAME``, ``file:PATH``. A literal is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from killswitch_backends.problems import Unauthenticated
+
+FORMS = "keyring:NAME, env:NAME or file:PATH"
+
+KEYRING_SECONDS = 3.0
+"""A hung or locked keyring may cost no more (trust.md 1.1: it can hang for ever)."""
+
+SERVICE = "killswitch-console"
+"""The service name under which secrets are kept in the keyring."""
+
+
+async def resolve_secret(reference: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The secret that a reference names.
+
+    Raises:
+        Unauthenticated: when it cannot be had; the message names the reference, never a value.
+    """
+    scheme, colon, name = reference.partition(":")
+    if not colon or not name:
+        raise Unauthenticated(
+            "configuration", "a secret must be a reference", todo="keyring:NAME, env:NAME or file:PATH"
+        )
+    if scheme == "env":
+        return _from_environment(name, environ)
+    if scheme == "file":
+        return await asyncio.to_thread(_from_file, name)
+    if scheme == "keyring":
+        return await _from_keyring(name)
+    raise Unauthenticated(
+        "configuration", f"unknown kind of secret {scheme!r}", todo="keyring:NAME, env:NAME or file:PATH"
+    )
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    if value := environ.get(name):
+        return value
+    raise Unauthenticated(f"env:{name}", "the variable is not set")
+
+
+def _from_file(name: str) -> str:
+    path = Path(name).expanduser()
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Unauthenticated(f"file:{path}", f"cannot be read: {error.strerror or error}") from error
+    if not value:
+        raise Unauthenticated(f"file:{path}", "is empty")
+    return value
+
+
+async def _from_keyring(name: str) -> str:
+    """Ask the OS keyring in a killable child with a clean environment; the secret comes back over a pipe."""
+    kept = {k: v for k, v in os.environ.items() if k in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME", "PATH")}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-m",
+        "killswitch_console.vault.keyring_child",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=kept,
+    )
+    try:
+        async with asyncio.timeout(KEYRING_SECONDS):
+            value, complaint = await child.communicate(name.encode())
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        raise Unauthenticated(
+            f"keyring:{name}",
+            f"the keyring did not answer within {KEYRING_SECONDS:g} s",
+            todo="unlock it, or use file:PATH",
+        ) from None
+    if child.returncode != 0:
+        raise Unauthenticated(f"keyring:{name}", complaint.decode(errors="replace").strip() or "the keyring refused")
+    return value.decode()
