@@ -93,16 +93,15 @@ class World:
         """Say who answers for credentials and flags. Until then nothing that needs them acts."""
         self._credentials, self._capability = credentials, capability
 
-    def instance_started(self, agent: str, instance: str, *, identity: str | None) -> None:
+    def instance_started(self, agent: str, instance: str, *, identity: str | None, within: float | None = None) -> None:
         """See ``Acting``. Starting an instance twice changes nothing."""
         if instance in self._instances:
             return
         record = self._agents.get(agent) or self._newcomer(agent, identity)
         spec, now = record.spec, self._clock.elapsed()
         # A function works from the moment it is invoked; a process that runs on may be anywhere in its tick.
-        lead = min(spec.tick, spec.timeout / 4) if spec.runtime is Runtime.LAMBDA else spec.tick
-        # The platform kills a function at its Timeout, however late the face's timer for that is.
-        until = now + spec.timeout if spec.runtime is Runtime.LAMBDA else float("inf")
+        lead = spec.tick if within is None else min(spec.tick, within / 4)
+        until = float("inf") if within is None else now + within
         self._started += 1
         started = _Instance(now + self._rng.random() * lead, self._started, record, identity, until)
         self._instances[instance] = started

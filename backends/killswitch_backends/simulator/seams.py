@@ -55,8 +55,12 @@ class AgentSpec:
 class Acting(Protocol):
     """The world's side: faces tell it which instances run; it makes them act, and keeps the truth."""
 
-    def instance_started(self, agent: str, instance: str, *, identity: str | None) -> None:
-        """An instance (pod uid, invocation id) of an agent runs from now on, with this role ARN or none."""
+    def instance_started(self, agent: str, instance: str, *, identity: str | None, within: float | None = None) -> None:
+        """An instance (pod uid, invocation id) of an agent runs from now on, with this role ARN or none.
+
+        ``within`` is for what the platform kills on time, as Lambda does at the Timeout: it acts for at most so many
+        seconds, even when the simulator is too busy to call ``instance_ended`` in time.
+        """
         ...
 
     def instance_ended(self, instance: str) -> None:

@@ -190,8 +190,8 @@ def test_agents_without_a_process_layer_act_until_credentials_or_flag_forbid():
 
 
 def test_a_function_does_not_outlive_its_timeout_even_if_nobody_ends_it():
-    stage = Stage(replace(SPEC, runtime=Runtime.LAMBDA, timeout=3))
-    stage.world.instance_started("refund-1", "invocation", identity=ROLE)
+    stage = Stage(replace(SPEC, runtime=Runtime.LAMBDA))
+    stage.world.instance_started("refund-1", "invocation", identity=ROLE, within=3)
     stage.run(10)
     assert stage.actions() == 3
 
