@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from killswitch_backends.simulator.aws.behaviour import PROPAGATION_SECONDS_MAX
+from killswitch_backends.simulator.launchdarkly import accounts
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGION
 
 ENVIRONMENT = "simulator"
@@ -23,10 +25,8 @@ NAME = "sim"
 TOKEN = "simulator-bearer-token"  # noqa: S105 - opens nothing but the simulator
 ACCESS_KEY_ID = "AKIASIMULATOR0000001"
 SECRET_ACCESS_KEY = "simulator/secret/access/key/of/the/operator"  # noqa: S105
-LAUNCHDARKLY_TOKEN = "api-simulator-00000000-0000-4000-8000-000000000001"  # noqa: S105
-LAUNCHDARKLY_SDK_KEY = "sdk-simulator-00000000-0000-4000-8000-000000000003"
 
-PROPAGATION_SECONDS = 5.0
+PROPAGATION_SECONDS = PROPAGATION_SECONDS_MAX + 1.0
 """A little more than the simulated IAM ever takes until a change reaches its data plane."""
 
 Table = Mapping[str, str | float]
@@ -48,8 +48,8 @@ def write_configuration(file: Path, *, url: str) -> Path:
     beside.chmod(0o700)
     _write(beside / "kubeconfig", _kubeconfig(url))
     _write(beside / "aws-credentials", _aws_credentials())
-    _write(beside / "launchdarkly-token", LAUNCHDARKLY_TOKEN + "\n")
-    _write(beside / "launchdarkly-sdk-key", LAUNCHDARKLY_SDK_KEY + "\n")
+    _write(beside / "launchdarkly-token", accounts.TOKEN + "\n")
+    _write(beside / "launchdarkly-sdk-key", accounts.SDK_KEY + "\n")
     _write(file, _configuration(url, beside=beside, state=file.parent / "state"))
     return file
 
