@@ -1,0 +1,162 @@
+"""One table's way into AWS: blocking SDK calls in bounded threads, within a budget, failing as problems.
+
+Apart because here, and only here, asyncio meets boto3. It retries nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from killswitch_backends.aws_common.budget import Bucket, Urgency
+from killswitch_backends.aws_common.errors import BUSY, code_of, problem_of_answer, problem_of_sdk
+from killswitch_backends.aws_common.session import assumed_on_the_way, create_client, open_session
+from killswitch_backends.aws_common.settings import AwsSettings
+from killswitch_backends.problems import Problem, Throttled, Unauthenticated, Unreachable
+from killswitch_backends.protocol import Identity
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+T = TypeVar("T")
+
+URGENT_THREADS = 32
+BACKGROUND_THREADS = 6
+"""Looking around never takes the threads a halt needs, even when every one of its calls hangs."""
+_CALL_SECONDS = 10.0
+"""Longest a call may take in all: botocore's own limits are per connection attempt and per read."""
+
+
+class Aws:
+    """Clients, threads and identity of one configuration table. Use inside ``open_aws``."""
+
+    def __init__(self, settings: AwsSettings, where: str, urgent: ThreadPoolExecutor, background: ThreadPoolExecutor):
+        self.settings, self.where = settings, where
+        self._pools = {Urgency.SIGHT: background, Urgency.MARK: background}
+        self._urgent = urgent
+        self._session: Session | None = None
+        self._clients: dict[str, Any] = {}
+        self._creating = asyncio.Lock()
+        self._identity: Identity | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The account id, once AWS has told it."""
+        return self._identity.account if self._identity else None
+
+    @property
+    def region(self) -> str:
+        """The region the clients use; only known once a client exists."""
+        client = next(iter(self._clients.values()), None)
+        return str(client.meta.region_name) if client else (self.settings.region or "")
+
+    async def client(self, service: str) -> Any:
+        """The one client of a service, created on first use in a thread (0.5 to 0.8 s of CPU for Lambda).
+
+        Raises:
+            Problem: no credentials, unknown profile, no region.
+        """
+        if service in self._clients:
+            return self._clients[service]
+        async with self._creating:  # botocore's sessions are not safe to create clients with from two threads
+            if service not in self._clients:
+                self._clients[service] = await self._in_thread(
+                    lambda: self._create(service), self.where, self._urgent, limit=60.0
+                )
+        return self._clients[service]
+
+    def _create(self, service: str) -> Any:
+        if self._session is None:
+            self._session = open_session(self.settings)
+        return create_client(self._session, self.settings, service)
+
+    async def ask(self, call: Callable[[], T], *, where: str, urgency: Urgency, bucket: Bucket | None = None) -> T:
+        """Make one call when the budget allows it.
+
+        Raises:
+            Problem: whatever went wrong, by type.
+        """
+        if bucket is not None:
+            await bucket.take(urgency)
+        try:
+            return await self._in_thread(call, where, self._pools.get(urgency, self._urgent), limit=_CALL_SECONDS)
+        except Throttled as problem:
+            if bucket is not None and platform_code(problem) not in BUSY:
+                bucket.throttled(problem.retry_after)
+            raise
+
+    async def _in_thread(self, call: Callable[[], T], where: str, pool: ThreadPoolExecutor, *, limit: float) -> T:
+        try:
+            async with asyncio.timeout(limit):
+                return await asyncio.get_running_loop().run_in_executor(pool, _plain, call, where)
+        except TimeoutError:
+            raise Unreachable(where, f"no answer from AWS within {limit:.0f} s") from None
+
+    def close(self) -> None:
+        """Close every connection. Calls that still hang end in their threads, unheard."""
+        for client in self._clients.values():
+            client.close()
+
+    async def identity(self) -> Identity:
+        """Ask STS whom we act as, once.
+
+        Raises:
+            Problem: when STS gives no answer.
+        """
+        if self._identity is None:
+            client = await self.client("sts")
+            answer = await self.ask(client.get_caller_identity, where=self.where, urgency=Urgency.HALT)
+            arn, session = str(answer["Arn"]), self._session
+            related = await asyncio.to_thread(assumed_on_the_way, session) if session else ()
+            self._identity = Identity(arn, str(answer["Account"]), (*role_behind(arn), *related))
+        return self._identity
+
+
+def role_behind(arn: str) -> tuple[str, ...]:
+    """The role of an assumed-role session's ARN. AWS leaves the role's path out of it: names are unique per account."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or not parts[5].startswith("assumed-role/"):
+        return ()
+    return (f"{parts[0]}:{parts[1]}:iam::{parts[4]}:role/{parts[5].split('/')[1]}",)
+
+
+def _plain(call: Callable[[], T], where: str) -> T:
+    """Run in a thread: one call, the SDK's exceptions turned into problems."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        return call()
+    except ClientError as error:
+        problem = problem_of_answer(error, where)
+        if isinstance(problem, Unauthenticated):  # a rejected signature's answer quotes the session token
+            raise problem from None
+        raise problem from error
+    except BotoCoreError as error:
+        raise problem_of_sdk(error, where) from None
+    except ResponseParserError:
+        raise Unreachable(where, "AWS gave an answer that cannot be read") from None
+
+
+def platform_code(problem: Problem) -> str:
+    """AWS's error code behind a problem; empty when no answer came, or it was about credentials."""
+    from botocore.exceptions import ClientError
+
+    return code_of(problem.__cause__) if isinstance(problem.__cause__, ClientError) else ""
+
+
+@asynccontextmanager
+async def open_aws(settings: AwsSettings, where: str) -> AsyncIterator[Aws]:
+    """Lend an ``Aws``; its threads end after it, without waiting for calls that hang."""
+    urgent = ThreadPoolExecutor(URGENT_THREADS, thread_name_prefix=f"aws {where}")
+    background = ThreadPoolExecutor(BACKGROUND_THREADS, thread_name_prefix=f"aws {where} background")
+    aws = Aws(settings, where, urgent, background)
+    try:
+        yield aws
+    finally:
+        for pool in (urgent, background):
+            pool.shutdown(wait=False, cancel_futures=True)
+        aws.close()

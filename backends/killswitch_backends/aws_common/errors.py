@@ -1,0 +1,119 @@
+"""AWS's errors as the console's problems: by error code, never by wording.
+
+Apart because which code means "nothing was applied" and which means "nobody knows" is what makes a halt safe to repeat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from killswitch_backends.problems import Gone, Problem, Refused, Throttled, Unauthenticated, Unreachable, Unsupported
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+THROTTLES = frozenset({
+    "TooManyRequestsException", "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "SlowDown", "PriorRequestNotComplete",
+})  # fmt: skip
+BUSY = frozenset({
+    "ResourceConflictException", "ResourceInUseException", "ConcurrentModification", "ConcurrentModificationException",
+    "EntityTemporarilyUnmodifiable",
+})  # fmt: skip
+"""Another change of the same target is under way; ours was not applied, and will be accepted in a moment."""
+BUSY_SECONDS = 1.0
+GONE = frozenset({
+    "ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException",
+    "ProvisionedConcurrencyConfigNotFoundException",
+})  # fmt: skip
+WRONG_CREDENTIALS = frozenset({
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException", "AuthFailure", "InvalidToken", "RequestExpired", "InvalidIdentityToken",
+    "NotAuthorized",
+})  # fmt: skip
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+UNMODIFIABLE = frozenset({"UnmodifiableEntity", "UnmodifiableEntityException"})
+_LONGEST_MESSAGE = 240
+
+
+def code_of(error: ClientError) -> str:
+    """The platform's error code, without the query protocol's prefix."""
+    return str(error.response.get("Error", {}).get("Code", "")).rsplit("#", 1)[-1]
+
+
+def _message_of(error: ClientError) -> str:
+    """The first line of what AWS said: a rejected signature's other lines quote the request, session token included."""
+    text = str(error.response.get("Error", {}).get("Message", "")).strip()
+    return text.splitlines()[0][:_LONGEST_MESSAGE] if text else ""
+
+
+def _retry_after(error: ClientError) -> float | None:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = headers.get("retry-after") or error.response.get("retryAfterSeconds")
+    try:
+        return float(str(told)) if told is not None else None
+    except ValueError:
+        return None  # Retry-After may be a date; then our own pace decides
+
+
+def problem_of_answer(error: ClientError, where: str) -> Problem:
+    """What an error answer of AWS means for a halt."""
+    code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    operation = error.operation_name
+    words = f"{operation}: {code}" + (f": {_message_of(error)}" if _message_of(error) else "")
+    if code in WRONG_CREDENTIALS:
+        return Unauthenticated(where, f"{operation}: {code}", todo="renew or correct the credentials of this table")
+    if code in DENIED:
+        return Refused(where, f"not allowed: {words}", todo=f"allow {_action(operation)} for the console's identity")
+    if code in THROTTLES or status == 429:
+        return Throttled(where, words, retry_after=_retry_after(error))
+    if code in BUSY:
+        return Throttled(where, f"another change is under way: {words}", retry_after=BUSY_SECONDS)
+    if code in GONE:
+        return Gone(where, words)
+    if code in UNMODIFIABLE:
+        return Unsupported(where, words, todo="only the AWS service it is linked to can change it; stop that service")
+    if status >= 500:
+        return Unreachable(where, words)
+    return Refused(where, words)
+
+
+def problem_of_sdk(error: BotoCoreError, where: str) -> Problem:
+    """What a failure on our side of the wire means: no answer, no credentials, or a request AWS would never take."""
+    from botocore import exceptions as sdk
+
+    credentials = (
+        sdk.NoCredentialsError, sdk.PartialCredentialsError, sdk.CredentialRetrievalError, sdk.ProfileNotFound,
+        sdk.TokenRetrievalError, sdk.SSOError, sdk.InvalidConfigError, sdk.RefreshWithMFAUnsupportedError,
+    )  # fmt: skip
+    if isinstance(error, credentials):
+        return Unauthenticated(where, _one_line(error), todo="check `profile` and `credentials_file` of this table")
+    if isinstance(error, sdk.NoRegionError):
+        return Refused(where, "no region is configured", todo="set `region` in this table")
+    if isinstance(error, sdk.HTTPClientError):  # every kind of broken, refused, reset and timed out connection
+        return Unreachable(where, _one_line(error))
+    return Refused(where, _one_line(error))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST_MESSAGE]
+
+
+_LAMBDA_VERBS = ("Function", "EventSource", "Provisioned", "Versions", "Resource", "Durable")
+
+
+def _action(operation: str) -> str:
+    """The IAM action of an operation, as far as its name tells the service."""
+    if operation == "GetResources":
+        return "tag:GetResources"
+    if operation == "GetMetricData":
+        return "cloudwatch:GetMetricData"
+    if operation == "GetCallerIdentity":
+        return "sts:GetCallerIdentity"
+    if any(word in operation for word in ("Role", "AccountAuthorization")):
+        return f"iam:{operation}"
+    if any(word in operation for word in _LAMBDA_VERBS):
+        return f"lambda:{operation}"
+    return operation

@@ -1,0 +1,96 @@
+"""Sessions and clients of botocore, set up for an emergency: seconds, no hidden retries, no surprise from outside.
+
+Everything here blocks and imports the SDK: it is called in threads only, and at no package's import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from killswitch_backends.aws_common.settings import AwsSettings
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from botocore.session import Session
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 5
+CONNECTIONS = 40
+_AMBIENT_PROVIDERS = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
+"""Credential sources that a named credentials file must never fall through to."""
+
+
+def open_session(settings: AwsSettings) -> Session:
+    """A botocore session for one table. An explicit profile or credentials file disables the environment's keys.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: e.g. ProfileNotFound.
+    """
+    from botocore.session import Session
+
+    session = Session()
+    profile = settings.profile or ("default" if settings.credentials_file else None)
+    if profile:
+        session.set_config_variable("profile", profile)
+    if settings.credentials_file:
+        session.set_config_variable("credentials_file", str(settings.credentials_file))
+        session.set_config_variable("config_file", os.devnull)
+        resolver = session.get_component("credential_provider")
+        for name in _AMBIENT_PROVIDERS:
+            resolver.remove(name)
+    return session
+
+
+def create_client(session: Session, settings: AwsSettings, service: str) -> Any:
+    """One client. IAM and STS work without a region; the others raise ``NoRegionError``."""
+    region = settings.region or session.get_config_variable("region")
+    if region is None and service in ("iam", "sts"):
+        region = "us-east-1"
+    return session.create_client(
+        service, region_name=region, endpoint_url=settings.endpoint_url, config=client_config(settings)
+    )
+
+
+def client_config(settings: AwsSettings) -> Config:
+    """Botocore's settings: one attempt per call (the engine retries), and no proxy in front of loopback."""
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+        user_agent_extra="killswitch-console",
+    )
+    if settings.endpoint_url and _is_loopback(settings.endpoint_url):
+        return config.merge(Config(proxies={}))
+    return config
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def assumed_on_the_way(session: Session) -> tuple[str, ...]:
+    """ARNs of the roles that the session's profile assumes, one after the other, to become what it is."""
+    profiles = session.full_config.get("profiles", {})
+    return tuple(_role_chain(profiles, session.profile or "default"))
+
+
+def _role_chain(profiles: dict[str, dict[str, str]], profile: str | None) -> Iterator[str]:
+    seen: set[str] = set()
+    while profile and profile not in seen:
+        seen.add(profile)
+        settings = profiles.get(profile, {})
+        if role := settings.get("role_arn"):
+            yield role
+        profile = settings.get("source_profile")

@@ -1,0 +1,45 @@
+"""AWS Lambda: a function stops when its reserved concurrency is 0 and the longest run it may have begun has ended.
+
+``KIND`` is what the entry point names. Importing this package imports no SDK; opening a table makes no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, Final
+
+from killswitch_backends.aws_common.budget import Budgets
+from killswitch_backends.aws_lambda.settings import LambdaSettings
+from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_inventory.targets import BackendRef, Layer
+
+__all__ = ["KIND", "LambdaKind", "LambdaSettings"]
+
+
+class LambdaKind:
+    """The Lambda platform: one table per account and region; tables of one account and region share a call budget."""
+
+    kind: ClassVar[str] = "lambda"
+    layer: ClassVar[Layer] = Layer.PROCESS
+    settings: ClassVar[type[LambdaSettings]] = LambdaSettings
+
+    def __init__(self) -> None:
+        self._budgets = Budgets()
+
+    @asynccontextmanager
+    async def open(self, settings: LambdaSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
+        """Open one ``[[lambda]]`` table. Leaving waits for halt marks still being written (at most 30 s)."""
+        from killswitch_backends.aws_common.calls import open_aws
+        from killswitch_backends.aws_common.marking import marking
+        from killswitch_backends.aws_lambda.backend import LambdaBackend
+
+        ref = BackendRef(self.kind, settings.name)
+        async with open_aws(settings, str(ref)) as aws, marking() as marks:
+            rate = settings.calls_per_second
+            yield LambdaBackend(
+                ref=ref, aws=aws, rate=rate, budgets=self._budgets, marks=marks, surroundings=surroundings
+            )
+
+
+KIND: Final = LambdaKind()

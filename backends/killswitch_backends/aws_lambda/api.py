@@ -1,0 +1,162 @@
+"""The Lambda operations this console uses, each within its budget, answers as plain data.
+
+What is called here is what ``policy aws`` must allow; nothing else of the SDK is used for Lambda.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
+from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_lambda.functions import EventSource, Function, Reading
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Mapping[str, Any])
+
+READS_PER_SECOND = 100.0
+"""GetFunction's own limit."""
+READ_BURST = 20
+BURST = 6
+"""Control-plane calls sent at once after a pause: a single halt waits for none of them."""
+
+
+class LambdaApi:
+    """Lambda in one account and region."""
+
+    def __init__(self, aws: Aws, budgets: Budgets, calls_per_second: float) -> None:
+        self._aws, self._budgets, self._rate = aws, budgets, calls_per_second
+
+    def _bucket(self, limit: str, rate: float, burst: int) -> Bucket:
+        """Shared by account and region once STS has told the account; until then this table's own."""
+        aws = self._aws
+        place = (aws.settings.endpoint_url or "aws", aws.account, aws.region) if aws.account else (aws.where,)
+        return self._budgets.bucket(limit, *place, rate=rate, burst=burst)
+
+    @property
+    def control(self) -> Bucket:
+        """The budget of everything but GetFunction."""
+        return self._bucket("control", self._rate, BURST)
+
+    async def _client(self) -> LambdaClient:
+        client: LambdaClient = await self._aws.client("lambda")
+        return client
+
+    async def _ask(self, name: str, urgency: Urgency, call: Callable[[], T]) -> T:
+        where = f"{self._aws.where}/{name}" if name else self._aws.where
+        return await self._aws.ask(call, where=where, urgency=urgency, bucket=self.control)
+
+    async def _pages(self, name: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
+        """Follow ``NextMarker`` to the end."""
+        more: dict[str, str] = {}
+        while True:
+            page = await self._ask(name, urgency, partial(call, **more))
+            yield page
+            if not page.get("NextMarker"):
+                return
+            more = {"Marker": page["NextMarker"]}
+
+    async def read(self, name: str, urgency: Urgency) -> Reading:
+        """GetFunction, from its own budget: configuration, reservation and tags in one call."""
+        client = await self._client()
+        answer = await self._aws.ask(
+            partial(client.get_function, FunctionName=name),
+            where=f"{self._aws.where}/{name}",
+            urgency=urgency,
+            bucket=self._bucket("reads", READS_PER_SECOND, READ_BURST),
+        )
+        reserved = answer.get("Concurrency", {}).get("ReservedConcurrentExecutions")
+        return Reading(Function.of(answer["Configuration"]), reserved, answer.get("Tags", {}))
+
+    async def reserved(self, name: str, urgency: Urgency) -> int | None:
+        """GetFunctionConcurrency: a second opinion, from the scarce budget."""
+        client = await self._client()
+        answer = await self._ask(name, urgency, partial(client.get_function_concurrency, FunctionName=name))
+        return answer.get("ReservedConcurrentExecutions")
+
+    async def reserve(self, name: str, executions: int | None) -> str | None:
+        """Set the reserved concurrency, or remove it (None). Returns the request id."""
+        client = await self._client()
+        if executions is None:
+            gone = await self._ask(name, Urgency.HALT, partial(client.delete_function_concurrency, FunctionName=name))
+            return gone["ResponseMetadata"].get("RequestId")
+        answer = await self._ask(
+            name,
+            Urgency.HALT,
+            partial(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=executions),
+        )
+        return answer["ResponseMetadata"].get("RequestId")
+
+    async def functions(self, urgency: Urgency) -> AsyncIterator[Sequence[Function]]:
+        """Every version of every function, page by page (50 each)."""
+        client = await self._client()
+        call = partial(client.list_functions, FunctionVersion="ALL")
+        async for page in self._pages("", urgency, call):
+            yield [Function.of(one) for one in page["Functions"]]
+
+    async def versions(self, name: str, urgency: Urgency) -> Sequence[Function]:
+        """Every version of one function."""
+        client = await self._client()
+        call = partial(client.list_versions_by_function, FunctionName=name)
+        return [Function.of(one) async for page in self._pages(name, urgency, call) for one in page["Versions"]]
+
+    async def provisioned(self, name: str, urgency: Urgency) -> dict[str, int]:
+        """Requested provisioned concurrency by qualifier."""
+        client = await self._client()
+        call = partial(client.list_provisioned_concurrency_configs, FunctionName=name)
+        found: dict[str, int] = {}
+        async for page in self._pages(name, urgency, call):
+            for one in page.get("ProvisionedConcurrencyConfigs", []):
+                qualifier = one.get("FunctionArn", "").rsplit(":", 1)[-1]
+                found[qualifier] = one.get("RequestedProvisionedConcurrentExecutions", 0)
+        return found
+
+    async def provision(self, name: str, qualifier: str, executions: int | None) -> None:
+        """Set the provisioned concurrency of one version or alias, or remove it (None)."""
+        client = await self._client()
+        if executions is None:
+            await self._ask(
+                name,
+                Urgency.HALT,
+                partial(client.delete_provisioned_concurrency_config, FunctionName=name, Qualifier=qualifier),
+            )
+            return
+        put = partial(
+            client.put_provisioned_concurrency_config,
+            FunctionName=name,
+            Qualifier=qualifier,
+            ProvisionedConcurrentExecutions=executions,
+        )
+        await self._ask(name, Urgency.HALT, put)
+
+    async def event_sources(self, urgency: Urgency) -> Sequence[EventSource]:
+        """Every event source mapping of the account and region (pages of 100)."""
+        client = await self._client()
+        pages = self._pages("", urgency, client.list_event_source_mappings)
+        return [EventSource.of(one) async for page in pages for one in page["EventSourceMappings"]]
+
+    async def event_source(self, name: str, uuid: str, urgency: Urgency) -> EventSource:
+        """One event source mapping as it is now."""
+        client = await self._client()
+        answer = await self._ask(name, urgency, partial(client.get_event_source_mapping, UUID=uuid))
+        return EventSource.of(answer)
+
+    async def feed(self, name: str, uuid: str, *, enabled: bool) -> None:
+        """Enable or disable one event source mapping (202: it takes seconds)."""
+        client = await self._client()
+        await self._ask(name, Urgency.HALT, partial(client.update_event_source_mapping, UUID=uuid, Enabled=enabled))
+
+    async def tag(self, function: Function, tags: Mapping[str, str], urgency: Urgency) -> None:
+        """Add tags to a function."""
+        client = await self._client()
+        await self._ask(function.name, urgency, partial(client.tag_resource, Resource=function.arn, Tags=tags))
+
+    async def untag(self, function: Function, keys: Sequence[str], urgency: Urgency) -> None:
+        """Remove tags from a function."""
+        client = await self._client()
+        await self._ask(function.name, urgency, partial(client.untag_resource, Resource=function.arn, TagKeys=keys))

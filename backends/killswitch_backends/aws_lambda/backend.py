@@ -1,0 +1,141 @@
+"""One open Lambda table: the protocol's operations, each handed to the module that knows how."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from functools import partial
+
+from killswitch_backends.aws_common.budget import Budgets, Urgency
+from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_common.listing import relisted
+from killswitch_backends.aws_common.marking import Marks
+from killswitch_backends.aws_common.tags import mark_in
+from killswitch_backends.aws_common.watching import observations
+from killswitch_backends.aws_lambda.api import BURST, LambdaApi
+from killswitch_backends.aws_lambda.functions import State
+from killswitch_backends.aws_lambda.halting import Halting, tags_of
+from killswitch_backends.aws_lambda.observing import PACE, look
+from killswitch_backends.aws_lambda.planning import plan_of
+from killswitch_backends.aws_lambda.prior import prior_of
+from killswitch_backends.aws_lambda.reading import Unread, read_states
+from killswitch_backends.aws_lambda.record import Record
+from killswitch_backends.aws_lambda.restoring import Restoring
+from killswitch_backends.problems import Problem
+from killswitch_backends.protocol import (
+    Accepted,
+    Budget,
+    Captured,
+    Failure,
+    Identity,
+    Observation,
+    Order,
+    Preflight,
+    Restored,
+    Surroundings,
+    Watch,
+)
+from killswitch_inventory.sightings import Sighting
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+REFRESH_SECONDS = 30.0
+"""Pause between two listings; a listing itself takes what the budget's background share allows."""
+PARALLEL = 32
+
+
+class LambdaBackend:
+    """Lambda functions of one account and region. Implements ``protocol.Backend``."""
+
+    layer = Layer.PROCESS
+
+    def __init__(
+        self, *, ref: BackendRef, aws: Aws, rate: float, budgets: Budgets, marks: Marks, surroundings: Surroundings
+    ) -> None:
+        self.ref = ref
+        self._aws, self._marks, self._now = aws, marks, surroundings.now
+        self._rate = rate
+        self._api = LambdaApi(aws, budgets, self._rate)
+        self._record = Record(self._api, aws, ref, surroundings.labels, surroundings.now)
+        self._in_force: dict[TargetId, str] = {}
+        """Halts this process put into force, by target: what may be re-asserted over a revival."""
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self._rate, burst=BURST, parallel=PARALLEL)
+
+    async def identity(self) -> Identity:
+        return await self._aws.identity()
+
+    def sight(self) -> AsyncIterator[Sighting]:
+        return relisted(self._record.listing, ref=self.ref, every=REFRESH_SECONDS, now=self._now)
+
+    async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
+        found: dict[TargetId, Preflight] = {}
+        async for target, state in self._states(targets, fresh=False):
+            if isinstance(state, Problem):
+                found[target] = Preflight(target, "reserve 0", 1, risks=(f"not read: {state.what}",))
+            else:
+                found[target] = plan_of(target, state)
+        return [found[target] for target in targets]
+
+    async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
+        async for target, state in self._states(targets, fresh=fresh):
+            yield Failure(target, state) if isinstance(state, Problem) else _captured(target, state)
+
+    async def halt(self, captured: Captured, order: Order) -> Accepted:
+        target = captured.target
+        pinned = self._in_force.get(target) == order.halt_id
+        halting = Halting(self._api, captured, order, self._now, pinned_before=pinned)
+        accepted, reading = await halting.run()
+        self._in_force[target] = order.halt_id
+        self._record.forget(target.path)
+        tags = tags_of(order, halting.prior)
+        if any(reading.tags.get(key) != value for key, value in tags.items()):
+            self._marks.write(target, partial(self._api.tag, reading.function, tags, Urgency.MARK))
+        return accepted
+
+    def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
+        return observations(watches, self._look, pace=PACE, now=self._now)
+
+    async def restore(self, watch: Watch, order: Order) -> Restored:
+        await self._marks.settle(watch.target)
+        restored = await Restoring(self._api, watch, order, self._now).run()
+        self._in_force.pop(watch.target, None)
+        self._record.forget(watch.target.path)
+        return restored
+
+    async def _look(self, watch: Watch) -> Observation:
+        return await look(self._api, watch, self._now, unmarked=self._marks.failure(watch.target))
+
+    async def _states(
+        self, targets: Sequence[TargetId], *, fresh: bool
+    ) -> AsyncIterator[tuple[TargetId, State | Problem]]:
+        """The state of each target: from the record where that will do, else read now."""
+        missing: dict[str, TargetId] = {}
+        for target in targets:
+            known = None if fresh else self._record.recall(target.path)
+            if known is None:
+                missing[target.path] = target
+            else:
+                yield target, known
+        if not missing:
+            return
+        try:
+            async for state in read_states(self._api, self._aws, list(missing), now=self._now, urgency=Urgency.HALT):
+                name = state.name if isinstance(state, Unread) else state.function.name
+                yield missing.pop(name), state.problem if isinstance(state, Unread) else state
+        except Problem as problem:
+            for target in missing.values():
+                yield target, problem
+
+
+def _captured(target: TargetId, state: State) -> Captured:
+    mark = mark_in(state.tags)
+    prior = prior_of(state)
+    return Captured(
+        target=target,
+        prior=prior.json(),
+        at=state.read_at,
+        running=state.executions or 0,
+        marked_by=mark.halt_id if mark else None,
+        already_off=prior.reserved == 0,
+    )

@@ -1,0 +1,110 @@
+"""Functions, their event sources and their state, as far as a halt is concerned: plain data read from AWS's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import (
+        EventSourceMappingConfigurationResponseTypeDef,
+        EventSourceMappingConfigurationTypeDef,
+        FunctionConfigurationTypeDef,
+    )
+
+LATEST = "$LATEST"
+_OFF_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """An event source mapping: what feeds a function from a queue or a stream."""
+
+    uuid: str
+    function: str
+    enabled: bool
+    """Whether it feeds the function, or is about to: ``Enabling`` is enabled, ``Disabling`` is not."""
+    source: str = ""
+
+    @classmethod
+    def of(
+        cls, answer: EventSourceMappingConfigurationTypeDef | EventSourceMappingConfigurationResponseTypeDef
+    ) -> EventSource:
+        return cls(
+            uuid=answer.get("UUID", ""),
+            function=name_in(answer.get("FunctionArn", "")),
+            enabled=answer.get("State", "Enabled") not in _OFF_STATES,
+            source=answer.get("EventSourceArn", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One version of a function as ListFunctions and GetFunction describe it."""
+
+    name: str
+    arn: str
+    """Of the function itself, without a version."""
+    role: str
+    timeout: int
+    version: str = LATEST
+    dead_letters: bool = False
+    managed_instances: bool = False
+    edge_replica: bool = False
+    durable: bool = False
+    state: str = ""
+
+    @classmethod
+    def of(cls, answer: FunctionConfigurationTypeDef) -> Function:
+        return cls(
+            name=answer.get("FunctionName", ""),
+            arn=unqualified(answer.get("FunctionArn", "")),
+            role=answer.get("Role", ""),
+            timeout=answer.get("Timeout", 3),
+            version=answer.get("Version", LATEST),
+            dead_letters=bool(answer.get("DeadLetterConfig", {}).get("TargetArn")),
+            managed_instances="CapacityProviderConfig" in answer,
+            edge_replica=bool(answer.get("MasterArn")),
+            durable="DurableConfig" in answer,
+            state=answer.get("State", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one GetFunction tells."""
+
+    function: Function
+    reserved: int | None
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All of a function that a halt changes, and what it needs to know to judge it."""
+
+    function: Function
+    reserved: int | None
+    tags: Mapping[str, str]
+    longest_timeout: int
+    """Seconds; the largest over every version that can still be invoked."""
+    provisioned: Mapping[str, int] = field(default_factory=dict)
+    event_sources: tuple[EventSource, ...] = ()
+    executions: int | None = None
+    """Running now, as CloudWatch's last minute says; None where it does not say."""
+    unreadable: tuple[str, ...] = ()
+    """What could not be read, in words: it is not known to be absent."""
+    read_at: datetime
+
+
+def unqualified(arn: str) -> str:
+    """A function's ARN without version or alias."""
+    return ":".join(arn.split(":")[:7])
+
+
+def name_in(arn: str) -> str:
+    """The function's name in its (qualified or unqualified) ARN."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else arn

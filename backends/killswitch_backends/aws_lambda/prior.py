@@ -1,0 +1,97 @@
+"""What a function was before a halt: captured, written as tags on the function, read back by any bastion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from killswitch_backends.aws_common.tags import PREFIX, ours, words_as_tags, words_in_tags
+from killswitch_backends.aws_lambda.functions import State
+from killswitch_backends.protocol import Json
+
+RESERVED = PREFIX + "reserved"
+_NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """The fields a halt changes. ``reserved`` None is no reservation, which is not a number."""
+
+    reserved: int | None
+    provisioned: Mapping[str, int]
+    """Provisioned concurrency by version or alias."""
+    event_sources: Mapping[str, bool]
+    """Whether each event source mapping (by UUID) was enabled."""
+    timeout: int
+    """Seconds: the largest Timeout of any version that could be running."""
+    tags: Mapping[str, str]
+    """The tags of this console that were there already."""
+
+    @property
+    def feeding(self) -> list[str]:
+        """The event source mappings that were enabled."""
+        return sorted(uuid for uuid, enabled in self.event_sources.items() if enabled)
+
+    def json(self) -> dict[str, Json]:
+        """As the trail stores it and ``prior`` of the JSON output shows it."""
+        return {
+            "reserved": self.reserved,
+            "provisioned": dict(self.provisioned),
+            "event_sources": dict(self.event_sources),
+            "timeout": self.timeout,
+            "tags": dict(self.tags),
+        }
+
+    @classmethod
+    def parse(cls, prior: Mapping[str, Json]) -> Prior:
+        """The inverse of ``json``."""
+        return cls(
+            reserved=prior["reserved"],
+            provisioned=dict(prior["provisioned"]),
+            event_sources=dict(prior["event_sources"]),
+            timeout=int(prior["timeout"]),
+            tags=dict(prior.get("tags", {})),
+        )
+
+    def as_tags(self) -> dict[str, str]:
+        """What a restore from another bastion needs, within what tags can carry."""
+        reserved = _NONE if self.reserved is None else str(self.reserved)
+        return {
+            RESERVED: reserved,
+            **words_as_tags("provisioned", (f"{qualifier}:{n}" for qualifier, n in sorted(self.provisioned.items()))),
+            **words_as_tags("event-sources", self.feeding),
+        }
+
+
+def prior_of(state: State) -> Prior:
+    """The prior state of a function: what its halt's mark recorded if it carries one, else what it is now.
+
+    Where somebody has since given a marked function a reservation, that reservation counts: it is not the halted state.
+    """
+    now = Prior(
+        reserved=state.reserved,
+        provisioned=state.provisioned,
+        event_sources={source.uuid: source.enabled for source in state.event_sources},
+        timeout=state.longest_timeout,
+        tags={},
+    )
+    recorded = state.tags.get(RESERVED)
+    if recorded is None or not (recorded == _NONE or recorded.isdigit()):
+        return Prior(now.reserved, now.provisioned, now.event_sources, now.timeout, ours(state.tags))
+    fed = dict.fromkeys(words_in_tags("event-sources", state.tags), True)
+    return Prior(
+        reserved=state.reserved or (None if recorded == _NONE else int(recorded)),
+        provisioned={**_provisioned_in(state.tags), **now.provisioned},
+        event_sources={**now.event_sources, **fed},
+        timeout=now.timeout,
+        tags={},
+    )
+
+
+def _provisioned_in(tags: Mapping[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in words_in_tags("provisioned", tags):
+        qualifier, _, executions = word.rpartition(":")
+        if qualifier and executions.isdigit():
+            found[qualifier] = int(executions)
+    return found

@@ -1,0 +1,164 @@
+"""Reading the state of many functions with as few calls of the scarce budget as possible.
+
+GetFunction has a budget of its own; event sources are listed once for the account; versions one by one for a few
+functions and by one listing for many; provisioned concurrency only where a published version exists to carry it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_common.helpers import helpers
+from killswitch_backends.aws_common.outcomes import or_refusal, outcome
+from killswitch_backends.aws_common.tags import HALT_ID
+from killswitch_backends.aws_lambda.api import LambdaApi
+from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, Reading, State
+from killswitch_backends.aws_lambda.signals import executions_now
+from killswitch_backends.problems import Problem, Refused
+
+FEW = 8
+"""Up to this many functions are asked for their versions one by one."""
+_METRIC_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A function whose state could not be read."""
+
+    name: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What is read once for all functions asked for."""
+
+    event_sources: Mapping[str, tuple[EventSource, ...]]
+    versions: Mapping[str, Sequence[Function]] | None
+    executions: Mapping[str, int] | None
+    unreadable: tuple[str, ...]
+
+
+async def read_states(
+    api: LambdaApi, aws: Aws, names: Sequence[str], *, now: Callable[[], datetime], urgency: Urgency
+) -> AsyncIterator[State | Unread]:
+    """Yield the state of each function, in the order they become known.
+
+    Raises:
+        Problem: when what all of them need (their event sources, say) gets no answer.
+    """
+    common = await _read_common(api, aws, names, now, urgency)
+    async with helpers() as tasks:
+        reads = [tasks.start(_read(api, name, common, now, urgency), name=f"state of {name}") for name in names]
+        for read in asyncio.as_completed(reads):
+            yield await read
+
+
+async def _read_common(
+    api: LambdaApi, aws: Aws, names: Sequence[str], now: Callable[[], datetime], urgency: Urgency
+) -> _Common:
+    async with asyncio.TaskGroup() as tasks:
+        listing = tasks.create_task(outcome(api.event_sources(urgency)))
+        versions = tasks.create_task(outcome(_all_versions(api, urgency))) if len(names) > FEW else None
+        executions = tasks.create_task(executions_or_none(aws, names, now(), urgency))
+    sources = listing.result()
+    if isinstance(sources, Problem) and not isinstance(sources, Refused):
+        raise sources
+    everything = versions.result() if versions else None
+    return _Common(
+        event_sources={} if isinstance(sources, Problem) else by_function(sources),
+        versions=None if isinstance(everything, Problem) else everything,
+        executions=executions.result(),
+        unreadable=(f"event sources: {sources.what}",) if isinstance(sources, Problem) else (),
+    )
+
+
+async def executions_or_none(aws: Aws, names: Sequence[str], at: datetime, urgency: Urgency) -> dict[str, int] | None:
+    """CloudWatch's figures, or None when it does not give them quickly: they only order and decorate."""
+    try:
+        async with asyncio.timeout(_METRIC_SECONDS):
+            return await executions_now(aws, names, at, urgency)
+    except (Problem, TimeoutError):
+        return None
+
+
+async def _all_versions(api: LambdaApi, urgency: Urgency) -> dict[str, list[Function]]:
+    return by_name([one async for page in api.functions(urgency) for one in page])
+
+
+def by_name(functions: Sequence[Function]) -> dict[str, list[Function]]:
+    """Versions grouped by their function's name."""
+    found: dict[str, list[Function]] = {}
+    for function in functions:
+        found.setdefault(function.name, []).append(function)
+    return found
+
+
+def by_function(sources: Sequence[EventSource]) -> dict[str, tuple[EventSource, ...]]:
+    """Event sources grouped by the name of the function they feed."""
+    found: dict[str, tuple[EventSource, ...]] = {}
+    for source in sources:
+        found[source.function] = (*found.get(source.function, ()), source)
+    return found
+
+
+async def _read(
+    api: LambdaApi, name: str, common: _Common, now: Callable[[], datetime], urgency: Urgency
+) -> State | Unread:
+    at = now()
+    try:
+        reading = await _confirmed(api, await api.read(name, urgency), urgency)
+        known = (common.versions or {}).get(name)
+        versions = known or await or_refusal(api.versions(name, urgency))
+        state = await finish(api, reading, versions, common.event_sources.get(name, ()), at=at, urgency=urgency)
+    except Problem as problem:
+        return Unread(name, problem)
+    executions = None if common.executions is None else common.executions.get(name, 0)
+    return replace(state, executions=executions, unreadable=(*common.unreadable, *state.unreadable))
+
+
+async def _confirmed(api: LambdaApi, reading: Reading, urgency: Urgency) -> Reading:
+    """A function that carries a mark but shows no reservation is asked again the other way."""
+    if reading.reserved is not None or HALT_ID not in reading.tags:
+        return reading
+    reserved = await api.reserved(reading.function.name, urgency)
+    return Reading(reading.function, reserved, reading.tags)
+
+
+async def finish(
+    api: LambdaApi,
+    reading: Reading,
+    versions: Sequence[Function] | Refused,
+    event_sources: tuple[EventSource, ...],
+    *,
+    at: datetime,
+    urgency: Urgency,
+) -> State:
+    """A state from one reading and what is known of its versions; asks for provisioned concurrency where it can be."""
+    name = reading.function.name
+    unreadable: tuple[str, ...] = ()
+    provisioned: dict[str, int] | Refused = {}
+    if isinstance(versions, Refused):
+        unreadable, versions = (f"versions: {versions.what}",), ()
+        published = True
+    else:
+        published = any(one.version != LATEST for one in versions)
+    if published:
+        provisioned = await or_refusal(api.provisioned(name, urgency))
+    if isinstance(provisioned, Refused):
+        unreadable, provisioned = (*unreadable, f"provisioned concurrency: {provisioned.what}"), {}
+    return State(
+        function=reading.function,
+        reserved=reading.reserved,
+        tags=reading.tags,
+        longest_timeout=max([reading.function.timeout, *(one.timeout for one in versions)]),
+        provisioned=provisioned,
+        event_sources=event_sources,
+        unreadable=unreadable,
+        read_at=at,
+    )

@@ -1,0 +1,163 @@
+"""Putting one function back exactly: reservation, provisioned concurrency, event sources last; then the mark goes.
+
+Each field may be as the halt left it or, after a restore that was cut short, as it was before; anything else is
+somebody else's work, and nothing is changed. Everything is read back before it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.aws_common.calls import platform_code
+from killswitch_backends.aws_common.outcomes import outcome, problems_of
+from killswitch_backends.aws_common.tags import HALT_ID, marked_by, ours
+from killswitch_backends.aws_lambda.api import LambdaApi
+from killswitch_backends.aws_lambda.functions import Reading
+from killswitch_backends.aws_lambda.prior import Prior
+from killswitch_backends.aws_lambda.sighting import shown
+from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
+from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
+
+_NO_ROOM = frozenset({"InvalidParameterValueException", "LimitExceededException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The restorable fields as they are now."""
+
+    reading: Reading
+    reserved: int | None
+    provisioned: Mapping[str, int]
+    feeding: Mapping[str, bool | None]
+    """Of the event sources the halt disabled: enabled now, or None when gone."""
+
+
+@dataclass(slots=True)
+class Restoring:
+    """One function being restored."""
+
+    api: LambdaApi
+    watch: Watch
+    order: Order
+    now: Callable[[], datetime]
+    prior: Prior = field(init=False)
+    disabled: list[str] = field(init=False)
+    """The event sources that the halt disabled (all that were enabled, if its record does not say)."""
+
+    def __post_init__(self) -> None:
+        self.prior = Prior.parse(self.watch.captured.prior)
+        left: Mapping[str, Json] = self.watch.accepted.halted.get(
+            "event_sources", dict.fromkeys(self.prior.feeding, False)
+        )
+        self.disabled = sorted(uuid for uuid in self.prior.feeding if uuid in left)
+
+    @property
+    def name(self) -> str:
+        return self.watch.target.path
+
+    async def run(self) -> Restored:
+        """Restore, or change nothing.
+
+        Raises:
+            Conflict: a field is neither as the halt left it nor as it was.
+            Refused: AWS does not allow the prior state any more.
+            Problem: repeat it.
+        """
+        present = await self._present()
+        if changes := self._changes(present):
+            raise Conflict(str(self.watch.target), changes)
+        await self._put_back(present)
+        await self._unmark(present.reading)
+        return await self._read_back()
+
+    async def _present(self) -> Present:
+        """Read every field; a reservation that GetFunction does not show is asked for the other way."""
+        reading = await self.api.read(self.name, Urgency.HALT)
+        reserved = reading.reserved
+        if reserved is None:
+            reserved = await self.api.reserved(self.name, Urgency.HALT)
+        provisioned = await self.api.provisioned(self.name, Urgency.HALT) if self.prior.provisioned else {}
+        feeding = {uuid: await self._enabled(uuid) for uuid in self.disabled}
+        return Present(reading, reserved, provisioned, feeding)
+
+    async def _enabled(self, uuid: str) -> bool | None:
+        source = await outcome(self.api.event_source(self.name, uuid, Urgency.HALT))
+        if isinstance(source, Gone):
+            return None
+        if isinstance(source, Problem):
+            raise source
+        return source.enabled
+
+    def _changes(self, present: Present) -> list[FieldChange]:
+        changes: list[FieldChange] = []
+        if present.reserved not in (0, self.prior.reserved):
+            changes.append(FieldChange("reserved", 0, present.reserved))
+        for qualifier, executions in present.provisioned.items():
+            if self.prior.provisioned.get(qualifier) != executions:
+                changes.append(FieldChange(f"provisioned {qualifier}", None, executions))
+        for uuid, enabled in present.feeding.items():
+            if enabled is None:
+                changes.append(FieldChange(f"event source {uuid}", False, None))
+            elif enabled and present.reserved != self.prior.reserved:
+                changes.append(FieldChange(f"event source {uuid}", False, True))
+        marked = present.reading.tags.get(HALT_ID)
+        if marked and not marked_by(present.reading.tags, self.order.halt_id):
+            changes.append(FieldChange("halt mark", self.order.halt_id, marked))
+        return changes
+
+    async def _put_back(self, present: Present) -> None:
+        if present.reserved != self.prior.reserved:
+            await self._allowed(self.api.reserve(self.name, self.prior.reserved), self.prior.reserved or 0)
+        missing = {q: n for q, n in self.prior.provisioned.items() if present.provisioned.get(q) != n}
+        provisioning = [self._allowed(self.api.provision(self.name, q, n), n) for q, n in missing.items()]
+        if problems := await problems_of(provisioning):
+            raise problems[0]
+        asleep = [uuid for uuid, enabled in present.feeding.items() if not enabled]
+        if problems := await problems_of([self.api.feed(self.name, uuid, enabled=True) for uuid in asleep]):
+            raise problems[0]
+
+    async def _allowed(self, change: Awaitable[object], executions: int) -> None:
+        """Make a change that the account's pool of unreserved executions may refuse, and say what to do then."""
+        try:
+            await change
+        except Refused as problem:
+            if platform_code(problem) not in _NO_ROOM:
+                raise
+            raise Refused(
+                str(self.watch.target),
+                problem.what,
+                todo=f"free {executions} executions (lower another function's reservation, or raise the account's "
+                "limit), then restore again",
+            ) from problem
+
+    async def _unmark(self, reading: Reading) -> None:
+        keys = [key for key in ours(reading.tags) if key not in self.prior.tags]
+        if keys:
+            await self.api.untag(reading.function, keys, Urgency.HALT)
+
+    async def _read_back(self) -> Restored:
+        present = await self._present()
+        unequal = [change.field for change in self._unequal(present)]
+        if unequal:
+            raise Unreachable(str(self.watch.target), f"restored, but reads back differently: {', '.join(unequal)}")
+        at = self.now()
+        detail = f"read back: reserved {shown(present.reserved)}, {len(present.feeding)} event sources enabled, \
+provisioned concurrency on {len(present.provisioned)} qualifiers, no halt mark"
+        return Restored(self.watch.target, at, Evidence(Grade.OBSERVED, detail, at))
+
+    def _unequal(self, present: Present) -> list[FieldChange]:
+        found: list[FieldChange] = []
+        if present.reserved != self.prior.reserved:
+            found.append(FieldChange("reserved", self.prior.reserved, present.reserved))
+        if dict(present.provisioned) != dict(self.prior.provisioned):
+            found.append(FieldChange("provisioned", dict(self.prior.provisioned), dict(present.provisioned)))
+        for uuid, enabled in present.feeding.items():
+            if not enabled:
+                found.append(FieldChange(f"event source {uuid}", True, enabled))
+        left = {key: value for key, value in ours(present.reading.tags).items() if key not in self.prior.tags}
+        if left:
+            found.append(FieldChange("halt mark", None, sorted(left)))
+        return found
