@@ -1,0 +1,125 @@
+"""What the API server refuses of an object's content: types, ranges and immutable fields, as far as agents use them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from killswitch_backends.simulator.kubernetes import kinds
+from killswitch_backends.simulator.kubernetes.failures import bad_request, invalid
+from killswitch_backends.simulator.kubernetes.kinds import Kind
+from killswitch_backends.simulator.kubernetes.objects import JsonObject, Stored
+from killswitch_backends.simulator.kubernetes.selectors import selects
+
+Cause = tuple[str, str, str]
+
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_COUNTS = ("replicas", "parallelism", "completions", "backoffLimit", "minReadySeconds", "revisionHistoryLimit")
+_SWITCHES = ("paused", "suspend")
+_IMMUTABLE = {
+    kinds.DEPLOYMENT: ("selector",),
+    kinds.REPLICA_SET: ("selector",),
+    kinds.DAEMON_SET: ("selector",),
+    kinds.STATEFUL_SET: ("selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"),
+    kinds.JOB: ("selector", "template", "completionMode"),
+}
+_WITH_TEMPLATE = frozenset({kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.STATEFUL_SET, kinds.DAEMON_SET, kinds.JOB})
+
+
+def check_types(kind: Kind, value: JsonObject) -> None:
+    """Refuse what the server could not decode. Raises a 400 ``ApiFailure``."""
+    meta = value["metadata"]
+    for field in ("labels", "annotations"):
+        members = meta.get(field)
+        if members is None:
+            continue
+        if not isinstance(members, dict) or not all(isinstance(one, str) for one in members.values()):
+            raise bad_request(f"json: cannot unmarshal into Go struct field ObjectMeta.metadata.{field} of type string")
+    spec = value.get("spec")
+    if spec is not None and not isinstance(spec, dict):
+        raise bad_request(f"json: cannot unmarshal into Go struct field {kind.name}.spec")
+    if kind.custom or spec is None:
+        return
+    for fields, wanted, go in ((_COUNTS, int, "int32"), (_SWITCHES, bool, "bool")):
+        for field in fields:
+            found = spec.get(field)
+            if found is not None and type(found) is not wanted:
+                raise bad_request(
+                    f"json: cannot unmarshal into Go struct field {kind.name}Spec.spec.{field} of type {go}"
+                )
+
+
+def check_new(kind: Kind, value: JsonObject) -> None:
+    """Refuse an invalid new object. Raises a 422 ``ApiFailure``."""
+    name = value["metadata"]["name"]
+    causes = _ranges(value.get("spec") or {}) if not kind.custom else []
+    if len(name) > 253 or not _DNS_NAME.fullmatch(name):
+        causes.append(
+            (
+                "metadata.name",
+                "FieldValueInvalid",
+                f'Invalid value: "{name}": a lowercase RFC 1123 subdomain is letters, digits, "-" and "."',
+            )
+        )
+    if kind in _WITH_TEMPLATE:
+        causes += _template(kind, value.get("spec") or {})
+    if kind is kinds.POD and not (value.get("spec") or {}).get("containers"):
+        causes.append(("spec.containers", "FieldValueRequired", "Required value"))
+    if causes:
+        raise invalid(kind, name, *causes)
+
+
+def check_change(kind: Kind, old: Stored, new: JsonObject) -> None:
+    """Refuse an invalid new version. Raises a 422 ``ApiFailure``."""
+    before, after = old.spec, new.get("spec") or {}
+    if before is after or before == after or kind.custom:
+        return
+    causes = _ranges(after)
+    for field in _IMMUTABLE.get(kind, ()):
+        if before.get(field) != after.get(field):
+            causes.append((f"spec.{field}", "FieldValueInvalid", "Invalid value: field is immutable"))
+    if kind is kinds.POD and _pod_identity(before) != _pod_identity(after):
+        causes.append(
+            (
+                "spec",
+                "FieldValueForbidden",
+                "Forbidden: pod updates may not change fields other than `spec.containers[*].image` and a few more",
+            )
+        )
+    if kind in _WITH_TEMPLATE and not causes:
+        causes += _template(kind, after)
+    if causes:
+        raise invalid(kind, old.name, *causes)
+
+
+def _ranges(spec: JsonObject) -> list[Cause]:
+    return [
+        (f"spec.{field}", "FieldValueInvalid", f"Invalid value: {spec[field]}: must be greater than or equal to 0")
+        for field in _COUNTS
+        if isinstance(spec.get(field), int) and spec[field] < 0
+    ]
+
+
+def _template(kind: Kind, spec: JsonObject) -> list[Cause]:
+    template = spec.get("template") or {}
+    causes: list[Cause] = []
+    if not (template.get("spec") or {}).get("containers"):
+        causes.append(("spec.template.spec.containers", "FieldValueRequired", "Required value"))
+    if kind is kinds.JOB:
+        return causes
+    selector = spec.get("selector")
+    if not selector:
+        causes.append(("spec.selector", "FieldValueRequired", "Required value"))
+    elif not selects(selector, (template.get("metadata") or {}).get("labels") or {}):
+        message = "Invalid value: `selector` does not match template `labels`"
+        causes.append(("spec.template.metadata.labels", "FieldValueInvalid", message))
+    return causes
+
+
+def _pod_identity(spec: JsonObject) -> dict[str, Any]:
+    """The part of a pod's spec that may not change."""
+    fixed = {key: one for key, one in spec.items() if key not in ("activeDeadlineSeconds", "tolerations")}
+    fixed["containers"] = [
+        {key: one for key, one in container.items() if key != "image"} for container in spec.get("containers") or ()
+    ]
+    return fixed
