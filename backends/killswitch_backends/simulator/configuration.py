@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from killswitch_backends.simulator.aws.behaviour import PROPAGATION_SECONDS_MAX
+from killswitch_backends.simulator.kubernetes import access
 from killswitch_backends.simulator.launchdarkly import accounts
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGION
 
@@ -22,7 +23,6 @@ ENVIRONMENT = "simulator"
 NAME = "sim"
 """The ``name`` of every table, so that targets read ``kubernetes:sim/...``."""
 
-TOKEN = "simulator-bearer-token"  # noqa: S105 - opens nothing but the simulator
 ACCESS_KEY_ID = "AKIASIMULATOR0000001"
 SECRET_ACCESS_KEY = "simulator/secret/access/key/of/the/operator"  # noqa: S105
 
@@ -99,7 +99,7 @@ def _kubeconfig(url: str) -> str:
         "kind": "Config",
         "current-context": "simulator",
         "clusters": [{"name": "simulator", "cluster": {"server": f"{url}/kubernetes"}}],
-        "users": [{"name": "operator", "user": {"token": TOKEN}}],
+        "users": [{"name": "operator", "user": {"token": access.TOKEN}}],
         "contexts": [
             {"name": "simulator", "context": {"cluster": "simulator", "user": "operator", "namespace": "default"}}
         ],

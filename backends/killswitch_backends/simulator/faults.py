@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from aiohttp import web
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from killswitch_backends.simulator.clock import Clock
 from killswitch_backends.simulator.fault_answers import error_answer, throttle_answer
-from killswitch_backends.simulator.requests import Entry, RequestLog
+from killswitch_backends.simulator.requests import Entry, RequestLog, matches
 
 _GLANCE = 0.05
 """Seconds between two looks of a hanging request at whether it should go on hanging."""
@@ -45,7 +44,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     operation: str = "*"
-    """An fnmatch pattern: ``kubernetes.patch``, ``iam.*``, ``*``."""
+    """An fnmatch pattern; a leading part is enough: ``kubernetes.patch``, ``kubernetes.*.pods``, ``iam``, ``*``."""
     kind: FaultKind
     after_apply: bool = False
     """Strike once the change was made instead of before; always so for ``reset-after-apply``."""
@@ -82,7 +81,7 @@ class ArmedRule:
     def strikes(self, operation: str, rng: random.Random, *, applied: bool) -> bool:
         """Whether it strikes this request; counts it."""
         rule = self.rule
-        if rule.strikes_applied != applied or not fnmatchcase(operation, rule.operation):
+        if rule.strikes_applied != applied or not matches(operation, rule.operation):
             return False
         self.matched += 1
         spent = rule.count is not None and self.struck >= rule.count

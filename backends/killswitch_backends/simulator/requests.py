@@ -71,6 +71,11 @@ class Entry:
         }
 
 
+def matches(operation: str, pattern: str) -> bool:
+    """Whether an fnmatch pattern means an operation: ``kubernetes.patch`` also means ``kubernetes.patch.deployments``."""
+    return fnmatchcase(operation, pattern) or fnmatchcase(operation, f"{pattern}.*")
+
+
 _serving: ContextVar[Entry | None] = ContextVar("the request being served", default=None)
 
 
@@ -108,7 +113,7 @@ class RequestLog:
 
     def matching(self, pattern: str = "*") -> list[RequestView]:
         """The remembered requests whose operation matches a pattern, oldest first."""
-        return [entry.view() for entry in list(self.entries) if fnmatchcase(entry.operation, pattern)]
+        return [entry.view() for entry in list(self.entries) if matches(entry.operation, pattern)]
 
     def clear(self) -> None:
         """Forget everything seen so far."""

@@ -61,6 +61,24 @@ async def test_an_error_strikes_matching_operations_only_and_before_anything_is_
     assert setup.face.applied == 1
 
 
+@pytest.mark.parametrize(
+    ("pattern", "struck"),
+    [
+        ("*", True),
+        ("kubernetes", True),
+        ("kubernetes.patch", True),
+        ("kubernetes.patch.deployments/scale", True),
+        ("kubernetes.*.deployments*", True),
+        ("kubernetes.pat", False),
+        ("kubernetes.patch.deployments", False),
+        ("patch", False),
+    ],
+)
+async def test_a_pattern_means_an_operation_or_a_leading_part_of_it(setup, pattern, struck):
+    await setup.fault(operation=pattern, kind="error")
+    assert (await setup.ask("kubernetes.patch.deployments/scale") == 500) is struck
+
+
 async def test_count_and_skip_bound_a_rule(setup):
     await setup.fault(operation="a.*", kind="error", skip=1, count=2)
     assert [await setup.ask("a.b") for _ in range(5)] == [200, 500, 500, 200, 200]
