@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
 from killswitch_backends.simulator.acting import World
+from killswitch_backends.simulator.clock import Clock
 from killswitch_backends.simulator.seams import AgentSpec, Face, Faults
+from killswitch_backends.simulator.server import FaceMaker
 
 
 @dataclass
@@ -56,11 +59,11 @@ class SmallFace:
         return True, 1
 
 
-def small_faces(**fields: object) -> Callable[[World, Faults, int], Sequence[Face]]:
+def small_faces(**fields: Any) -> FaceMaker:
     """What ``Simulator(faces=...)`` takes: one small platform, which also answers for credentials and flags."""
 
-    def make(world: World, faults: Faults, _: int) -> Sequence[Face]:
-        face = SmallFace(faults, **fields)  # type: ignore[arg-type]
+    def make(*, world: World, faults: Faults, clock: Clock, seed: int) -> Sequence[Face]:
+        face = SmallFace(faults, **fields)
         world.connect(credentials=face, capability=face)
         return (face,)
 

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import yaml
 
-from killswitch_backends.simulator.aws.behaviour import PROPAGATION_SECONDS_MAX
+from killswitch_backends.simulator.aws import (
+    OPERATOR_ACCESS_KEY_ID,
+    OPERATOR_SECRET_ACCESS_KEY,
+    PROPAGATION_SECONDS_MAX,
+)
 from killswitch_backends.simulator.kubernetes import access
 from killswitch_backends.simulator.launchdarkly import accounts
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGION
@@ -22,9 +26,6 @@ from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGIO
 ENVIRONMENT = "simulator"
 NAME = "sim"
 """The ``name`` of every table, so that targets read ``kubernetes:sim/...``."""
-
-ACCESS_KEY_ID = "AKIASIMULATOR0000001"
-SECRET_ACCESS_KEY = "simulator/secret/access/key/of/the/operator"  # noqa: S105
 
 PROPAGATION_SECONDS = PROPAGATION_SECONDS_MAX + 1.0
 """A little more than the simulated IAM ever takes until a change reaches its data plane."""
@@ -109,8 +110,8 @@ def _kubeconfig(url: str) -> str:
 
 def _aws_credentials() -> str:
     return (
-        f"[simulator]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\n"
-        f"region = {REGION}\n"
+        f"[simulator]\naws_access_key_id = {OPERATOR_ACCESS_KEY_ID}\n"
+        f"aws_secret_access_key = {OPERATOR_SECRET_ACCESS_KEY}\nregion = {REGION}\n"
     )
 
 

@@ -72,7 +72,7 @@ class Entry:
 
 
 def matches(operation: str, pattern: str) -> bool:
-    """Whether an fnmatch pattern means an operation: ``kubernetes.patch`` also means ``kubernetes.patch.deployments``."""
+    """Whether an fnmatch pattern means an operation; ``kubernetes.patch`` also means ``kubernetes.patch.pods``."""
     return fnmatchcase(operation, pattern) or fnmatchcase(operation, f"{pattern}.*")
 
 

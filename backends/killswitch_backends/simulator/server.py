@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -30,6 +31,12 @@ _GOODBYE = 0.5
 """Seconds that open requests (watches, streams) get to end when the simulator stops."""
 
 
+class FaceMaker(Protocol):
+    """Makes the platforms and connects the world to them; ``make_faces`` but in tests."""
+
+    def __call__(self, *, world: World, faults: Faults, clock: Clock, seed: int) -> Sequence[Face]: ...
+
+
 class Simulator:
     """One simulated world: agents, the platforms they run on, and what shall go wrong.
 
@@ -37,7 +44,7 @@ class Simulator:
         specs: the agents to make.
         seed: what everything random in the world is drawn from.
         clock: the world's time.
-        faces: makes the platforms and connects the world to them.
+        faces: makes the platforms.
     """
 
     def __init__(
@@ -46,14 +53,14 @@ class Simulator:
         *,
         seed: int,
         clock: Clock | None = None,
-        faces: Callable[[World, Faults, int], Sequence[Face]] = make_faces,
+        faces: FaceMaker = make_faces,
     ) -> None:
         clock = clock or SystemClock()
         self.specs = tuple(specs)
         self.requests = RequestLog(clock)
         self.faults = FaultRules(clock, dice(seed, "faults"), self.requests)
         self.world = World(self.specs, clock=clock, rng=dice(seed, "world"))
-        self.faces = faces(self.world, self.faults, seed)
+        self.faces = faces(world=self.world, faults=self.faults, clock=clock, seed=seed)
 
     @asynccontextmanager
     async def serving(self, *, port: int = 0) -> AsyncIterator[str]:

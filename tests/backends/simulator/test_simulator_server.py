@@ -99,7 +99,7 @@ async def test_a_face_that_fails_takes_the_simulator_down_with_its_own_error():
         async def run(self) -> None:
             raise RuntimeError("the controller is broken")
 
-    def faces(world, faults, _):
+    def faces(*, world, faults, clock, seed):
         return (Failing(faults),)
 
     with pytest.raises(ExceptionGroup) as raised:
