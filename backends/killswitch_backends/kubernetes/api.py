@@ -1,0 +1,247 @@
+"""The requests themselves: raw JSON over the official REST client, each with a time limit, failures as problems.
+
+Typed models are left out on purpose: they cost a second at first touch, and validate after a write was applied. No
+retries of changes happen here; the engine has the one policy. Reads may ask for a few attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from killswitch_backends.kubernetes import official
+from killswitch_backends.kubernetes.credentials import Credentials
+from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
+from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.problems import Throttled, Unauthenticated, Unreachable
+from killswitch_backends.protocol import Json
+
+NAME = "killswitch-console"
+"""User agent and field manager: how a cluster's audit log and managedFields name us."""
+JSON_PATCH = "application/json-patch+json"
+CONNECT_SECONDS = 3.0
+CHANGE_SECONDS = 8.0
+READ_SECONDS = 8.0
+LIST_SECONDS = 30.0
+_POOL = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What one set of credentials is used through."""
+
+    rest: Any
+    certificate: tuple[str | None, str | None]
+    client_error: type[Exception]
+    client_timeout: Any
+
+
+class Api:
+    """One cluster's API server, connected at the first request."""
+
+    def __init__(self, settings: KubernetesSettings, where: str) -> None:
+        self._settings, self.where = settings, where
+        self._lock = asyncio.Lock()
+        self._credentials: Credentials | None = None
+        self._client: official.Official | None = None
+        self._session: _Session | None = None
+        self._retired: list[_Session] = []
+        """Sessions of client certificates that were renewed: requests under way end on them."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._retired, self._session = [*self._retired, self._session], [], None
+        for session in sessions:
+            if session is not None:
+                await session.rest.close()
+
+    async def credentials(self) -> Credentials:
+        """The loaded credentials: who the kubeconfig says we are, and where."""
+        await self._connected()
+        assert self._credentials is not None  # noqa: S101 - _connected sets both or raises
+        return self._credentials
+
+    async def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, seconds: float = READ_SECONDS, attempts: int = 1
+    ) -> Any:
+        """Read JSON; with ``attempts``, tries again after a lost answer or a 429, backing off."""
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self.call("GET", path, query, seconds=seconds)
+            except (Unreachable, Throttled) as problem:
+                if attempt == attempts:
+                    raise
+                await asyncio.sleep(backoff(attempt, getattr(problem, "retry_after", None)))
+        raise ValueError("attempts must be at least 1")
+
+    async def patch(self, path: str, operations: Sequence[Mapping[str, Json]], *, where: str) -> tuple[Any, str | None]:
+        """Apply a JSON patch as this console; the object as it is then, and the request's id in the audit log."""
+        query, body = {"fieldManager": NAME}, list(operations)
+        answer = await self._checked("PATCH", path, query, body, JSON_PATCH, CHANGE_SECONDS, where)
+        return _json(answer, where), answer.headers.get("Audit-Id")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Json = None,
+        seconds: float = READ_SECONDS,
+    ) -> Any:
+        """Make one request and read its JSON.
+
+        Raises:
+            Problem: of the type that the answer, or its absence, stands for.
+        """
+        return _json(
+            await self._checked(method, path, query, body, "application/json", seconds, self.where), self.where
+        )
+
+    async def _checked(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Json,
+        content: str,
+        seconds: float,
+        where: str,
+    ) -> Answer:
+        """Make one request, a second time with renewed credentials after a 401 (nothing was applied then)."""
+        answer = await self._send(method, path, query, body, content, seconds, where)
+        if answer.status == 401 and await self._renewed():
+            answer = await self._send(method, path, query, body, content, seconds, where)
+        if answer.status >= 400:
+            raise problem_of(where, answer)
+        return answer
+
+    @asynccontextmanager
+    async def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncIterator[Any]:
+        """Open a stream of lines that may last; it counts as broken after ``silence`` seconds without a byte.
+
+        Yields an iterator of JSON values. Raises ``Unreachable`` when it breaks, before or while it is read.
+        """
+        session = await self._connected()
+        timeout = session.client_timeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        try:
+            answer = await session.rest.request(
+                "GET", await self._url(path, query), headers=await self._headers(), _request_timeout=timeout
+            )
+            response = answer.response
+            try:
+                if response.status >= 400:
+                    raise problem_of(self.where, Answer(response.status, response.headers, await response.read()))
+                yield _lines(response, self.where)
+            finally:
+                response.close()
+        except (session.client_error, TimeoutError, OSError) as error:
+            raise _unreachable(self.where, error) from None
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Json,
+        content: str,
+        seconds: float,
+        where: str,
+    ) -> Answer:
+        session = await self._connected()
+        headers = await self._headers()
+        headers["Content-Type"] = content
+        timeout = session.client_timeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        try:
+            answer = await session.rest.request(
+                method, await self._url(path, query), headers=headers, body=body, _request_timeout=timeout
+            )
+            return Answer(answer.status, answer.headers, await answer.read())
+        except (session.client_error, TimeoutError, OSError) as error:
+            raise _unreachable(where, error) from None
+
+    async def _headers(self) -> dict[str, str]:
+        headers = await (await self.credentials()).authorization()
+        return {**headers, "User-Agent": NAME, "Accept": "application/json"}
+
+    async def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        host = (await self.credentials()).server
+        return f"{host}{path}?{urlencode(query)}" if query else f"{host}{path}"
+
+    async def _connected(self) -> _Session:
+        if self._session is not None:
+            return self._session
+        async with self._lock:
+            if self._session is None:
+                client = await asyncio.to_thread(official.load)
+                credentials = Credentials(client, self._settings, self.where)
+                await credentials.load()
+                self._session = await self._open(client, credentials)
+                self._client, self._credentials = client, credentials
+        return self._session
+
+    async def _renewed(self) -> bool:
+        """Fetch credentials anew after a 401; whether trying again makes sense."""
+        credentials = await self.credentials()
+        if not await credentials.renew():
+            return False
+        async with self._lock:
+            session = self._session
+            if self._client and session and session.certificate != credentials.certificate:
+                self._session = await self._open(self._client, credentials)
+                self._retired.append(session)
+        return True
+
+    async def _open(self, client: official.Official, credentials: Credentials) -> _Session:
+        configuration = credentials.configuration
+        configuration.connection_pool_maxsize = _POOL + 4 * len(self._settings.namespaces)
+        if _is_loopback(configuration.host):  # as Go's clients do: a proxy variable never applies to this machine
+            configuration.client_session_kwargs = {"trust_env": False}
+        try:
+            rest = await asyncio.to_thread(client.rest.RESTClientObject, configuration)  # reads certificate stores
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            what = f"the kubeconfig's certificates cannot be used: {one_line(str(error))}"
+            raise Unauthenticated(self.where, what) from None
+        return _Session(rest, credentials.certificate, client.aiohttp.ClientError, client.aiohttp.ClientTimeout)
+
+
+def _json(answer: Answer, where: str) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        raise Unreachable(where, f"answered {answer.status} with something that is not JSON") from None
+
+
+def backoff(attempt: int, retry_after: float | None = None, *, first: float = 0.2, most: float = 5.0) -> float:
+    """Seconds to wait after a number of failures in a row: doubling, jittered, never less than the platform asks."""
+    wait = min(most, first * 2.0 ** min(attempt - 1, 10))
+    return max(retry_after or 0.0, wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+
+
+async def _lines(response: Any, where: str) -> AsyncIterator[Any]:
+    try:
+        async for line in response.content:
+            if line.strip():
+                yield json.loads(line)
+    except ValueError as error:  # cut in mid-line, or a line past the buffer's limit
+        raise Unreachable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
+
+
+def _unreachable(where: str, error: Exception) -> Unreachable:
+    what = "gave no answer in time" if isinstance(error, TimeoutError) else one_line(str(error)) or type(error).__name__
+    return Unreachable(where, what)
+
+
+def _is_loopback(host: str) -> bool:
+    name = urlsplit(host).hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

@@ -1,0 +1,73 @@
+"""One open ``[[kubernetes]]`` table: the protocol's operations, each in its own module, over one API and one mirror."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from typing import ClassVar
+
+from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.background import Background
+from killswitch_backends.kubernetes.capturing import Capturer
+from killswitch_backends.kubernetes.halting import Switch
+from killswitch_backends.kubernetes.identity import whoami
+from killswitch_backends.kubernetes.kinds import every_kind
+from killswitch_backends.kubernetes.mirror.mirror import Mirror
+from killswitch_backends.kubernetes.observing import Observer
+from killswitch_backends.kubernetes.preflight import Examiner
+from killswitch_backends.kubernetes.proving import Prover
+from killswitch_backends.kubernetes.reading import Reader
+from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.kubernetes.sighting import Sighter
+from killswitch_backends.protocol import (
+    Accepted,
+    Budget,
+    Captured,
+    Failure,
+    Identity,
+    Observation,
+    Order,
+    Preflight,
+    Restored,
+    Surroundings,
+    Watch,
+)
+from killswitch_inventory.sightings import Sighting
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+
+class KubernetesBackend:
+    """See ``protocol.Backend``. ``tasks`` runs its watches until the table is closed."""
+
+    layer: ClassVar[Layer] = Layer.PROCESS
+    budget: ClassVar[Budget] = Budget(calls_per_second=None, parallel=32)
+
+    def __init__(
+        self, ref: BackendRef, settings: KubernetesSettings, surroundings: Surroundings, api: Api, tasks: Background
+    ) -> None:
+        kinds = every_kind()
+        self.ref = ref
+        self._api, self._tasks, self._now = api, tasks, surroundings.now
+        self._mirror = Mirror(api, settings, kinds, surroundings.labels, tasks)
+        self._reader = Reader(api, settings, kinds, surroundings.labels)
+
+    async def identity(self) -> Identity:
+        return await whoami(self._api)
+
+    def sight(self) -> AsyncIterator[Sighting]:
+        return Sighter(self.ref, self._mirror, self._reader.kinds, self._now).sight()
+
+    async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
+        return await Examiner(self._api, self._reader, self._mirror).preflight(targets)
+
+    def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
+        return Capturer(self._reader, self._mirror, self._now).capture(targets, fresh=fresh)
+
+    async def halt(self, captured: Captured, order: Order) -> Accepted:
+        return await Switch(self._api, self._reader, self._now).halt(captured, order)
+
+    def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
+        prover = Prover(self._api, self._reader, self._now)
+        return Observer(prover, self._mirror, self._now).observe(watches, self._tasks)
+
+    async def restore(self, watch: Watch, order: Order) -> Restored:
+        return await Switch(self._api, self._reader, self._now).restore(watch, order)

@@ -1,0 +1,148 @@
+"""The JSON patches of a halt and of its undoing, and the comparisons that allow them. Pure.
+
+Every patch tests what it replaces, so the prior state that was made durable is exactly the one that is replaced, and a
+restore touches nothing that somebody changed since. The API server answers a failed test with 422.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, MARK_PREFIX, PRIOR, Workload
+from killswitch_backends.protocol import FieldChange, Json, Order
+
+Operation = Mapping[str, Json]
+
+_ANNOTATIONS = "/metadata/annotations"
+_OF_THE_MOMENT = ("resource_version", "nodes")
+"""Keys of a prior state that help now and mean nothing on another day: kept off the mark."""
+
+
+def prior_of(kind: Kind, workload: Workload) -> dict[str, Json]:
+    """The prior state of a workload that carries no mark.
+
+    ``replicas`` (or whatever the kind's switch is) as it is or defaults to, ``uid``, ``resource_version``; ``absent``
+    lists the fields that were not set, ``annotations_absent`` is there when it had no annotations map.
+    """
+    absent = [field.name for field in kind.switch if workload.switch[field.name] is None]
+    prior: dict[str, Json] = {
+        field.name: field.default if field.name in absent else workload.switch[field.name] for field in kind.switch
+    }
+    prior |= {"uid": workload.uid, "resource_version": workload.version}
+    if absent:
+        prior["absent"] = absent
+    if not workload.annotated:
+        prior["annotations_absent"] = True
+    return prior
+
+
+def readable(kind: Kind, prior: Mapping[str, Json] | None) -> bool:
+    """Whether a prior state found on a mark, which anybody may have edited, can be restored from."""
+    if prior is None:
+        return False
+    return all(field.name in prior and type(prior[field.name]) is type(field.default) for field in kind.switch)
+
+
+def is_off(kind: Kind, values: Mapping[str, Json]) -> bool:
+    """Whether these values of a switch are what a halt sets."""
+    return all(values.get(field.name) == field.off for field in kind.switch)
+
+
+def mark_for(order: Order, prior: Mapping[str, Json]) -> dict[str, str]:
+    """The annotations that tell any bastion of this halt and let it undo it."""
+    lasting = {key: value for key, value in prior.items() if key not in _OF_THE_MOMENT}
+    return {
+        HALT_ID: order.halt_id,
+        INVOKER: order.invoker,
+        AT: order.at.isoformat(),
+        PRIOR: json.dumps(lasting, separators=(",", ":"), sort_keys=True),
+    }
+
+
+def halt_patch(kind: Kind, prior: Mapping[str, Json], order: Order) -> list[Operation]:
+    """Replace exactly the prior state by zero, and leave the mark."""
+    absent = prior.get("absent") or ()
+    patch: list[Operation] = [_test("/metadata/uid", prior["uid"])]
+    if absent or prior.get("annotations_absent"):  # what is absent cannot be tested, so nothing at all may have changed
+        patch.append(_test("/metadata/resourceVersion", prior["resource_version"]))
+    patch += [_test(f.pointer, prior[f.name]) for f in kind.switch if f.name not in absent]
+    patch += [_add(f.pointer, f.off) for f in kind.switch]
+    mark = mark_for(order, prior)
+    if prior.get("annotations_absent"):
+        return [*patch, _add(_ANNOTATIONS, mark)]
+    return [*patch, *(_add(_annotation(key), value) for key, value in mark.items())]
+
+
+def again_patch(kind: Kind, workload: Workload) -> list[Operation]:
+    """Put a marked workload that was revived back to zero; its mark, and the prior state in it, stay."""
+    assert workload.mark is not None  # noqa: S101 - the caller looked
+    patch = [_test("/metadata/uid", workload.uid), _test(_annotation(HALT_ID), workload.mark.halt_id)]
+    patch += [_test(f.pointer, workload.switch[f.name]) for f in kind.switch if workload.switch[f.name] is not None]
+    return patch + [_add(f.pointer, f.off) for f in kind.switch]
+
+
+def undo_patch(
+    kind: Kind, prior: Mapping[str, Json], halt_id: str, *, annotations: Mapping[str, Json]
+) -> list[Operation]:
+    """Put the prior state back where the halt's own values and mark still stand; remove the mark and nothing else.
+
+    ``annotations`` are the object's now: the map goes with the mark if it came with it and holds nothing else.
+    """
+    absent = prior.get("absent") or ()
+    patch = [_test(f.pointer, f.off) for f in kind.switch] + [_test(_annotation(HALT_ID), halt_id)]
+    patch += [
+        {"op": "remove", "path": f.pointer} if f.name in absent else _replace(f.pointer, prior[f.name])
+        for f in kind.switch
+    ]
+    ours = [key for key in annotations if key.startswith(MARK_PREFIX)]
+    if prior.get("annotations_absent") and len(ours) == len(annotations):
+        return [_test(_ANNOTATIONS, dict(annotations)), *patch, {"op": "remove", "path": _ANNOTATIONS}]
+    return patch + [{"op": "remove", "path": _annotation(key)} for key in ours]
+
+
+def left_by_halt(kind: Kind, workload: Workload, halt_id: str) -> list[FieldChange]:
+    """The fields that are not as the halt left them."""
+    found = [
+        FieldChange(field.name, field.off, workload.switch[field.name])
+        for field in kind.switch
+        if workload.switch[field.name] != field.off
+    ]
+    mark = workload.mark.halt_id if workload.mark else None
+    if mark != halt_id:
+        found.append(FieldChange(HALT_ID, halt_id, mark))
+    return found
+
+
+def not_restored(kind: Kind, workload: Workload, prior: Mapping[str, Json]) -> list[FieldChange]:
+    """The fields that are not as they were before the halt; a field that was absent equals its default."""
+    found = []
+    for field in kind.switch:
+        now = workload.switch[field.name]
+        if (field.default if now is None else now) != prior[field.name]:
+            found.append(FieldChange(field.name, prior[field.name], now))
+    if workload.mark is not None:
+        found.append(FieldChange(HALT_ID, None, workload.mark.halt_id))
+    return found
+
+
+def words_of(changes: Sequence[FieldChange]) -> str:
+    """Field changes in one line."""
+    return ", ".join(f"{c.field} is {c.found!r}, expected {c.expected!r}" for c in changes)
+
+
+def _annotation(key: str) -> str:
+    return f"{_ANNOTATIONS}/{key.replace('~', '~0').replace('/', '~1')}"
+
+
+def _test(path: str, value: Json) -> Operation:
+    return {"op": "test", "path": path, "value": value}
+
+
+def _add(path: str, value: Json) -> Operation:
+    return {"op": "add", "path": path, "value": value}
+
+
+def _replace(path: str, value: Json) -> Operation:
+    return {"op": "replace", "path": path, "value": value}

@@ -1,0 +1,173 @@
+"""From a kubeconfig (or a pod's service account) to the official client's ``Configuration``, and its renewal.
+
+The official loader does the work: exec plugins, client certificates, tokens, OIDC, merged files. Its exceptions and log
+lines may quote a kubeconfig, secrets included, so none of them is passed on as it is. The file is never written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from killswitch_backends.kubernetes.failures import one_line, without_data
+from killswitch_backends.kubernetes.official import Official
+from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.problems import Unauthenticated
+
+_PLUGIN_SECONDS = 20.0
+_RENEWAL_SECONDS = 60.0
+"""How often expiry is looked at while requests are made; the loader renews five minutes before a plugin's expiry."""
+_RENEWAL_PAUSE = 5.0
+"""Seconds in which many refused requests cause one renewal together."""
+_LOADER_LOG = "kubernetes.aio.config.kube_config"
+
+
+class Credentials:
+    """The configuration of one connection, kept fresh for a console that stays open for days."""
+
+    def __init__(self, official: Official, settings: KubernetesSettings, where: str) -> None:
+        self._official, self._settings, self._where = official, settings, where
+        self._lock = asyncio.Lock()
+        self._loader: Any = None
+        self._looked_at = 0.0
+        self._renewed_at = float("-inf")
+        self.configuration: Any = official.configuration()
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self.configuration.host)
+
+    @property
+    def user(self) -> str:
+        """The user's name in the kubeconfig: a word of the file, not of the cluster."""
+        context = self._loader.current_context["context"] if self._loader else {}
+        return str(context.get("user", ""))
+
+    @property
+    def certificate(self) -> tuple[str | None, str | None]:
+        """Files of the client certificate and its key, if there are any."""
+        return self.configuration.cert_file, self.configuration.key_file
+
+    async def load(self) -> None:
+        """Read the configuration, running an exec plugin where it names one.
+
+        Raises:
+            Unauthenticated: when there is none or it cannot be used; the text holds no part of its secrets.
+        """
+        async with self._lock:
+            await self._load()
+
+    async def authorization(self) -> dict[str, str]:
+        """The header that authenticates the next request; renewed when due."""
+        now = asyncio.get_running_loop().time()
+        if self._renewable and now - self._looked_at > _RENEWAL_SECONDS:
+            async with self._lock:
+                if now - self._looked_at > _RENEWAL_SECONDS:
+                    await self._load()
+        value = await self.configuration.get_api_key_with_prefix("BearerToken")
+        return {"Authorization": value} if value else {}
+
+    async def renew(self) -> bool:
+        """Fetch credentials anew after a 401; whether they differ from what was refused."""
+        before = self._material()
+        async with self._lock:
+            fresh = asyncio.get_running_loop().time() - self._renewed_at < _RENEWAL_PAUSE
+            if self._material() == before and not fresh:
+                self._loader = None
+                await self._load()
+                self._renewed_at = asyncio.get_running_loop().time()
+        return self._material() != before
+
+    @property
+    def _renewable(self) -> bool:
+        """Whether reading again is free unless due: a plugin that tells no expiry would run each time."""
+        user = getattr(self._loader, "_user", None)
+        if user is None:
+            return False
+        return "exec" not in user or hasattr(self._loader, "exec_plugin_expiry")
+
+    def _material(self) -> tuple[object, ...]:
+        return (self.configuration.api_key.get("BearerToken"), *self.certificate)
+
+    async def _load(self) -> None:
+        path = self._path()
+        self._looked_at = asyncio.get_running_loop().time()
+        try:
+            with _loader_log() as log:
+                async with asyncio.timeout(_PLUGIN_SECONDS):
+                    await self._read(path)
+        except TimeoutError:
+            raise Unauthenticated(self._where, f"the exec plugin of {path} took over {_PLUGIN_SECONDS:.0f} s") from None
+        except (self._official.config_exception, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Unauthenticated(self._where, f"{_name(path)} cannot be used: {without_data(str(error))}") from None
+        except self._official.kube_config.yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" (line {mark.line + 1})" if mark else ""
+            raise Unauthenticated(self._where, f"{_name(path)} is not valid YAML{line}") from None
+        if self._wants_plugin and not any(self._material()):
+            raise Unauthenticated(self._where, f"the exec plugin of {path} gave no credentials: {one_line(log.text)}")
+
+    async def _read(self, path: str | None) -> None:
+        if path is None:
+            self._official.incluster_config.load_incluster_config(self.configuration)
+        elif self._loader is None:
+            self._loader = await self._official.kube_config.load_kube_config(
+                config_file=path,
+                context=self._settings.context,
+                client_configuration=self.configuration,
+                persist_config=False,
+            )
+        else:
+            await self._loader.load_and_set(self.configuration)
+
+    @property
+    def _wants_plugin(self) -> bool:
+        user = getattr(self._loader, "_user", None)
+        return user is not None and "exec" in user
+
+    def _path(self) -> str | None:
+        """The kubeconfig (or several, joined) to read; None: the pod's own service account."""
+        if configured := self._settings.kubeconfig_path:
+            if not configured.is_file():
+                raise Unauthenticated(self._where, f"no kubeconfig at {configured}")
+            return str(configured)
+        chain = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+        if any(Path(part).expanduser().is_file() for part in chain.split(os.pathsep) if part):
+            return chain
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            return None
+        raise Unauthenticated(self._where, f"no kubeconfig at {chain}", todo="set kubeconfig in the table")
+
+
+class _LoaderLog(logging.Handler):
+    """Holds what the loader logs instead of raising (a failed exec plugin), away from the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = record.getMessage()
+
+
+@contextmanager
+def _loader_log() -> Iterator[_LoaderLog]:
+    logger, handler = logging.getLogger(_LOADER_LOG), _LoaderLog()
+    propagates = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield handler
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagates
+
+
+def _name(path: str | None) -> str:
+    return f"kubeconfig {path}" if path else "the pod's service account"

@@ -1,0 +1,46 @@
+"""What the entry point ``kubernetes`` names: how to open one table. Imports neither aiohttp nor the official client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel
+
+from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_inventory.targets import BackendRef, Layer
+
+if TYPE_CHECKING:
+    from killswitch_backends.protocol import BackendKind
+
+
+class Kubernetes:
+    """See ``protocol.BackendKind``."""
+
+    kind: ClassVar[str] = "kubernetes"
+    layer: ClassVar[Layer] = Layer.PROCESS
+    settings: ClassVar[type[BaseModel]] = KubernetesSettings
+
+    def open(self, settings: KubernetesSettings, surroundings: Surroundings) -> AbstractAsyncContextManager[Backend]:
+        """Open one table; no request is made yet."""
+        return _opened(settings, surroundings)
+
+
+@asynccontextmanager
+async def _opened(settings: KubernetesSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
+    from killswitch_backends.kubernetes.api import Api
+    from killswitch_backends.kubernetes.backend import KubernetesBackend
+    from killswitch_backends.kubernetes.background import background
+
+    ref = BackendRef(Kubernetes.kind, settings.name)
+    api = Api(settings, str(ref))
+    try:
+        async with background() as tasks:
+            yield KubernetesBackend(ref, settings, surroundings, api, tasks)
+    finally:
+        await api.close()
+
+
+KIND: BackendKind = Kubernetes()

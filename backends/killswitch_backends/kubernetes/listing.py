@@ -1,0 +1,96 @@
+"""Whole lists in pages, and how to cover many objects with few lists. Knows nothing of what is listed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from killswitch_backends.kubernetes.api import LIST_SECONDS, Api
+from killswitch_backends.kubernetes.failures import Expired
+from killswitch_backends.kubernetes.records import items, mapping, text
+from killswitch_backends.kubernetes.resources import Resource
+
+PAGE = 500
+_RESTARTS = 3
+_MOST_VALUES = 100
+"""Label values in one selector: keeps a request's line under the usual 8 kB."""
+_MOST_NAMESPACES = 10
+"""With more namespaces than this, one list over all of them is cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; ``version`` is the collection's resourceVersion, the same on all pages."""
+
+    items: list[Mapping[str, Any]]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One list to make: a namespace (None: all) and a label selector (empty: everything)."""
+
+    namespace: str | None
+    selector: str = ""
+
+
+async def pages(api: Api, resource: Resource, query: Query, *, attempts: int = 1) -> AsyncIterator[Page]:
+    """List everything, page by page; one consistent snapshot, not from a cache.
+
+    Raises:
+        Expired: when the server forgot the snapshot before the last page; the caller begins anew.
+        Problem: any other failure.
+    """
+    parameters = {"limit": str(PAGE)} | ({"labelSelector": query.selector} if query.selector else {})
+    while True:
+        answer = mapping(
+            await api.get(resource.path(query.namespace), parameters, seconds=LIST_SECONDS, attempts=attempts)
+        )
+        meta = mapping(answer.get("metadata"))
+        yield Page(items(answer.get("items")), text(meta.get("resourceVersion")))
+        if not (follow := text(meta.get("continue"))):
+            return
+        parameters["continue"] = follow
+
+
+async def everything(api: Api, resource: Resource, query: Query, *, attempts: int = 1) -> list[Mapping[str, Any]]:
+    """List everything at once, beginning anew when the snapshot expires in between."""
+    for _ in range(_RESTARTS):
+        try:
+            found: list[Mapping[str, Any]] = []
+            async for page in pages(api, resource, query, attempts=attempts):
+                found += page.items
+        except Expired:
+            continue
+        return found
+    raise Expired(api.where, f"the list of {resource} expired {_RESTARTS} times while it was read")
+
+
+def queries_for(wanted: Iterable[tuple[str, Mapping[str, str]]], *, everywhere: bool) -> list[Query]:
+    """The few lists that together contain every object with one of these (namespace, labels).
+
+    Objects are found by the one label that tells most of them apart; where there are too many values, or none, the
+    whole namespace is listed. With ``everywhere``, many namespaces become one list over all.
+    """
+    wanted = list(wanted)
+    namespaces = {namespace for namespace, _ in wanted}
+    if everywhere and len(namespaces) > _MOST_NAMESPACES:
+        return [Query(None, _selector([labels for _, labels in wanted]))]
+    by_namespace: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for namespace, labels in wanted:
+        by_namespace[namespace].append(labels)
+    return [Query(namespace, _selector(labels)) for namespace, labels in sorted(by_namespace.items())]
+
+
+def _selector(wanted: list[Mapping[str, str]]) -> str:
+    """A selector that all of these labels satisfy, as narrow as one key allows; empty when none does."""
+    common = set.intersection(*(set(labels) for labels in wanted))
+    values = {key: {labels[key] for labels in wanted} for key in common}
+    if not values:
+        return ""
+    key = max(sorted(values), key=lambda k: len(values[k]))
+    if len(values[key]) > _MOST_VALUES:
+        return ""
+    return f"{key} in ({','.join(sorted(values[key]))})"

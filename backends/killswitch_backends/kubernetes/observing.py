@@ -1,0 +1,184 @@
+"""Watching over halted workloads: the mirror says at once what moves, an independent look proves what stopped.
+
+The mirror alone may say that something still runs or runs again; only proving.py may say that nothing does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from killswitch_backends.kubernetes.api import backoff
+from killswitch_backends.kubernetes.background import Background
+from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
+from killswitch_backends.kubernetes.proof import Look, draining_note, judge, revived
+from killswitch_backends.kubernetes.proving import Prover
+from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.problems import Unsupported
+from killswitch_backends.protocol import Observation, Sight, Watch
+
+_SPACING = 0.2
+"""Seconds between two looks at least; a slow look waits as long as it took."""
+_AGAIN_UNWATCHED = 0.5
+_AGAIN_WATCHED = 2.0
+_AGAIN_STOPPED = 15.0
+_AGAIN_STOPPED_UNWATCHED = 3.0
+
+
+@dataclass(slots=True)
+class _Subject:
+    """One halted workload under observation."""
+
+    watch: Watch
+    key: ObjectKey
+    due: float
+    """Loop time of its next look."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """Node of each pod seen since, by uid; nodes known from the capture under their own names. Empty once proven."""
+    told: tuple[Sight, int | None] | None = None
+    failures: int = 0
+    acting_at: float = float("-inf")
+    """Loop time when the mirror last showed it acting: a look begun before cannot deny that."""
+
+    @property
+    def stopped(self) -> bool:
+        return self.told is not None and self.told[0] is Sight.STOPPED
+
+
+class Observer:
+    """One observation of a growing set of halted workloads."""
+
+    def __init__(self, prover: Prover, mirror: Mirror, now: Callable[[], datetime]) -> None:
+        self._prover, self._mirror, self._now = prover, mirror, now
+        self._subjects: dict[ObjectKey, _Subject] = {}
+        self._out: asyncio.Queue[Observation] = asyncio.Queue()
+        self._stir = asyncio.Event()
+
+    async def observe(self, watches: AsyncIterable[Watch], tasks: Background) -> AsyncIterator[Observation]:
+        """Yield observations until closed; ``tasks`` runs the work beneath."""
+        with self._mirror.followed() as follower:
+            running = [
+                tasks.start(self._admit(watches), name="admit halted workloads"),
+                tasks.start(self._follow(follower), name="follow halted workloads"),
+                tasks.start(self._prove(), name="prove halted workloads"),
+            ]
+            try:
+                while True:
+                    yield await self._out.get()
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _admit(self, watches: AsyncIterable[Watch]) -> None:
+        async for watch in watches:
+            try:
+                key = ObjectKey.of(watch.target)
+                self._prover.reader.kind_of(key)
+            except Unsupported as problem:
+                self._out.put_nowait(Observation(watch.target, Sight.UNKNOWN, self._now(), note=str(problem)))
+                continue
+            known = watch.captured.prior.get("nodes")
+            nodes = {str(node): str(node) for node in known} if isinstance(known, list) else {}
+            subject = _Subject(watch, key, asyncio.get_running_loop().time(), nodes)
+            self._subjects[key] = subject
+            self._glimpse(subject)
+            self._stir.set()
+
+    async def _follow(self, follower: Follower) -> None:
+        while True:
+            await follower.stirred.wait()
+            for key in follower.take():
+                if subject := self._subjects.get(key):
+                    self._glimpse(subject)
+            self._stir.set()
+
+    def _glimpse(self, subject: _Subject) -> None:
+        """Say what the mirror shows if that means it runs; have it looked at where it shows nothing."""
+        if not self._mirror.live:
+            return
+        now, workload = asyncio.get_running_loop().time(), self._mirror.workload(subject.key)
+        if workload is None or not self._is_newer(subject, workload.generation):
+            subject.due = min(subject.due, now)
+            return
+        alive = [pod for pod in self._mirror.pods.of(subject.key) if not pod.over]
+        fresh = [pod for pod in alive if pod.ends_at is None and pod.uid not in subject.seen]
+        kind = self._prover.reader.kind_of(subject.key)
+        if revival := revived(kind, workload):
+            self._tell_acting(subject, len(alive), revival)
+        elif subject.stopped and fresh:
+            self._tell_acting(subject, len(alive), f"new pod {fresh[0].name} although it is at zero")
+        elif alive and not subject.stopped:
+            note = draining_note(alive, self._now())
+            self._emit(
+                subject, Observation(subject.watch.target, Sight.DRAINING, self._now(), running=len(alive), note=note)
+            )
+        elif not alive and not subject.stopped:
+            subject.due = min(subject.due, now)
+            return
+        subject.seen |= {pod.uid: pod.node for pod in alive}
+        if not subject.stopped:
+            subject.due = now + _AGAIN_WATCHED
+
+    def _is_newer(self, subject: _Subject, generation: int) -> bool:
+        """Whether the mirror has caught up with the halt: before, it shows the state that was replaced."""
+        ours = subject.watch.accepted.halted.get("generation")
+        return isinstance(ours, int) and generation >= ours > 0
+
+    async def _prove(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            await self._until_due()
+            begun = clock()
+            due = [subject for subject in self._subjects.values() if subject.due <= begun]
+            nodes = {node for subject in due for node in subject.seen.values()}
+            looks = await self._prover.look([subject.key for subject in due], nodes)
+            for subject in due:
+                if self._subjects.get(subject.key) is subject:  # not admitted anew meanwhile
+                    self._judge(subject, looks[subject.key], begun)
+            await asyncio.sleep(max(_SPACING, clock() - begun))
+
+    async def _until_due(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._stir.clear()
+            first = min((subject.due for subject in self._subjects.values()), default=None)
+            if first is not None and first <= clock():
+                return
+            try:
+                async with asyncio.timeout(None if first is None else first - clock()):
+                    await self._stir.wait()
+            except TimeoutError:
+                return
+
+    def _judge(self, subject: _Subject, look: Look, begun: float) -> None:
+        kind = self._prover.reader.kind_of(subject.key)
+        if isinstance(look.pods, list):
+            subject.seen |= {pod.uid: pod.node for pod in look.pods if not pod.over}
+        observation = judge(subject.watch, kind, look, seen=subject.seen, was_stopped=subject.stopped)
+        if observation.sight is Sight.STOPPED:
+            if subject.acting_at >= begun:
+                return  # still due: look again
+            subject.seen = dict.fromkeys(subject.seen, "")
+        subject.failures = subject.failures + 1 if observation.sight is Sight.UNKNOWN else 0
+        subject.due = asyncio.get_running_loop().time() + self._pause(subject, observation.sight)
+        self._emit(subject, observation)
+
+    def _pause(self, subject: _Subject, sight: Sight) -> float:
+        watched = self._mirror.live and self._mirror.workload(subject.key) is not None
+        if sight is Sight.UNKNOWN:
+            return backoff(subject.failures, first=0.5)
+        if sight is Sight.STOPPED:
+            return _AGAIN_STOPPED if watched else _AGAIN_STOPPED_UNWATCHED
+        return _AGAIN_WATCHED if watched else _AGAIN_UNWATCHED
+
+    def _tell_acting(self, subject: _Subject, running: int, note: str) -> None:
+        subject.acting_at = asyncio.get_running_loop().time()
+        self._emit(subject, Observation(subject.watch.target, Sight.ACTING, self._now(), running=running, note=note))
+
+    def _emit(self, subject: _Subject, observation: Observation) -> None:
+        if (told := (observation.sight, observation.running)) != subject.told:
+            subject.told = told
+            self._out.put_nowait(observation)

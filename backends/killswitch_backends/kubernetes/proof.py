@@ -1,0 +1,137 @@
+"""Whether a halted workload has stopped, as far as what was just read tells. Pure.
+
+``stopped`` needs an independent list without a single pod of it, terminating ones included, the object itself still at
+zero with its controller aware of that, and ready nodes under all pods that were seen: a node that is not ready cannot
+report what still runs on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from killswitch_backends.kubernetes.changes import is_off
+from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.problems import Gone, Problem
+from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Which nodes are ready; ``unreadable`` says why that could not be asked."""
+
+    ready: Mapping[str, bool]
+    """Absent: there is no such node (any more)."""
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was read of one halted workload, the object first, then its pods, then their nodes."""
+
+    workload: Workload | Problem
+    pods: Sequence[Pod] | Problem
+    nodes: Nodes
+    at: datetime
+    """After the last answer came."""
+
+
+def judge(watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_stopped: bool) -> Observation:
+    """What a look means.
+
+    Args:
+        watch: the halt.
+        kind: of the workload.
+        look: what was read.
+        seen: the node of each pod (by uid) that was seen since the halt, and of those captured.
+        was_stopped: whether it was proven stopped before: any pod is a revival then.
+    """
+    if isinstance(look.workload, Problem) and not isinstance(look.workload, Gone):
+        return _unknown(watch, look, str(look.workload))
+    if isinstance(look.pods, Problem):
+        return _unknown(watch, look, f"pods cannot be listed: {look.pods}")
+    alive = [pod for pod in look.pods if not pod.over]
+    if isinstance(look.workload, Workload):
+        if revival := revived(kind, look.workload):
+            return Observation(watch.target, Sight.ACTING, look.at, running=len(alive), note=revival)
+        if not _aware(look.workload, watch) and not alive:
+            return Observation(
+                watch.target, Sight.DRAINING, look.at, running=0, note="its controller has not acted yet"
+            )
+    if alive:
+        return _with_pods(watch, look, alive, was_stopped=was_stopped)
+    if doubt := _doubt(look.nodes, seen):
+        return _unknown(watch, look, doubt)
+    return _stopped(watch, look, seen)
+
+
+def revived(kind: Kind, workload: Workload) -> str:
+    """Who turned it on again, in words; empty while it is off."""
+    if is_off(kind, workload.switch):
+        return ""
+    values = ", ".join(f"{name} is {value!r} again" for name, value in workload.switch.items())
+    return values + (f", set by {workload.switched_by}" if workload.switched_by else "")
+
+
+def draining_note(alive: Sequence[Pod], at: datetime) -> str:
+    """What is still there: ``2 of 3 pods terminating, 11 s of grace left``."""
+    ends = [pod.ends_at for pod in alive if pod.ends_at]
+    note = f"{len(ends)} of {len(alive)} pods terminating"
+    left = max(((end - at).total_seconds() for end in ends), default=0.0)
+    if ends and left < -1:
+        return f"{note}, {-left:.0f} s past their grace: a finalizer or the node holds them"
+    return f"{note}, {max(left, 0):.0f} s of grace left" if ends else note
+
+
+def _aware(workload: Workload, watch: Watch) -> bool:
+    """Whether its controller has acted on the change: else missing pods prove nothing, it may be about to make some."""
+    ours = watch.accepted.halted.get("generation")
+    needed = max(workload.generation, ours if isinstance(ours, int) else 0)
+    return workload.observed is not None and workload.observed >= needed
+
+
+def _with_pods(watch: Watch, look: Look, alive: Sequence[Pod], *, was_stopped: bool) -> Observation:
+    lost = [pod for pod in alive if pod.node and look.nodes.ready.get(pod.node) is False]
+    if lost:
+        return _unknown(watch, look, f"pod {lost[0].name} is on node {lost[0].node}, which is not ready", len(alive))
+    fresh = [pod for pod in alive if pod.ends_at is None]
+    if was_stopped and fresh:
+        note = f"new pod {fresh[0].name} although it is at zero"
+        return Observation(watch.target, Sight.ACTING, look.at, running=len(alive), note=note)
+    note = draining_note(alive, look.at)
+    return Observation(watch.target, Sight.DRAINING, look.at, running=len(alive), note=note)
+
+
+def _doubt(nodes: Nodes, seen: Mapping[str, str]) -> str:
+    """Why pods that are gone from the API may still run; empty if there is no reason."""
+    if nodes.unreadable:
+        return ""
+    for node in sorted({node for node in seen.values() if node}):
+        if node not in nodes.ready:
+            return f"node {node} is gone from the API: what ran there cannot be seen, make sure the machine is off"
+        if not nodes.ready[node]:
+            return f"node {node} is not ready: its containers may run on"
+    return ""
+
+
+def _stopped(watch: Watch, look: Look, seen: Mapping[str, str]) -> Observation:
+    if isinstance(look.workload, Workload):
+        state = f"at zero at resourceVersion {look.workload.version}, observed by its controller"
+        replaced = look.workload.uid != watch.captured.prior.get("uid", look.workload.uid)
+        state += " (another object of this name than the one halted)" if replaced else ""
+    else:
+        state = "the object was deleted"
+    nodes = sorted({node for node in seen.values() if node})
+    if look.nodes.unreadable:
+        state += f"; node readiness not checked: {look.nodes.unreadable}"
+    elif nodes:
+        state += f"; ready: {', '.join(nodes[:5])}" + (f" and {len(nodes) - 5} more nodes" if len(nodes) > 5 else "")
+    evidence = Evidence(Grade.OBSERVED, f"no pod by owner and selector, terminating included; {state}", look.at)
+    note = "" if isinstance(look.workload, Workload) else "deleted; its pods are gone"
+    return Observation(watch.target, Sight.STOPPED, look.at, evidence, running=0, note=note)
+
+
+def _unknown(watch: Watch, look: Look, note: str, running: int | None = None) -> Observation:
+    return Observation(watch.target, Sight.UNKNOWN, look.at, running=running, note=note)

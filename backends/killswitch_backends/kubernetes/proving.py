@@ -1,0 +1,128 @@
+"""The independent reads behind a proof: many halted workloads with few lists, never from the mirror."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.listing import Query, everything, queries_for
+from killswitch_backends.kubernetes.mirror.stores import owner_key
+from killswitch_backends.kubernetes.proof import Look, Nodes
+from killswitch_backends.kubernetes.reading import Found, Reader
+from killswitch_backends.kubernetes.records import Pod, Workload, items, mapping, pod_of, text
+from killswitch_backends.kubernetes.resources import NODES, PODS, ObjectKey
+from killswitch_backends.problems import Gone, Problem, Refused
+
+_PARALLEL = 8
+_FEW_NODES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """Looks at halted workloads."""
+
+    api: Api
+    reader: Reader
+    now: Callable[[], datetime]
+
+    async def look(self, keys: Iterable[ObjectKey], nodes: Iterable[str]) -> Mapping[ObjectKey, Look]:
+        """Read the objects, then their pods, then the nodes that pods were seen on or are on."""
+        keys = list(keys)
+        workloads = await self.reader.many(keys)
+        pods = await self._pods(keys, workloads)
+        named = {pod.node for found in pods.values() if not isinstance(found, Problem) for pod in found}
+        states = await self._nodes({*nodes, *named} - {""})
+        at = self.now()
+        return {key: Look(workloads[key], pods[key], states, at) for key in keys}
+
+    async def _pods(self, keys: list[ObjectKey], workloads: Found) -> dict[ObjectKey, list[Pod] | Problem]:
+        """The pods of each, by owner, and ownerless ones by selector."""
+        wanted = _wanted(keys, workloads)
+        lists = await self._lists(queries_for(wanted, everywhere=not self.reader.settings.namespaces))
+        if isinstance(lists.get(None), Refused):  # rights in some namespaces only
+            lists = await self._lists(queries_for(wanted, everywhere=False))
+        kinds = tuple(self.reader.kinds.values())
+        owned: defaultdict[ObjectKey, list[Pod]] = defaultdict(list)
+        stray: defaultdict[str, list[Pod]] = defaultdict(list)
+        for listed in lists.values():
+            for pod in () if isinstance(listed, Problem) else listed:
+                if owner := owner_key(pod, kinds):
+                    owned[owner].append(pod)
+                elif pod.owner is None:
+                    stray[pod.namespace].append(pod)
+        found: dict[ObjectKey, list[Pod] | Problem] = {}
+        for key in keys:
+            listed = lists.get(None, lists.get(key.namespace, []))
+            workload = workloads[key]
+            if isinstance(listed, Problem):
+                found[key] = listed
+            elif isinstance(workload, Workload):
+                found[key] = owned[key] + [pod for pod in stray[key.namespace] if workload.selector.matches(pod.labels)]
+            else:
+                found[key] = owned[key]
+        return found
+
+    async def _lists(self, queries: list[Query]) -> dict[str | None, list[Pod] | Problem]:
+        gate = asyncio.Semaphore(_PARALLEL)
+        async with asyncio.TaskGroup() as tasks:
+            lists = {
+                query.namespace: tasks.create_task(self._listed(query, gate), name=f"list pods of {query.namespace}")
+                for query in queries
+            }
+        return {namespace: task.result() for namespace, task in lists.items()}
+
+    async def _listed(self, query: Query, gate: asyncio.Semaphore) -> list[Pod] | Problem:
+        try:
+            async with gate:
+                return [pod_of(item) for item in await everything(self.api, PODS, query, attempts=2)]
+        except Problem as problem:
+            return problem
+
+    async def _nodes(self, names: set[str]) -> Nodes:
+        """Which of these nodes are ready. No right to read nodes is said; no answer counts as not ready."""
+        if len(names) <= _FEW_NODES:
+            async with asyncio.TaskGroup() as tasks:
+                reads = [tasks.create_task(self._node(name), name=f"read node {name}") for name in sorted(names)]
+            found = [read.result() for read in reads]
+        else:
+            found = await self._all_nodes()
+        if refused := next((node for node in found if isinstance(node, Refused)), None):
+            return Nodes({}, str(refused))
+        known = dict(node for node in found if isinstance(node, tuple) and node[0] in names)
+        if any(isinstance(node, Problem) and not isinstance(node, Gone) for node in found):
+            known = dict.fromkeys(names, False) | known
+        return Nodes(known)
+
+    async def _all_nodes(self) -> list[tuple[str, bool] | Problem]:
+        try:
+            return [_readiness(item) for item in await everything(self.api, NODES, Query(None), attempts=2)]
+        except Problem as problem:
+            return [problem]
+
+    async def _node(self, name: str) -> tuple[str, bool] | Problem:
+        try:
+            return _readiness(await self.api.get(NODES.path(name=name), attempts=2))
+        except Problem as problem:
+            return problem
+
+
+def _wanted(keys: Iterable[ObjectKey], workloads: Found) -> list[tuple[str, Mapping[str, str]]]:
+    """Where to look for each one's pods; a deleted workload's selector is unknown, so anywhere in its namespace."""
+    wanted: list[tuple[str, Mapping[str, str]]] = []
+    for key in keys:
+        workload = workloads[key]
+        if isinstance(workload, Workload):
+            wanted.append((key.namespace, dict(workload.selector.labels)))
+        elif isinstance(workload, Gone):
+            wanted.append((key.namespace, {}))
+    return wanted
+
+
+def _readiness(item: Mapping[str, object]) -> tuple[str, bool]:
+    conditions = items(mapping(item.get("status")).get("conditions"))
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    return text(mapping(item.get("metadata")).get("name")), ready

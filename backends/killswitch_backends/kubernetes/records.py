@@ -1,0 +1,229 @@
+"""Slim records of what the API server tells: a few hundred bytes where the objects have kilobytes.
+
+Pure: built from JSON as received, which is hostile; whatever has the wrong shape is read as absent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.protocol import Json
+from killswitch_inventory.agents import Health
+from killswitch_inventory.sightings import Claim
+
+MARK_PREFIX = "killswitch-console/"
+HALT_ID, INVOKER, AT, PRIOR = (MARK_PREFIX + word for word in ("halt-id", "invoker", "at", "prior"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The annotations of a halt as found on an object; ``prior`` is None where it cannot be read."""
+
+    halt_id: str
+    invoker: str
+    at: str
+    prior: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector: exact pairs and set expressions ``(key, operator, values)``."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether it selects an object with these labels; an empty selector selects none here."""
+        if not self.labels and not self.expressions:
+            return False
+        return all(labels.get(k) == v for k, v in self.labels) and all(_holds(e, labels) for e in self.expressions)
+
+    def __str__(self) -> str:
+        """As the API's ``labelSelector`` parameter."""
+        parts = [f"{key}={value}" for key, value in self.labels]
+        for key, operator, values in self.expressions:
+            match operator:
+                case "In" | "NotIn":
+                    parts.append(f"{key} {operator.lower()} ({','.join(values)})")
+                case "Exists":
+                    parts.append(key)
+                case _:
+                    parts.append(f"!{key}")
+        return ",".join(parts)
+
+
+def _holds(expression: tuple[str, str, tuple[str, ...]], labels: Mapping[str, str]) -> bool:
+    key, operator, values = expression
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The controller that a pod names as its owner."""
+
+    kind: str
+    name: str
+    template_hash: str = ""
+    """``pod-template-hash``: a Deployment's ReplicaSet is called ``DEPLOYMENT-HASH``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod, as far as proof and the tree need it."""
+
+    namespace: str
+    name: str
+    uid: str
+    owner: Owner | None
+    labels: Mapping[str, str]
+    """Kept for pods without a controller only: all others are told by their owner."""
+    node: str
+    over: bool
+    """Phase Succeeded or Failed: none of its containers runs any more."""
+    running: bool
+    health: Health
+    ends_at: datetime | None
+    """``deletionTimestamp``: when its grace is over; None: it is not terminating."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One halt-able object of any kind."""
+
+    key: ObjectKey
+    uid: str
+    version: str
+    generation: int
+    observed: int | None
+    """``status.observedGeneration``: the newest generation that its controller has acted on."""
+    claim: Claim | None
+    switch: Mapping[str, Json]
+    """The fields that a halt changes, as they are; None where absent."""
+    annotated: bool
+    """Whether it has an annotations map at all."""
+    mark: Mark | None
+    selector: Selector
+    account: str
+    """Name of its pods' service account."""
+    desired: int
+    ready: int
+    revivers: tuple[str, ...]
+    """What of its own metadata says that somebody else may put it back, in words."""
+    switched_by: str
+    """The field manager that last wrote the switch, if known."""
+    deleting: bool
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Mapping[str, Any]]:
+    """The JSON objects in the value if it is a list, else none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """The value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: Any) -> int | None:
+    """The value if it is a whole number (and no bool), else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def moment(value: Any) -> datetime | None:
+    """An API timestamp; None where it is absent or unreadable."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+def mark_of(annotations: Mapping[str, Any]) -> Mark | None:
+    """Read a halt's mark off annotations."""
+    if not (halt_id := text(annotations.get(HALT_ID))):
+        return None
+    try:
+        prior = json.loads(text(annotations.get(PRIOR)))
+    except ValueError:
+        prior = None
+    readable = prior if isinstance(prior, dict) else None
+    return Mark(halt_id, text(annotations.get(INVOKER)), text(annotations.get(AT)), readable)
+
+
+def selector_of(value: Any) -> Selector:
+    """Read a ``LabelSelector`` object."""
+    found = mapping(value)
+    labels = tuple((key, text(v)) for key, v in mapping(found.get("matchLabels")).items())
+    expressions = tuple(
+        (text(e.get("key")), text(e.get("operator")), tuple(text(v) for v in e.get("values") or ()))
+        for e in items(found.get("matchExpressions"))
+    )
+    return Selector(labels, expressions)
+
+
+def pod_of(item: Mapping[str, Any]) -> Pod:
+    """Read a pod."""
+    meta, spec, status = mapping(item.get("metadata")), mapping(item.get("spec")), mapping(item.get("status"))
+    labels = mapping(meta.get("labels"))
+    owner = _owner_of(meta, labels)
+    phase = text(status.get("phase"))
+    return Pod(
+        namespace=intern(text(meta.get("namespace"))),
+        name=text(meta.get("name")),
+        uid=text(meta.get("uid")),
+        owner=owner,
+        labels={} if owner else dict(labels),
+        node=intern(text(spec.get("nodeName"))),
+        over=phase in ("Succeeded", "Failed"),
+        running=phase == "Running",
+        health=_pod_health(phase, status),
+        ends_at=moment(meta.get("deletionTimestamp")),
+    )
+
+
+def _owner_of(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> Owner | None:
+    for reference in items(meta.get("ownerReferences")):
+        if reference.get("controller") is True:
+            kind, name = text(reference.get("kind")), text(reference.get("name"))
+            return Owner(intern(kind), intern(name), intern(text(labels.get("pod-template-hash"))))
+    return None
+
+
+def _pod_health(phase: str, status: Mapping[str, Any]) -> Health:
+    """From phase, waiting reasons and restarts: a pod that crashes in a loop is mostly ``Running``."""
+    containers = items(status.get("containerStatuses"))
+    waiting = [text(mapping(mapping(c.get("state")).get("waiting")).get("reason")) for c in containers]
+    if phase == "Failed" or any(
+        reason.endswith(("BackOff", "Error")) or reason.startswith("Err") for reason in waiting
+    ):
+        return Health.FAILING
+    if phase == "Succeeded":
+        return Health.IDLE
+    if phase == "Pending":
+        return Health.DEGRADED
+    if phase != "Running":
+        return Health.UNKNOWN
+    if any(c.get("type") == "Ready" and c.get("status") == "True" for c in items(status.get("conditions"))):
+        return Health.OK
+    return Health.FAILING if any(number(c.get("restartCount")) for c in containers) else Health.DEGRADED

@@ -1,0 +1,39 @@
+"""One ``[[kubernetes]]`` table of the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_TABLE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_NAMESPACE = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+class KubernetesSettings(BaseModel):
+    """Which cluster, as whom, and which part of it. Several tables may point to one cluster."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = Field(pattern=_TABLE_NAME)
+    kubeconfig: str | None = None
+    """Path of the kubeconfig, ``~`` allowed. Default: ``$KUBECONFIG``, ``~/.kube/config``, then in-cluster."""
+    context: str | None = None
+    """Default: the kubeconfig's current context."""
+    namespaces: tuple[str, ...] = Field(default=(), strict=False)
+    """Default: every namespace."""
+    selector: str | None = None
+    """A label selector that says which workloads are agents. Default: the agent label exists."""
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse what could never be a namespace, so that nothing odd reaches a request's path."""
+        import re
+
+        for namespace in self.namespaces:
+            if not re.match(_NAMESPACE, namespace):
+                raise ValueError(f"namespaces: {namespace!r} is not a namespace's name")
+
+    @property
+    def kubeconfig_path(self) -> Path | None:
+        """The configured kubeconfig with ``~`` expanded."""
+        return Path(self.kubeconfig).expanduser() if self.kubeconfig else None

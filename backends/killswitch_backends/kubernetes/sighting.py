@@ -1,0 +1,132 @@
+"""From the mirror to the inventory: what the fleet is told of each workload, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from killswitch_backends.kubernetes.changes import is_off
+from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
+from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.problems import Problem
+from killswitch_inventory.agents import Health, How, Instance, worst
+from killswitch_inventory.sightings import (
+    HaltMark,
+    ListingComplete,
+    ListingStarted,
+    RunsAs,
+    Sighting,
+    SightingFailed,
+    TargetGone,
+    TargetSighting,
+)
+from killswitch_inventory.targets import BackendRef, Layer
+
+_COALESCE_SECONDS = 0.1
+"""A rollout touches one workload dozens of times a second; the fleet hears of it once in this time."""
+_CONFIRM_SECONDS = 60.0
+"""While every watch stands, what did not change is confirmed this often, so its age is not the time since a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighter:
+    """Turns what a mirror sees into sightings."""
+
+    ref: BackendRef
+    mirror: Mirror
+    kinds: Mapping[str, Kind]
+    now: Callable[[], datetime]
+
+    async def sight(self) -> AsyncIterator[Sighting]:
+        """Everything, then changes; a broken part is told once, and everything is listed anew when it is well again."""
+        with self.mirror.followed() as follower:
+            while True:
+                yield ListingStarted(self.ref, self.now())
+                async for failure in self._until_live(follower):
+                    yield failure
+                follower.take()
+                for sighting in self._everything():
+                    yield sighting
+                for problem in self.mirror.problems:
+                    yield self._failure(problem)
+                yield ListingComplete(self.ref, self.now())
+                async for sighting in self._changes(follower):
+                    yield sighting
+
+    async def _until_live(self, follower: Follower) -> AsyncIterator[SightingFailed]:
+        told: list[str] = []
+        while not self.mirror.live:
+            found = [str(problem) for problem in self.mirror.problems]
+            if found and found != told:
+                told = found
+                yield self._failure(self.mirror.problems[0])
+            follower.stirred.clear()
+            await follower.stirred.wait()
+
+    async def _changes(self, follower: Follower) -> AsyncIterator[Sighting]:
+        """Changes as they come, until a failure that was told is over."""
+        failed = False
+        while True:
+            try:
+                async with asyncio.timeout(_CONFIRM_SECONDS):
+                    await follower.stirred.wait()
+            except TimeoutError:
+                if not failed:
+                    for sighting in self._everything():
+                        yield sighting
+                continue
+            await asyncio.sleep(_COALESCE_SECONDS)
+            for key in follower.take():
+                yield self._sighting_of(key)
+            if failed and self.mirror.live:
+                return
+            if not failed and not self.mirror.live:
+                failed = True
+                yield self._failure(self.mirror.problems[0])
+
+    def _everything(self) -> Iterator[Sighting]:
+        return (self._sighting_of(workload.key) for workload in self.mirror.every_workload())
+
+    def _sighting_of(self, key: ObjectKey) -> Sighting:
+        target = key.target(self.ref)
+        if (workload := self.mirror.workload(key)) is None:
+            return TargetGone(target, self.now())
+        pods = self.mirror.pods.of(key)
+        off = is_off(self.kinds[key.kind], workload.switch)
+        role = self.mirror.accounts.roles.get((key.namespace, workload.account))
+        return TargetSighting(
+            target=target,
+            layer=Layer.PROCESS,
+            kind=key.kind,
+            seen_at=self.now(),
+            claims=(workload.claim,) if workload.claim else (),
+            runs_as=(RunsAs(role, How.IRSA),) if role else (),
+            instances=tuple(instance_of(pod) for pod in sorted(pods, key=lambda pod: pod.name) if not pod.over),
+            concurrency=sum(pod.running for pod in pods),
+            health=health_of(workload, pods, off=off),
+            mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
+            off=off,
+            facts={"replicas": str(workload.desired), "ready": str(workload.ready), "account": workload.account},
+        )
+
+    def _failure(self, problem: Problem) -> SightingFailed:
+        return SightingFailed(self.ref, self.now(), str(problem))
+
+
+def instance_of(pod: Pod) -> Instance:
+    """A pod as the fleet knows it."""
+    return Instance(pod.name, pod.health, terminating=pod.ends_at is not None, where=pod.node)
+
+
+def health_of(workload: Workload, pods: list[Pod], *, off: bool) -> Health:
+    """How a workload does: the worst of its pods, degraded while it has too few."""
+    healths = [pod.health for pod in pods if pod.ends_at is None and not pod.over]
+    if off and not healths:
+        return Health.IDLE
+    if len(healths) < workload.desired and Health.FAILING not in healths:
+        healths.append(Health.DEGRADED)
+    return worst(healths)
