@@ -24,8 +24,8 @@ def clean(text: str, *, most: int = MOST) -> str:
     r"""Make a text from outside fit for one line of a screen or a log.
 
     What could move the cursor, reorder, hide or break is written out (``\x1b``, ``\u202e``), so that an attempt stays
-    visible; every kind of space becomes a plain one; what is longer than ``most`` characters ends in an ellipsis. Cleaning a
-    cleaned text changes nothing.
+    visible; every kind of space becomes a plain one; what is longer than ``most`` characters ends in an ellipsis.
+    Cleaning a cleaned text changes nothing.
     """
     if text.isascii() and text.isprintable() and len(text) <= most:
         return text
