@@ -1,0 +1,1 @@
+"""Simulated Lambda: functions, their concurrency, their event sources, and the invocations under way."""

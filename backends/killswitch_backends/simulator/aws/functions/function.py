@@ -1,0 +1,80 @@
+"""A Lambda function with everything that hangs on it: versions, aliases, concurrency, asynchronous settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from killswitch_backends.simulator.aws.functions.metering import Meter
+
+LATEST = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a version freezes when it is published."""
+
+    role: str
+    timeout: int = 3
+    memory: int = 128
+    runtime: str = "python3.13"
+    handler: str = "agent.handler"
+    description: str = ""
+    dead_letter: str = ""
+    """ARN of the queue or topic for asynchronous events that could not be processed."""
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """Provisioned concurrency of one alias or version."""
+
+    requested: int
+    ready_at: float
+    """By the simulator's monotonic clock."""
+    modified: str
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """One function. ``reserved`` None means no reservation, which is not the same as any number."""
+
+    name: str
+    arn: str
+    settings: Settings
+    modified: str
+    revision: str
+    agent: str | None = None
+    """The simulated agent that runs in it."""
+    tags: dict[str, str] = field(default_factory=dict)
+    ever_tagged: bool = False
+    """The tagging API shows what has or had a tag."""
+    versions: dict[str, Settings] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Alias -> version."""
+    reserved: int | None = None
+    provisioned: dict[str, Provisioned] = field(default_factory=dict)
+    """By alias or version."""
+    asynchronous: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """EventInvokeConfig by qualifier."""
+    updating_until: float = 0.0
+    running: int = 0
+    deleted: bool = False
+    meter: Meter = field(default_factory=Meter)
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        self.tags.update(tags)
+        self.ever_tagged = self.ever_tagged or bool(tags)
+
+    def knows(self, qualifier: str) -> bool:
+        return qualifier == LATEST or qualifier in self.versions or qualifier in self.aliases
+
+    def at(self, qualifier: str) -> tuple[str, Settings]:
+        """The version number and settings behind a qualifier it knows."""
+        version = self.aliases.get(qualifier, qualifier)
+        return version, self.settings if version == LATEST else self.versions[version]
+
+    @property
+    def provisioned_total(self) -> int:
+        return sum(config.requested for config in self.provisioned.values())

@@ -1,0 +1,1 @@
+"""Simulated IAM: identities, their policies, and what those allow."""
