@@ -119,7 +119,7 @@ class Switch:
 
 
 def _mark_to_expect(workload: Workload, watch: Watch, order: Order) -> str:
-    """This halt's mark, or that of the halt that had marked it already when this one captured it."""
+    """The mark of this halt, or that of the halt that had marked it already when this one captured it."""
     earlier = watch.captured.marked_by
     return earlier if earlier and workload.mark and workload.mark.halt_id == earlier else order.halt_id
 
