@@ -8,8 +8,12 @@ STAMP := $(VENV)/.ready
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
-$(STAMP): requirements/development.txt pyproject.toml
+$(VENV)/.locked: requirements/development.txt requirements/create-environment
 	@sh requirements/create-environment $(VENV)
+	@touch $@
+
+$(STAMP): $(VENV)/.locked pyproject.toml
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 setup: $(STAMP)  ## create .venv from the locked requirements
@@ -35,8 +39,8 @@ unit: $(STAMP)
 chaos: $(STAMP)  ## long fault matrices
 	$(BIN)/pytest -m chaos
 
-bench: $(STAMP)  ## measure speed, print a table
-	$(BIN)/python -m benchmarks
+bench: $(STAMP)  ## measure speed, print a table (ONLY=name for one)
+	cd tests && ../$(BIN)/python -m benchmarks $(ONLY)
 
 snapshots: $(STAMP) ## accept the pictures as they are now
 	$(BIN)/pytest tests/console/tui --snapshot-update -n 0

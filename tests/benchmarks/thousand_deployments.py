@@ -1,0 +1,109 @@
+"""1,000 Deployments: our halt until the last is accepted, beside a bare aiohttp loop sending the same patches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from benchmarks.cold_start import kubernetes_only
+from benchmarks.measuring import Row
+from killswitch_backends.simulator.seams import Runtime
+from killswitch_console.assembling import engine_settings
+from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.config import load_configuration
+from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.record import HaltRecord
+from killswitch_inventory.scopes import Scope
+from simulated import process
+
+AGENTS = 1429
+"""A fleet of which 1,000 are Deployments."""
+ROUNDS = 5
+AT_ONCE = 32
+
+
+async def measure() -> list[Row]:
+    async with process(agents=AGENTS, seed=1) as sim:
+        config = kubernetes_only(sim)
+        count = sum(spec.runtime is Runtime.KUBERNETES for spec in sim.specs)
+        async with open_engine(engine_settings(load_configuration(config))) as engine:
+            await engine.discover()
+            ours, bare, proven = [], [], []
+            for _ in range(ROUNDS):
+                accepted, proof = await our_halt(engine)
+                ours.append(accepted)
+                proven.append(proof)
+                bare.append(await bare_halt(sim.config_path))
+    return [
+        Row(f"{count} Deployments: confirmation to last accepted", ours, limit=1.5, baseline=bare, peer="bare aiohttp"),
+        Row(f"{count} Deployments: confirmation to last proven", proven),
+    ]
+
+
+async def our_halt(engine: Engine) -> tuple[float, float]:
+    """Halt all, restore all; seconds to the last acceptance and to the last proof."""
+    plan = await engine.plan(Scope.parse("global"))
+    record = await engine.halt(plan, invoker=current_invoker(), reason="bench")
+    await engine.restore(record.header.halt_id, invoker=current_invoker(), reason="bench")
+    return since_confirmation(record)
+
+
+def since_confirmation(record: HaltRecord) -> tuple[float, float]:
+    began = record.header.invoked_at
+    accepted = [(t.accepted.at - began).total_seconds() for t in record.targets if t.accepted]
+    proven = [(t.stopped_at - began).total_seconds() for t in record.targets if t.stopped_at]
+    assert len(accepted) == len(proven) == len(record.targets)
+    return max(accepted), max(proven)
+
+
+async def bare_halt(config: Path) -> float:
+    """What anybody's loop would do: list, then patch each to zero, 32 at once; then put them back, untimed."""
+    server, headers = cluster(config)
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+        async with session.get(f"{server}/apis/apps/v1/deployments") as answer:
+            items: list[dict[str, Any]] = (await answer.json())["items"]
+        halts = [(path(server, item), [patch("test", item["spec"]["replicas"]), patch("replace", 0)]) for item in items]
+        undo = [(path(server, item), [patch("replace", item["spec"]["replicas"])]) for item in items]
+        began = time.perf_counter()
+        await send(session, halts)
+        took = time.perf_counter() - began
+        await send(session, undo)
+    return took
+
+
+def patch(op: str, replicas: int) -> dict[str, Any]:
+    return {"op": op, "path": "/spec/replicas", "value": replicas}
+
+
+def path(server: str, item: dict[str, Any]) -> str:
+    meta = item["metadata"]
+    return f"{server}/apis/apps/v1/namespaces/{meta['namespace']}/deployments/{meta['name']}"
+
+
+async def send(session: aiohttp.ClientSession, patches: list[tuple[str, list[dict[str, Any]]]]) -> None:
+    queue = iter(patches)
+
+    async def worker() -> None:
+        for url, body in queue:
+            headers = {"Content-Type": "application/json-patch+json"}
+            async with session.patch(url, data=json.dumps(body), headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+                await answer.read()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(worker())
+
+
+def cluster(config: Path) -> tuple[str, dict[str, str]]:
+    """Server and headers of the simulated cluster."""
+    kubeconfig = config.parent / f"{config.stem}-simulator" / "kubeconfig"
+    content = yaml.safe_load(kubeconfig.read_text())
+    token = content["users"][0]["user"]["token"]
+    return content["clusters"][0]["cluster"]["server"], {"Authorization": f"Bearer {token}"}
