@@ -8,9 +8,15 @@ from random import Random
 from aiohttp import web
 
 from killswitch_backends.simulator.kubernetes.access import TOKEN, Access
+from killswitch_backends.simulator.kubernetes.controllers.cron_jobs import CronJobController
+from killswitch_backends.simulator.kubernetes.controllers.daemon_sets import DaemonSetController
 from killswitch_backends.simulator.kubernetes.controllers.deployments import DeploymentController
+from killswitch_backends.simulator.kubernetes.controllers.garbage import GarbageCollector
+from killswitch_backends.simulator.kubernetes.controllers.jobs import JobController
 from killswitch_backends.simulator.kubernetes.controllers.manager import Manager, Pace
+from killswitch_backends.simulator.kubernetes.controllers.namespaces import NamespaceController
 from killswitch_backends.simulator.kubernetes.controllers.replica_sets import ReplicaSetController
+from killswitch_backends.simulator.kubernetes.controllers.stateful_sets import StatefulSetController
 from killswitch_backends.simulator.kubernetes.kinds import Kinds
 from killswitch_backends.simulator.kubernetes.kubelet import Kubelet
 from killswitch_backends.simulator.kubernetes.objects_api import ObjectsApi
@@ -59,6 +65,12 @@ class KubernetesFace:
             Scheduler(self.store),
             DeploymentController(self.store, rng),
             ReplicaSetController(self.store, rng),
+            StatefulSetController(self.store, rng),
+            DaemonSetController(self.store, rng),
+            JobController(self.store, rng),
+            CronJobController(self.store, rng),
+            GarbageCollector(self.store, self.kinds),
+            NamespaceController(self.store, self.kinds, rng),
         )
         self._manager = Manager(self.store, controllers, pace or Pace())
         self.store.subscribe(self._kubelet.hear)

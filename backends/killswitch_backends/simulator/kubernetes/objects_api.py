@@ -45,6 +45,7 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": merge_patch,
     "application/strategic-merge-patch+json": strategic_merge,
 }
+_BODIES = ("application/json",)
 _RETURNED_WHEN_GONE = frozenset({kinds.POD, kinds.SERVICE_ACCOUNT, kinds.RESOURCE_QUOTA, kinds.NAMESPACE})
 """Kinds whose deletion is answered with the object even when it is gone at once; the others with a Status."""
 
@@ -70,6 +71,8 @@ class ObjectsApi:
             return self._evict(call, request, body)
         if call.subresource not in supported or call.verb not in self._verbs:
             raise no_such_path()
+        if call.verb != "patch" and "Content-Type" in request.headers and request.content_type not in _BODIES:
+            raise unsupported_media_type(request.content_type, _BODIES)
         return self._verbs[call.verb](call, request, body)
 
     def _existing(self, call: Call) -> Stored:

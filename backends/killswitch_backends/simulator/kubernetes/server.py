@@ -14,6 +14,8 @@ from killswitch_backends.simulator.kubernetes.kinds import Kinds
 from killswitch_backends.simulator.kubernetes.listing import answer_list
 from killswitch_backends.simulator.kubernetes.objects import JsonObject, dumps, loads_object
 from killswitch_backends.simulator.kubernetes.objects_api import ObjectsApi
+from killswitch_backends.simulator.kubernetes.protobuf import CONTENT_TYPE as PROTOBUF
+from killswitch_backends.simulator.kubernetes.protobuf import read_access_review
 from killswitch_backends.simulator.kubernetes.requests import MUTATING, Call, read_call
 from killswitch_backends.simulator.kubernetes.storage import Store
 from killswitch_backends.simulator.kubernetes.watching import answer_watch
@@ -76,7 +78,9 @@ class ApiServer:
             return struck
         if request.method != "POST":
             raise no_such_path()
-        return json_answer(dumps(answer_review(self.access, resource, loads_object(await request.read()))), 201)
+        body = await request.read()
+        asked = read_access_review(body) if request.content_type == PROTOBUF else loads_object(body)
+        return json_answer(dumps(answer_review(self.access, resource, asked)), 201)
 
     async def _about_the_server(self, request: web.Request, parts: list[str]) -> web.StreamResponse:
         struck = await self.faults.strike("kubernetes.discover")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
-from killswitch_backends.simulator.kubernetes import kinds
 from killswitch_backends.simulator.kubernetes.deletion import DeleteOptions, delete
 from killswitch_backends.simulator.kubernetes.kinds import Kind
 from killswitch_backends.simulator.kubernetes.objects import (
@@ -125,6 +124,3 @@ def condition(conditions: Iterable[JsonObject], kind: str, status: bool, reason:
 def ended(event: Event) -> bool:
     """Whether an event removed its object."""
     return event.change is Change.DELETED
-
-
-POD_EVENTS = (kinds.POD,)
