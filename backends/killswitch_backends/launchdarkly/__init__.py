@@ -1,0 +1,33 @@
+"""LaunchDarkly as a place to stop agents: turn an agent's flag off, and see a separate SDK client be served "off".
+
+A flag is the capability layer: it stops new tasks of agents that ask it, never an agent in mid-task. Importing this
+package imports neither the SDK nor the HTTP client; opening a table does.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
+from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_inventory.targets import Layer
+
+__all__ = ["KIND", "LaunchDarklyKind", "LaunchDarklySettings"]
+
+
+class LaunchDarklyKind:
+    """The platform as the entry point names it."""
+
+    kind: ClassVar[str] = "launchdarkly"
+    layer: ClassVar[Layer] = Layer.CAPABILITY
+    settings: ClassVar[type[LaunchDarklySettings]] = LaunchDarklySettings
+
+    def open(self, settings: Any, surroundings: Surroundings) -> AbstractAsyncContextManager[Backend]:
+        """Open one ``[[launchdarkly]]`` table; secrets are resolved and connections made when first needed."""
+        from killswitch_backends.launchdarkly.backend import opened
+
+        return opened(LaunchDarklySettings.model_validate(settings), surroundings)
+
+
+KIND = LaunchDarklyKind()

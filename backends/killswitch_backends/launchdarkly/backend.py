@@ -1,0 +1,124 @@
+"""The backend: one ``[[launchdarkly]]`` table, opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from killswitch_backends.launchdarkly.api import Api
+from killswitch_backends.launchdarkly.flags import FlagState
+from killswitch_backends.launchdarkly.halting import Switch
+from killswitch_backends.launchdarkly.observer import Observer
+from killswitch_backends.launchdarkly.observing import Proof
+from killswitch_backends.launchdarkly.preflight import preflights
+from killswitch_backends.launchdarkly.records import Records
+from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
+from killswitch_backends.launchdarkly.sighting import Sighter
+from killswitch_backends.problems import Problem, Unsupported
+from killswitch_backends.protocol import (
+    Accepted,
+    Budget,
+    Captured,
+    Failure,
+    Identity,
+    Observation,
+    Order,
+    Preflight,
+    Restored,
+    Surroundings,
+    Watch,
+)
+from killswitch_inventory.sightings import Sighting
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+
+@asynccontextmanager
+async def opened(settings: LaunchDarklySettings, surroundings: Surroundings) -> AsyncIterator[LaunchDarklyBackend]:
+    """The backend of a table; its connections and the SDK's thread are gone when the block ends."""
+    backend = LaunchDarklyBackend(settings, surroundings)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+class LaunchDarklyBackend:
+    """Implements ``Backend`` over the REST API, with the server SDK as the independent observer."""
+
+    def __init__(self, settings: LaunchDarklySettings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._ref = BackendRef("launchdarkly", settings.name)
+        self._now = surroundings.now
+        self._api = Api(settings, surroundings.secret, str(self._ref))
+        self._observer = Observer(settings, surroundings.secret, surroundings.now)
+        self._records = Records(self._api, self._ref)
+        self._switch = Switch(api=self._api, environment=settings.environment, now=surroundings.now)
+        self._proof = Proof(observer=self._observer, api=self._api, now=surroundings.now)
+        self._sighter = Sighter(
+            api=self._api,
+            observer=self._observer,
+            records=self._records,
+            ref=self._ref,
+            tag=settings.tag,
+            labels=surroundings.labels,
+            now=surroundings.now,
+        )
+
+    @property
+    def ref(self) -> BackendRef:
+        return self._ref
+
+    @property
+    def layer(self) -> Layer:
+        return Layer.CAPABILITY
+
+    @property
+    def budget(self) -> Budget:
+        """No figure: the platform publishes none, and tells what is left in each answer (see ``RateLimiter``)."""
+        return Budget(calls_per_second=None, parallel=32)
+
+    async def close(self) -> None:
+        """Close the HTTP session and the SDK client."""
+        await self._observer.close()
+        await self._api.close()
+
+    async def identity(self) -> Identity:
+        """The access token's own name, as LaunchDarkly says it."""
+        who = await self._api.identity()
+        name = str(who.get("tokenName") or who.get("memberId") or who.get("tokenId") or "unknown")
+        return Identity(name, f"{who.get('accountId', '')}/{self._settings.project}/{self._settings.environment}")
+
+    def sight(self) -> AsyncIterator[Sighting]:
+        return self._sighter.stream()
+
+    async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
+        return await preflights(targets, api=self._api, observer=self._observer, records=self._records)
+
+    async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
+        try:
+            states = await self._records.look_up([target.path for target in targets], fresh=fresh)
+        except Problem as problem:
+            for target in targets:
+                yield Failure(target, problem)
+            return
+        for target in targets:
+            yield self._captured(target, states[target.path])
+
+    def _captured(self, target: TargetId, state: FlagState | Problem) -> Captured | Failure:
+        if isinstance(state, Problem):
+            return Failure(target, state)
+        if state.archived:
+            todo = "stop its agents at another layer"
+            return Failure(target, Unsupported(str(target), "archived: it is served to nobody", todo=todo))
+        prior = state.prior()
+        marked_by = state.mark.halt.halt_id if state.mark else None
+        return Captured(target, prior, self._now(), marked_by=marked_by, already_off=not prior["on"])
+
+    async def halt(self, captured: Captured, order: Order) -> Accepted:
+        return await self._switch.halt(captured, order)
+
+    def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
+        return self._proof.observe(watches)
+
+    async def restore(self, watch: Watch, order: Order) -> Restored:
+        return await self._switch.restore(watch, order)
