@@ -29,6 +29,8 @@ from killswitch_backends.simulator.kubernetes.storage import Store
 from killswitch_backends.simulator.seams import ACCOUNT, REGION, AgentSpec, Runtime
 
 NODES = 3
+_LEAST_GRACE = 1
+"""With no grace at all an object goes before its container, as on a real cluster; agents are not seeded so."""
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -120,7 +122,7 @@ class Seeder:
             "metadata": {"labels": labels},
             "spec": {
                 "serviceAccountName": agent.name,
-                "terminationGracePeriodSeconds": math.ceil(agent.grace),
+                "terminationGracePeriodSeconds": max(_LEAST_GRACE, math.ceil(agent.grace)),
                 "containers": [{"name": "agent", "image": f"registry.example/agents/{agent.agent_class}:1"}],
             },
         }

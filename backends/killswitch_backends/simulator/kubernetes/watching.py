@@ -24,6 +24,8 @@ from killswitch_backends.simulator.seams import Faults
 LONGEST = 1800.0
 """Seconds a watch lasts that asks for no limit."""
 BATCH = 500
+_GLANCE = 0.5
+"""Seconds between two looks at whether the client of a quiet watch is still there (aiohttp does not tell)."""
 BACKLOG = 100_000
 """Events a slow reader may fall behind before its watch is ended, as the real server's cache does."""
 
@@ -184,19 +186,21 @@ async def answer_watch(
         return response
     try:
         await response.prepare(request)
-        await _stream(watcher, response, faults, bookmark_every)
+        await _stream(watcher, request, response, faults, bookmark_every)
     finally:
         watcher.close()
     return response
 
 
-async def _stream(watcher: Watcher, response: web.StreamResponse, faults: Faults, bookmark_every: float) -> None:
+async def _stream(
+    watcher: Watcher, request: web.Request, response: web.StreamResponse, faults: Faults, bookmark_every: float
+) -> None:
     loop = asyncio.get_running_loop()
     wish = watcher.wish
     end, bookmark_at = loop.time() + wish.seconds, loop.time() + bookmark_every
-    while (now := loop.time()) < end:
+    while (now := loop.time()) < end and request.transport is not None:
         try:
-            lines = await watcher.next_lines(min(end, bookmark_at) - now)
+            lines = await watcher.next_lines(min(end - now, bookmark_at - now, _GLANCE))
         except ApiFailure as failure:
             await response.write(event_line("ERROR", dumps(failure.status())))
             return

@@ -87,16 +87,18 @@ class DeploymentController:
         self._shrink(live, newest, keep=wanted - unavailable)
 
     def _shrink(self, live: Sequence[Stored], newest: Stored, *, keep: int) -> None:
-        """Scale old ReplicaSets down, oldest first, while ``keep`` replicas stay available."""
-        available = newest.status.get("availableReplicas", 0) + sum(
-            one.status.get("availableReplicas", 0) for one in live
-        )
-        for one in sorted(live, key=revision):
-            replicas, unready = one.spec["replicas"], one.spec["replicas"] - one.status.get("availableReplicas", 0)
-            removed = min(replicas, max(0, unready) + max(0, available - keep))
+        """Scale old ReplicaSets down, oldest first, while ``keep`` replicas stay available.
+
+        Counted by what the specs ask for, since the statuses lag behind; pods that are not available go first.
+        """
+        starting = max(0, newest.spec["replicas"] - newest.status.get("availableReplicas", 0))
+        spare = newest.spec["replicas"] + sum(one.spec["replicas"] for one in live) - keep - starting
+        broken = {one.uid: max(0, one.spec["replicas"] - one.status.get("availableReplicas", 0)) for one in live}
+        for one in sorted(live, key=lambda one: (not broken[one.uid], revision(one))):
+            removed = min(one.spec["replicas"], max(0, spare))
+            spare -= removed
             if removed:
-                available -= max(0, removed - max(0, unready))
-                self._scale(one, replicas - removed, None)
+                self._scale(one, one.spec["replicas"] - removed, None)
 
     def _recreate(self, owner: Stored, newest: Stored, older: Sequence[Stored]) -> None:
         for one in older:
