@@ -101,9 +101,8 @@ class Api:
         Raises:
             Problem: of the type that the answer, or its absence, stands for.
         """
-        return _json(
-            await self._checked(method, path, query, body, "application/json", seconds, self.where), self.where
-        )
+        answer = await self._checked(method, path, query, body, "application/json", seconds, self.where)
+        return _json(answer, self.where)
 
     async def _checked(
         self,

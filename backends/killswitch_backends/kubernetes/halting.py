@@ -46,9 +46,8 @@ class Switch:
             accepted = await self._keep_off(captured.target, await self.reader.one(key), order, None)
         else:
             try:
-                accepted = await self._turn_off(
-                    captured.target, kind, halt_patch(kind, captured.prior, order), order, ""
-                )
+                operations = halt_patch(kind, captured.prior, order)
+                accepted = await self._turn_off(captured.target, kind, operations, order, "")
             except Changed as changed:
                 accepted = await self._keep_off(captured.target, await self.reader.one(key), order, changed)
         if order.profile is Profile.FORCE:

@@ -60,10 +60,10 @@ class Sighter:
     async def _until_live(self, follower: Follower) -> AsyncIterator[SightingFailed]:
         told: list[str] = []
         while not self.mirror.live:
-            found = [str(problem) for problem in self.mirror.problems]
-            if found and found != told:
+            obstacles = self.mirror.obstacles
+            if obstacles and (found := [str(problem) for problem in obstacles]) != told:
                 told = found
-                yield self._failure(self.mirror.problems[0])
+                yield self._failure(obstacles[0])
             follower.stirred.clear()
             await follower.stirred.wait()
 
@@ -84,9 +84,9 @@ class Sighter:
                 yield self._sighting_of(key)
             if failed and self.mirror.live:
                 return
-            if not failed and not self.mirror.live:
+            if not failed and (obstacles := self.mirror.obstacles):
                 failed = True
-                yield self._failure(self.mirror.problems[0])
+                yield self._failure(obstacles[0])
 
     def _everything(self) -> Iterator[Sighting]:
         return (self._sighting_of(workload.key) for workload in self.mirror.every_workload())

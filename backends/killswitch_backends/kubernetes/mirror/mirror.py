@@ -71,8 +71,13 @@ class Mirror:
         return all(source.ready for source in self._sources)
 
     @property
+    def obstacles(self) -> list[Problem]:
+        """What keeps it from being live."""
+        return [source.problem for source in self._sources if source.problem and not source.ready]
+
+    @property
     def problems(self) -> list[Problem]:
-        """What cannot be seen now."""
+        """What cannot be seen now, live or not."""
         return [source.problem for source in self._sources if source.problem]
 
     @contextmanager
