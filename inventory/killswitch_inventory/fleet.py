@@ -347,6 +347,10 @@ class Fleet:
             claims = self._targets[target].claims
             yield from ((target, c.how) for c in claims if c.agent is None and c.agent_class == key.agent_class)
 
+    def layer_of(self, kind: str) -> Layer | None:
+        """The layer of a kind of backend, where it was said."""
+        return self._layers.get(kind)
+
     def _layer(self, target: TargetId) -> Layer | None:
         seen = self._targets.get(target)
         return seen.layer if seen else self._layers.get(target.backend.kind)

@@ -6,7 +6,7 @@ from killswitch_backends.problems import Problem
 from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
 from killswitch_console.config import ConfigurationError
 from killswitch_console.halting.confirmation import NotConfirmed
-from killswitch_console.halting.engine import CollateralNotAccepted, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.engine import AlreadyRestored, CollateralNotAccepted, LedgerNeeded, UnknownHalt
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.planning import EmptyScope
 from killswitch_console.hostile import clean
@@ -24,6 +24,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ConfigurationError, USAGE),
     (ScopeError, USAGE),
     (UnknownHalt, USAGE),
+    (AlreadyRestored, USAGE),
     (LedgerNeeded, USAGE),
     (LedgerError, USAGE),
     (Problem, UNPROVEN),

@@ -1,18 +1,22 @@
 """The board: where every target of one halt stands, kept by the lanes, shown to the faces, saved to the ledger.
 
 It coalesces: lanes may move thousands of targets a second; faces and ledger get the latest of each, some ten times a
-second. A ledger that cannot be written never stops it (safety rule 2): it says so once and keeps trying.
+second. A ledger that cannot be written never stops it (safety rule 2): it says so once, keeps trying in the background,
+and no longer makes anybody wait for it until it works again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from killswitch_console.halting.events import EngineEvent, TargetsMoved, Warned
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.record import HaltHeader
+from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
 
 Publish = Callable[[EngineEvent], None]
@@ -23,20 +27,44 @@ FLUSH_SECONDS = 0.1
 FLUSH_MOST = 1000
 """Rows in one background transaction, so that it never holds up the intent of targets about to be changed."""
 
+LEDGER_SECONDS = 3.0
+"""Longest wait for one write, however the disk hangs; longer than SQLite's own wait for another process."""
+
 
 class Board:
     """The progress of one halt's targets. One event loop owns it."""
 
     def __init__(
-        self, halt_id: str, targets: Iterable[TargetProgress], ledger: Ledger | None, publish: Publish
+        self,
+        halt_id: str,
+        targets: Iterable[TargetProgress],
+        ledger: Ledger | None,
+        publish: Publish,
+        *,
+        unwritten: HaltHeader | None = None,
     ) -> None:
+        """Take over targets as they are.
+
+        Args:
+            halt_id: the halt they belong to.
+            targets: where each of them stands.
+            ledger: where to keep that, if anywhere.
+            publish: where faces are told of moves.
+            unwritten: the halt's header, when the ledger does not have it yet: it goes with the first write.
+        """
         self.halt_id = halt_id
         self._progress = {t.target: t for t in targets}
         self._ledger = ledger
         self._publish = publish
+        self._unwritten = unwritten
+        self._ledger_broken = False
         self._unshown: set[TargetId] = set()
         self._unsaved = set(self._progress)
-        self._unsettled = {t.target for t in self._progress.values() if not t.state.settled}
+        self._unsettled: set[TargetId] = set()
+        self._unsettled_of: Counter[tuple[Layer, AgentKey | None]] = Counter()
+        """Unsettled targets by layer, and by layer and agent."""
+        for target in self._progress.values():
+            self._count(target, settled=target.state.settled)
         self._moved = asyncio.Event()
         self.warnings: list[str] = []
 
@@ -53,12 +81,9 @@ class Board:
 
     def settled_at(self, layer: Layer, *, of: TargetProgress | None = None) -> bool:
         """Whether all targets of a layer are settled: all of them, or those sharing an agent with one target."""
-        agents = set(of.agents) if of else None
-        return all(
-            t.state.settled
-            for t in self._progress.values()
-            if t.layer is layer and (agents is None or not agents.isdisjoint(t.agents))
-        )
+        if of is None:
+            return not self._unsettled_of[layer, None]
+        return not any(self._unsettled_of[layer, agent] for agent in of.agents)
 
     def move(self, progress: TargetProgress) -> None:
         """Put a target where it now is."""
@@ -66,11 +91,16 @@ class Board:
         self._progress[target] = progress
         self._unshown.add(target)
         self._unsaved.add(target)
-        if progress.state.settled:
-            self._unsettled.discard(target)
-        else:
-            self._unsettled.add(target)
+        self._count(progress, settled=progress.state.settled)
         self._moved.set()
+
+    def _count(self, progress: TargetProgress, *, settled: bool) -> None:
+        """Keep the set and the numbers of unsettled targets; agents and layer of a target never change."""
+        if settled == (progress.target not in self._unsettled):
+            return
+        (self._unsettled.discard if settled else self._unsettled.add)(progress.target)
+        for agent in (None, *progress.agents):
+            self._unsettled_of[progress.layer, agent] += -1 if settled else 1
 
     async def moved(self) -> None:
         """Wait for the next move."""
@@ -79,15 +109,8 @@ class Board:
 
     async def make_durable(self, targets: Iterable[TargetProgress]) -> None:
         """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had."""
-        unsaved = [t for t in targets if t.target in self._unsaved]
-        if self._ledger is None or not unsaved:
-            return
-        self._unsaved.difference_update(t.target for t in unsaved)
-        try:
-            await self._ledger.save(self.halt_id, unsaved)
-        except LedgerError as error:
-            self._unsaved.update(t.target for t in unsaved)
-            self.warn(f"the ledger cannot be written, the work goes on without it: {error}")
+        if not self._ledger_broken:
+            await self._save(targets)
 
     def durable(self, targets: Iterable[TargetProgress]) -> None:
         """Note that these are on disk as they are now."""
@@ -97,13 +120,41 @@ class Board:
         """Show and save what moved, until cancelled."""
         while True:
             self.show()
-            await self.make_durable([self._progress[t] for t in islice(self._unsaved, FLUSH_MOST)])
+            await self._save([self._progress[t] for t in islice(self._unsaved, FLUSH_MOST)])
             await asyncio.sleep(FLUSH_SECONDS)
 
-    async def flush(self) -> None:
-        """Show and save all that is left."""
+    async def flush(self) -> bool:
+        """Show and save all that is left; whether the ledger has it all."""
         self.show()
-        await self.make_durable(self._progress[t] for t in tuple(self._unsaved))
+        await self._save([self._progress[t] for t in self._unsaved])
+        return self._ledger is not None and not self._unsaved and self._unwritten is None
+
+    async def _save(self, targets: Iterable[TargetProgress]) -> None:
+        """Write those that changed since they were last written; what cannot be written now is tried again later."""
+        unsaved = [t for t in targets if t.target in self._unsaved]
+        if self._ledger is None or not (unsaved or self._unwritten):
+            return
+        self._unsaved.difference_update(t.target for t in unsaved)
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                await self._write(self._ledger, unsaved)
+        except (LedgerError, TimeoutError) as error:
+            self._ledger_broken = True
+            self._unsaved.update(t.target for t in unsaved)
+            why = str(error) or f"no answer within {LEDGER_SECONDS:g} s"
+            self.warn(f"the ledger cannot be written, the work goes on without it: {why}")
+        except BaseException:
+            self._unsaved.update(t.target for t in unsaved)  # whether it was written is not known
+            raise
+        else:
+            self._ledger_broken = False
+
+    async def _write(self, ledger: Ledger, targets: list[TargetProgress]) -> None:
+        if self._unwritten is None:
+            await ledger.save(self.halt_id, targets)
+            return
+        await ledger.begin(self._unwritten, targets)
+        self._unwritten = None
 
     def show(self) -> None:
         """Tell the faces what moved since the last time."""

@@ -7,6 +7,7 @@ Textual, and speaks to faces only through frozen events and records.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,24 +20,35 @@ from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
+from killswitch_console.halting.overlap import overlaps
 from killswitch_console.halting.plan import Plan, Protection
 from killswitch_console.halting.planning import make_plan
-from killswitch_console.halting.progress import TargetProgress
-from killswitch_console.halting.record import HaltHeader, HaltRecord, touched
+from killswitch_console.halting.progress import TargetProgress, to_prove_again
+from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.restoring import RestoreRun
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.sighting import Opener, Sighter
 from killswitch_console.halting.slo import Objectives
 from killswitch_inventory.fleet import Declaration, Fleet
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import BackendRef, Layer, TargetId
+from killswitch_inventory.targets import BackendRef, Layer
+
+_LOG = logging.getLogger(__name__)
 
 DISCOVER_SECONDS = 20.0
 """How long a first whole picture may take before an engine goes on with what it has."""
 
 
+CLOSE_SECONDS = 5.0
+"""How long the backends may take to close."""
+
+
 class UnknownHalt(Exception):
     """No halt of that id is known to this bastion's ledger."""
+
+
+class AlreadyRestored(Exception):
+    """The halt was put back: there is nothing to resume."""
 
 
 class CollateralNotAccepted(Exception):
@@ -74,7 +86,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.ledger = ledger
-        self._publish = publish
+        self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
         self._sighter = Sighter(fleet, settings.openers, publish, now)
@@ -141,9 +153,17 @@ class Engine:
             raise CollateralNotAccepted(_collateral(plan))
 
     async def resume(self, halt_id: str, *, timeout: float | None = None) -> HaltRecord:
-        """Finish a halt that was interrupted. Raises ``UnknownHalt``, ``LedgerNeeded``."""
+        """Finish a halt that was interrupted: halt what is left, prove all of it anew.
+
+        Raises:
+            UnknownHalt, LedgerNeeded, LedgerError: it cannot be looked up.
+            AlreadyRestored: it was put back, so that there is nothing to finish.
+        """
         record = await self.record(halt_id)
-        return await self._run(replace(record, ended_at=None), timeout)
+        if record.restored_at is not None and not record.held:
+            raise AlreadyRestored(f"{halt_id} was restored; halt {record.header.scope} anew instead")
+        targets = tuple(to_prove_again(target) for target in record.targets)
+        return await self._run(replace(record, targets=targets, ended_at=None, restored_at=None), timeout)
 
     async def _run(self, record: HaltRecord, timeout: float | None) -> HaltRecord:
         run = HaltRun(
@@ -163,7 +183,7 @@ class Engine:
             record,
             order,
             backends=dict(self._sighter.backends),
-            held_by_others=await self._held_by_others(halt_id),
+            overlaps=overlaps(record, [r for r in await self.records() if r.header.halt_id != halt_id]),
             ledger=self._needed_ledger(),
             publish=self._publish,
             now=self._now,
@@ -180,10 +200,6 @@ class Engine:
     async def records(self) -> list[HaltRecord]:
         """All halts that the ledger knows, oldest first. Raises ``LedgerNeeded``, ``LedgerError``."""
         return await self._needed_ledger().halts()
-
-    async def _held_by_others(self, halt_id: str) -> frozenset[TargetId]:
-        others = (record for record in await self.records() if record.header.halt_id != halt_id and record.held)
-        return frozenset(t.target for record in others for t in touched(record.targets))
 
     def _needed_ledger(self) -> Ledger:
         if self.ledger is None:
@@ -209,6 +225,26 @@ class Engine:
             collateral=plan.collateral,
             blinded=plan.blinding,
         )
+
+
+def guarded(publish: Publish) -> Publish:
+    """A publisher that a broken face cannot use to stop the engine: its first failure is its last event.
+
+    A terminal that is gone makes every write fail; the halt must not notice (safety rule 3).
+    """
+    broken = False
+
+    def tell(event: EngineEvent) -> None:
+        nonlocal broken
+        if broken:
+            return
+        try:
+            publish(event)
+        except Exception as error:  # noqa: BLE001  (whatever a face does, the halt goes on)
+            broken = True
+            _LOG.warning("a face failed and hears nothing more: %r", error)
+
+    return tell
 
 
 def new_halt_id(now: datetime) -> str:
@@ -257,4 +293,6 @@ async def open_engine(
             yield engine
         finally:
             sighting.cancel()
-            await asyncio.wait([sighting])
+            await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
+            if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):
+                _LOG.warning("sighting ended early: %r", defect)

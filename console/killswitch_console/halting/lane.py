@@ -1,7 +1,8 @@
 """A lane: all of one halt's work on one backend. Lanes share nothing but the board, so none can delay another.
 
 Within a lane the most dangerous target goes first, a target that fails waits aside without holding up the rest, and
-every accepted target is handed to the observer at once. A target revived while the halt lasts is halted again.
+every accepted target is handed to the observer at once. A target that is seen acting again, proven stopped before or
+not, is halted again while the halt lasts. A defect of a backend costs the target it strikes, not the lane.
 """
 
 from __future__ import annotations
@@ -12,16 +13,22 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from killswitch_backends.problems import Changed, Gone, Problem
-from killswitch_backends.protocol import Backend, Captured, Failure, Order, Watch
+from killswitch_backends.problems import Changed, Gone, Problem, Refused, Unreachable
+from killswitch_backends.protocol import Backend, Captured, Failure, Observation, Order, Sight, Watch
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board
-from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.retrying import Backoff, is_final
 from killswitch_inventory.targets import TargetId
 
 CHUNK = 250
 """Targets whose intent is made durable in one transaction: enough to be quick, few enough to start at once."""
+
+ATTEMPT_SECONDS = 60.0
+"""Longest one attempt on one target may take. Backends bound their own requests; this bounds their defects."""
+
+OBSERVER_SECONDS = 1.0
+"""Pause before an observation that ended is begun anew."""
 
 
 def most_dangerous_first(targets: Iterable[TargetProgress]) -> list[TargetProgress]:
@@ -41,11 +48,20 @@ class Lane:
         self._turns = itertools.count()
         self._accepted: asyncio.Queue[Watch] = asyncio.Queue()
         self._backoffs: dict[TargetId, Backoff] = {}
+        self._underway: set[TargetId] = set()
+        """Targets that a worker has, will get, or will get after their pause."""
+        self._watched: dict[TargetId, Watch] = {}
 
     def feed(self, targets: Sequence[TargetProgress]) -> None:
-        """Let targets go, in the order given. Their intent must be durable."""
+        """Let targets go, in the order given. Their intent must be durable.
+
+        What was accepted already (before an interruption) is looked at first, and halted again if it acts.
+        """
         for target in targets:
-            self._ready.put_nowait((next(self._turns), target.target))
+            if target.accepted is not None and target.captured is not None:
+                self._watch(Watch(target.captured, target.accepted))
+            else:
+                self._again(target.target, 0.0)
 
     async def run(self) -> None:
         """Halt and observe what is fed, until cancelled."""
@@ -57,12 +73,24 @@ class Lane:
     async def _work(self) -> None:
         while True:
             _, target = await self._ready.get()
-            try:
-                await self._attempt(target)
-            except Gone as problem:
-                self._board.move(states.gone(self._board[target], problem, self._now()))
-            except Problem as problem:
+            problem = await self._outcome(target)
+            self._underway.discard(target)
+            if problem is not None:
                 self._put_aside(target, problem)
+
+    async def _outcome(self, target: TargetId) -> Problem | None:
+        """Attempt one target; what went wrong, a hanging or broken backend included."""
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                await self._attempt(target)
+        except Problem as problem:
+            return problem
+        except TimeoutError:
+            return Unreachable(str(target), f"no answer within {ATTEMPT_SECONDS:g} s")
+        except Exception as defect:  # noqa: BLE001  (a defect met at one target must not stop the others)
+            self._board.warn(f"{target}: internal error, it is not proven: {defect!r}")
+            return Refused(str(target), f"internal error: {defect!r}")
+        return None
 
     async def _attempt(self, target: TargetId) -> None:
         current = self._board[target]
@@ -77,7 +105,11 @@ class Lane:
             await self._capture(target)
             raise
         self._board.move(states.accepted(self._board[target], answer))
-        self._accepted.put_nowait(Watch(captured, answer))
+        self._watch(Watch(captured, answer))
+
+    def _watch(self, watch: Watch) -> None:
+        self._watched[watch.target] = watch
+        self._accepted.put_nowait(watch)
 
     async def _capture(self, target: TargetId) -> TargetProgress:
         """Read a prior state (again) and make it durable before anything is changed.
@@ -97,6 +129,12 @@ class Lane:
         return taken
 
     def _put_aside(self, target: TargetId, problem: Problem) -> None:
+        if isinstance(problem, Gone) and (captured := self._board[target].captured):
+            gone = states.vanished(self._board[target], problem, self._now())
+            self._board.move(gone)
+            if gone.accepted:
+                self._watch(Watch(captured, gone.accepted))
+            return
         if is_final(problem):
             self._board.move(states.refused(self._board[target], problem))
             return
@@ -104,22 +142,41 @@ class Lane:
         self._again(target, self._backoffs.setdefault(target, Backoff()).wait(problem))
 
     def _again(self, target: TargetId, seconds: float) -> None:
-        turn = next(self._turns)
-        asyncio.get_running_loop().call_later(seconds, self._ready.put_nowait, (turn, target))
+        """Give it to a worker after a pause, unless one has it or will get it anyway."""
+        if target in self._underway:
+            return
+        self._underway.add(target)
+        ready = (next(self._turns), target)
+        if seconds > 0:
+            asyncio.get_running_loop().call_later(seconds, self._ready.put_nowait, ready)
+        else:
+            self._ready.put_nowait(ready)
 
     async def _observe(self) -> None:
-        async for observation in self.backend.observe(self._watches()):
-            before = self._board[observation.target]
-            after = states.observed(before, observation)
-            self._board.move(after)
-            if after.state is TargetState.REVIVED and before.state is not TargetState.REVIVED:
-                self._reassert(after)
+        """Observe for as long as the lane lives; an observation that breaks or ends is begun anew, with all targets."""
+        while True:
+            try:
+                async for observation in self.backend.observe(self._watches()):
+                    self._seen(observation)
+            except Exception as defect:  # noqa: BLE001  (a broken observer must not stop the halting)
+                self._board.warn(f"{self.backend.ref}: internal error while observing, looking again: {defect!r}")
+            await asyncio.sleep(OBSERVER_SECONDS)
+            self._accepted = asyncio.Queue()
+            for watch in self._watched.values():
+                self._accepted.put_nowait(watch)
 
-    def _reassert(self, revived: TargetProgress) -> None:
-        """Halt a revived target again; it keeps the prior state it had before the halt."""
-        problem = Problem(str(revived.target), revived.note or "revived")
-        self._board.move(replace(revived, error=str(problem)))
-        self._again(revived.target, self._backoffs.setdefault(revived.target, Backoff()).wait(problem))
+    def _seen(self, observation: Observation) -> None:
+        target = observation.target
+        before = self._board[target]
+        self._board.move(states.observed(before, observation))
+        if observation.sight is Sight.ACTING and target not in self._underway:
+            self._reassert(target, observation.note or "acting again")
+
+    def _reassert(self, target: TargetId, why: str) -> None:
+        """Halt a target that acts again; it keeps the prior state it had before the halt."""
+        problem = Problem(str(target), why)
+        self._board.move(replace(self._board[target], error=str(problem)))
+        self._again(target, self._backoffs.setdefault(target, Backoff()).wait(problem))
 
     async def _watches(self) -> AsyncIterator[Watch]:
         while True:

@@ -11,21 +11,32 @@ and SQLite 3.7.0 to 3.51.2 can lose commits of a write-ahead log with more than 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiosqlite
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
+from killswitch_backends.protocol import Order
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 
 BUSY_SECONDS: Final = 2.0
 """How long a write waits for another process; a halt does not wait longer, it goes on and says so."""
+
+CLOSE_SECONDS: Final = 5.0
+"""How long closing may wait for a write that is under way."""
+
+_T = TypeVar("_T")
+
+_TROUBLE: Final = (sqlite3.Error, ValueError)
+"""What aiosqlite raises: SQLite's errors, and ValueError when its thread has ended."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS halt (
@@ -34,6 +45,9 @@ CREATE TABLE IF NOT EXISTS halt (
 CREATE TABLE IF NOT EXISTS target (
     halt_id TEXT NOT NULL REFERENCES halt, target TEXT NOT NULL, progress TEXT NOT NULL, PRIMARY KEY (halt_id, target)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS restore (
+    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS warning (halt_id TEXT NOT NULL REFERENCES halt, text TEXT NOT NULL) STRICT;
 """
 
@@ -54,7 +68,7 @@ class Ledger:
 
     async def begin(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
         """Make a halt and the intent and prior state of its first targets durable, in one transaction."""
-        row = (header.halt_id, self._dump(header), header.invoked_at.isoformat())
+        row = (header.halt_id, _dump(self._header, header), header.invoked_at.isoformat())
         insert = ("INSERT OR REPLACE INTO halt (halt_id, header, invoked_at) VALUES (?, ?, ?)", [row])
         await self._write([insert, self._put(header.halt_id, targets)])
 
@@ -62,18 +76,23 @@ class Ledger:
         """Make the progress of some targets durable, in one transaction."""
         await self._write([self._put(halt_id, targets)])
 
-    async def end(self, halt_id: str, at: datetime, *, restored: bool = False) -> None:
-        """Record when a halt, or a restore of it, ended."""
-        sql = (
-            "UPDATE halt SET restored_at = ? WHERE halt_id = ?"
-            if restored
-            else ("UPDATE halt SET ended_at = ? WHERE halt_id = ?")
+    async def end(self, halt_id: str, at: datetime, *, warnings: Iterable[str] = ()) -> None:
+        """Record when a halt ended, and what went wrong beside its targets."""
+        await self._write(
+            [
+                ("UPDATE halt SET ended_at = ? WHERE halt_id = ?", [(at.isoformat(), halt_id)]),
+                ("INSERT INTO warning VALUES (?, ?)", [(halt_id, text) for text in warnings]),
+            ]
         )
-        await self._write([(sql, [(at.isoformat(), halt_id)])])
 
-    async def warn(self, halt_id: str, text: str) -> None:
-        """Record something that went wrong beside the targets."""
-        await self._write([("INSERT INTO warning VALUES (?, ?)", [(halt_id, text)])])
+    async def begin_restore(self, order: Order) -> None:
+        """Record who restores a halt and why, before anything is put back."""
+        row = (order.halt_id, order.at.isoformat(), order.invoker, order.reason)
+        await self._write([("INSERT INTO restore VALUES (?, ?, ?, ?)", [row])])
+
+    async def end_restore(self, halt_id: str, at: datetime) -> None:
+        """Record when a restore ended, whole or not."""
+        await self._write([("UPDATE halt SET restored_at = ? WHERE halt_id = ?", [(at.isoformat(), halt_id)])])
 
     async def halts(self) -> list[HaltRecord]:
         """All halts, oldest first."""
@@ -90,23 +109,28 @@ class Ledger:
         warnings = await self._read("SELECT text FROM warning WHERE halt_id = ?", halt_id)
         header, ended_at, restored_at = rows[0]
         return HaltRecord(
-            header=self._header.validate_json(str(header)),
-            targets=tuple(self._progress.validate_json(str(row[0])) for row in targets),
+            header=self._load(self._header, header),
+            targets=tuple(self._load(self._progress, row[0]) for row in targets),
             ended_at=_moment(ended_at),
             restored_at=_moment(restored_at),
             warnings=tuple(str(row[0]) for row in warnings),
         )
 
-    def _dump(self, header: HaltHeader) -> str:
-        return self._header.dump_json(header).decode()
+    def _load(self, adapter: TypeAdapter[_T], text: object) -> _T:
+        try:
+            return _load(adapter, str(text))
+        except ValueError as error:
+            raise LedgerError(f"{self._path}: holds a record that this version cannot read: {error}") from error
 
     def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> tuple[str, list[tuple[str, ...]]]:
-        rows: list[tuple[str, ...]] = [(halt_id, str(t.target), self._progress.dump_json(t).decode()) for t in targets]
+        rows: list[tuple[str, ...]] = [(halt_id, str(t.target), _dump(self._progress, t)) for t in targets]
         return "INSERT OR REPLACE INTO target VALUES (?, ?, ?)", rows
 
     async def _write(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
         """Run statements as one durable transaction; a cancelled caller does not leave it half done."""
-        await asyncio.shield(asyncio.ensure_future(self._transaction(statements)))
+        work = asyncio.ensure_future(self._transaction(statements))
+        work.add_done_callback(_heard)
+        await asyncio.shield(work)
 
     async def _transaction(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
         async with self._turn:
@@ -115,20 +139,47 @@ class Ledger:
                 for sql, rows in statements:
                     await self._connection.executemany(sql, rows)
                 await self._connection.commit()
-            except sqlite3.Error as error:
+            except _TROUBLE as error:
                 await self._abandon()
                 raise LedgerError(f"{self._path}: {error}") from error
 
     async def _abandon(self) -> None:
-        if self._connection.in_transaction:
-            await self._connection.rollback()
+        with suppress(*_TROUBLE):  # the caller raises what came first
+            if self._connection.in_transaction:
+                await self._connection.rollback()
+
+    async def idle(self) -> None:
+        """Wait until no write is under way."""
+        async with self._turn:
+            return
 
     async def _read(self, sql: str, *parameters: str) -> list[sqlite3.Row]:
         async with self._turn:
             try:
                 return list(await self._connection.execute_fetchall(sql, parameters))
-            except sqlite3.Error as error:
+            except _TROUBLE as error:
                 raise LedgerError(f"{self._path}: {error}") from error
+
+
+def _heard(work: asyncio.Future[None]) -> None:
+    """Take note of a failure that nobody waits for any more: whoever was cancelled still has the rows as unsaved."""
+    if not work.cancelled():
+        work.exception()
+
+
+def _dump(adapter: TypeAdapter[_T], value: _T) -> str:
+    """A value as JSON; text that is not Unicode (half a surrogate pair from a platform) is kept, as an escape."""
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError:
+        return json.dumps(adapter.dump_python(value, mode="json"))
+
+
+def _load(adapter: TypeAdapter[_T], text: str) -> _T:
+    try:
+        return adapter.validate_json(text)
+    except ValidationError:
+        return adapter.validate_python(json.loads(text))
 
 
 def _moment(text: object) -> datetime | None:
@@ -148,11 +199,15 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
         connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"{path}: {error}") from error
+    ledger = Ledger(connection, path)
     try:
         await _prepare(connection, path)
-        yield Ledger(connection, path)
+        yield ledger
     finally:
-        await connection.close()
+        with suppress(TimeoutError):  # a disk that hangs keeps its thread; the process must end all the same
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await ledger.idle()
+                await connection.close()
 
 
 def _make_private(path: Path) -> None:

@@ -68,7 +68,9 @@ async def make_plan(
         floors=_floors(planned, backends),
         blind=fleet.blind,
         made_at=now,
-        proving_kinds=_proving_kinds(fleet, backends),
+        proving_kinds=frozenset(
+            v.ref.kind for v in fleet.backends if fleet.layer_of(v.ref.kind) is not Layer.CAPABILITY
+        ),
     )
 
 
@@ -114,6 +116,8 @@ async def _within(work: Coroutine[None, None, None], backend: Backend) -> Proble
         return problem
     except TimeoutError:
         return Problem(str(backend.ref), f"no answer within {ASK_SECONDS:g} s")
+    except Exception as defect:  # noqa: BLE001  (one broken backend must not keep the others from being planned)
+        return Problem(str(backend.ref), f"internal error: {defect!r}")
     return None
 
 
@@ -142,7 +146,7 @@ def _answered(item: PlannedTarget, answer: _Answers) -> PlannedTarget:
     problem = answer.problems.get(item.target)
     item = replace(item, captured=answer.captured.get(item.target), problem=str(problem) if problem else "")
     if preflight is None:
-        return item
+        return replace(item, risks=("what halting it means, and whom it locks out, could not be asked",))
     return replace(item, action=preflight.action, api_calls=preflight.api_calls, risks=preflight.risks)
 
 
@@ -176,9 +180,3 @@ def _floors(planned: Sequence[PlannedTarget], backends: Mapping[BackendRef, Back
 def _seconds(calls: int, backend: Backend) -> float:
     rate = backend.budget.calls_per_second
     return max(0.0, (calls - backend.budget.burst) / rate) if rate else 0.0
-
-
-def _proving_kinds(fleet: Fleet, backends: Mapping[BackendRef, Backend]) -> frozenset[str]:
-    """Kinds whose absence may hide a process or credential; an unopened backend counts, whatever its kind."""
-    capability = {ref.kind for ref, backend in backends.items() if backend.layer is Layer.CAPABILITY}
-    return frozenset(view.ref.kind for view in fleet.backends) - capability

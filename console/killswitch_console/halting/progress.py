@@ -67,6 +67,13 @@ class TargetProgress:
     running: int | None = None
     note: str = ""
     error: str = ""
+    released: bool = False
+    """A restore let go of it, but left it halted for another halt that holds it."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether this halt still keeps it halted, as far as it ever did."""
+        return self.state is not TargetState.RESTORED and not self.released
 
     def __post_init__(self) -> None:
         if self.state is TargetState.STOPPED and not (self.evidence and self.evidence.grade.proves):
@@ -80,6 +87,7 @@ def requested(progress: TargetProgress, at: datetime) -> TargetProgress:
         state=TargetState.REQUESTED if progress.accepted is None else progress.state,
         requested_at=progress.requested_at or at,
         attempts=progress.attempts + 1,
+        released=False,
     )
 
 
@@ -140,13 +148,16 @@ def delayed(progress: TargetProgress, problem: Problem) -> TargetProgress:
     return replace(progress, error=str(problem))
 
 
-def gone(progress: TargetProgress, problem: Gone, at: datetime) -> TargetProgress:
-    """The target was deleted between plan and halt: an independent read shows that nothing of it exists."""
-    return replace(
-        progress,
-        state=TargetState.STOPPED,
-        evidence=Evidence(Grade.OBSERVED, f"no longer exists: {problem.what}", at),
-        stopped_at=progress.stopped_at or at,
-        running=0,
-        error="",
-    )
+def vanished(progress: TargetProgress, problem: Gone, at: datetime) -> TargetProgress:
+    """The target was deleted between plan and halt: nothing is left to change, but what it ran may still run."""
+    answer = progress.accepted or Accepted(progress.target, at, detail=f"no longer exists: {problem.what}")
+    return accepted(progress, answer)
+
+
+def to_prove_again(progress: TargetProgress) -> TargetProgress:
+    """Where a target of an interrupted halt goes on from: evidence of another day proves nothing of today."""
+    if progress.state is TargetState.RESTORED:
+        return progress
+    if progress.accepted is not None:
+        return replace(accepted(progress, progress.accepted), released=False)
+    return replace(progress, state=TargetState.PENDING, evidence=None, released=False)

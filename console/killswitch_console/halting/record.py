@@ -60,20 +60,29 @@ class HaltRecord:
     def verdict(self) -> Verdict:
         """What may be claimed of the halt, or of its restore once there was one."""
         if self.restored_at is not None:
-            return restore_verdict(touched(self.targets))
+            return restore_verdict(self.touched)
         return verdict(self.agents, self.targets, blind=self.header.blinded)
+
+    @property
+    def touched(self) -> tuple[TargetProgress, ...]:
+        """The targets it changed or may have changed: a request was sent, or could have been before it was cut short.
+
+        That a request is on its way is not made durable on its own (the intent was), so a halt without an end may have
+        changed every target whose prior state it holds.
+        """
+        cut_short = self.ended_at is None
+        return tuple(t for t in self.targets if t.requested_at is not None or (cut_short and t.captured is not None))
 
     @property
     def held(self) -> bool:
         """Whether it stays in force: anything it changed, and has not put back, is still to be restored."""
-        return any(t.state not in (TargetState.RESTORED, TargetState.PENDING) for t in touched(self.targets))
+        return any(t.holds for t in self.touched)
 
     @property
     def proven_at(self) -> datetime | None:
-        """When the last target was proven stopped; None while one is not."""
-        moments = [t.stopped_at for t in self.targets]
-        known = [m for m in moments if m is not None]
-        return max(known) if known and len(known) == len(moments) else None
+        """When the last target was proven stopped; None while one is not (any more)."""
+        proven = [t.stopped_at for t in self.targets if t.stopped_at and (self.restored_at or t.state in _PROVEN)]
+        return max(proven) if proven and len(proven) == len(self.targets) else None
 
     def elapsed(self, now: datetime) -> float:
         """Seconds from confirmation to proof, or until it ended, or until now."""
@@ -89,6 +98,4 @@ class HaltRecord:
         return tuple(sorted({t.target.backend for t in self.targets}))
 
 
-def touched(targets: tuple[TargetProgress, ...]) -> tuple[TargetProgress, ...]:
-    """The targets that a halt changed or may have changed: a request was sent, whatever came back."""
-    return tuple(t for t in targets if t.requested_at is not None)
+_PROVEN = (TargetState.STOPPED, TargetState.RESTORED)

@@ -28,6 +28,9 @@ FLAG_LEAD_SECONDS = 5.0
 BOUND_SLACK = timedelta(seconds=15)
 """Time to read back that a bound which has passed still holds."""
 
+STOP_SECONDS = 5.0
+"""How long a cancelled piece of work may take to end."""
+
 Queues = dict[BackendRef, list[TargetProgress]]
 
 
@@ -49,7 +52,8 @@ class HaltRun:
         self._ledger = ledger
         self._publish = publish
         self._now = now
-        self.board = Board(record.header.halt_id, record.targets, ledger, publish)
+        header = record.header
+        self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header)
 
     async def run(self, timeout: float | None = None) -> HaltRecord:
         """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then.
@@ -61,15 +65,24 @@ class HaltRun:
         self._publish(HaltBegun(self.record()))
         work = asyncio.create_task(self._work(queues), name=f"halt {self._header.halt_id}")
         try:
-            await self._wait(timeout)
+            await self._wait(timeout, work)
         finally:
-            work.cancel()
-            await asyncio.wait([work])
+            await self._stop(work)
         return await self._end()
 
-    async def _wait(self, timeout: float | None) -> None:
+    async def _stop(self, work: asyncio.Task[None]) -> None:
+        """End the work and save where it got to, also when this run itself is being cancelled."""
+        work.cancel()
+        _, stuck = await asyncio.wait([work], timeout=STOP_SECONDS)
+        if stuck:
+            self.board.warn("a platform call would not end; it is left behind")
+        elif not work.cancelled() and (defect := work.exception()):
+            self.board.warn(f"internal error, the halt ended early: {defect!r}")
+        await self.board.flush()
+
+    async def _wait(self, timeout: float | None, work: asyncio.Task[None]) -> None:
         deadline = self._now() + timedelta(seconds=timeout if timeout is not None else self._patience())
-        while not self.board.settled:
+        while not self.board.settled and not work.done():
             if timeout is None:
                 deadline = max(deadline, self._last_bound())
             if (left := (deadline - self._now()).total_seconds()) <= 0:
@@ -103,12 +116,7 @@ class HaltRun:
         first = [target for targets in queues.values() for target in targets[:CHUNK]]
         if self._ledger is None:
             self.board.warn("no ledger: prior states are kept in memory and as marks on the targets only")
-            return
-        try:
-            await self._ledger.begin(self._header, first)
-            self.board.durable(first)
-        except LedgerError as error:
-            self.board.warn(f"the ledger cannot be written, the halt goes on without it: {error}")
+        await self.board.make_durable(first)
 
     async def _work(self, queues: Queues) -> None:
         async with asyncio.TaskGroup() as group:
@@ -192,12 +200,10 @@ class HaltRun:
 
     async def _end(self) -> HaltRecord:
         ended_at = self._now()
-        await self.board.flush()
-        if self._ledger is not None:
+        complete = await self.board.flush()
+        if self._ledger is not None and complete:
             try:
-                await self._ledger.end(self._header.halt_id, ended_at)
-                for text in self.board.warnings:
-                    await self._ledger.warn(self._header.halt_id, text)
+                await self._ledger.end(self._header.halt_id, ended_at, warnings=self.board.warnings)
             except LedgerError as error:
                 self.board.warn(f"the end of the halt could not be written: {error}")
         record = self.record(ended_at)

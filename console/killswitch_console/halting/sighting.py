@@ -66,8 +66,11 @@ class Sighter:
                     self.backends[ref] = backend
                     async for sighting in backend.sight():
                         self._fold(sighting)
+                self._fold(SightingFailed(ref, self._now(), f"{ref}: it stopped reporting"))
             except Problem as problem:
                 self._fold(SightingFailed(ref, self._now(), str(problem)))
+            except Exception as defect:  # noqa: BLE001  (one broken backend must not blind the others)
+                self._fold(SightingFailed(ref, self._now(), f"{ref}: internal error: {defect!r}"))
             finally:
                 self.backends.pop(ref, None)
             await asyncio.sleep(REOPEN_SECONDS)

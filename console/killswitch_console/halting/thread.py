@@ -56,6 +56,8 @@ class EngineThread:
 
     async def _settle(self, work: Work[_T], outcome: Future[_T]) -> None:
         assert self._engine is not None  # noqa: S101
+        if not outcome.set_running_or_notify_cancel():
+            return
         try:
             outcome.set_result(await work(self._engine))
         except BaseException as error:  # noqa: BLE001  (handed to whoever asked, cancellation included)
@@ -63,24 +65,23 @@ class EngineThread:
 
     def close(self) -> None:
         """Stop sighting and end the thread, once the halts and restores under way have run to their end."""
-        if self._loop is not None and self._stop is not None:
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def _main(self) -> None:
-        asyncio.run(self._live())
+        try:
+            asyncio.run(self._live())
+        except BaseException as error:  # noqa: BLE001  (raised by start(); never a traceback of this thread)
+            self._failure = error
+        finally:
+            self._ready.set()
 
     async def _live(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        try:
-            async with open_engine(self._settings, self._publish) as engine:
-                self._engine = engine
-                self._ready.set()
-                await self._stop.wait()
-                while self._work:
-                    await asyncio.wait(self._work)
-        except BaseException as error:
-            self._failure = error
-            raise
-        finally:
+        async with open_engine(self._settings, self._publish) as engine:
+            self._engine = engine
             self._ready.set()
+            await self._stop.wait()
+            while self._work:
+                await asyncio.wait(self._work)
