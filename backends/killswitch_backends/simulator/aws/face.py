@@ -20,7 +20,7 @@ from killswitch_backends.simulator.aws.seeding import Seeding
 from killswitch_backends.simulator.aws.throttles import Throttle, throttling, too_many_requests
 from killswitch_backends.simulator.aws.wires.query import QueryWire
 from killswitch_backends.simulator.aws.wires.restjson import RestJsonWire
-from killswitch_backends.simulator.aws.wires.rpc import CborWire, JsonWire
+from killswitch_backends.simulator.aws.wires.rpc import TAGGING_CODES, CborWire, JsonWire
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.seams import ACCOUNT, Acting, AgentSpec, Credentials, Faults
 
@@ -93,7 +93,7 @@ class AwsFace:
             "tagging": Service(
                 name="tagging",
                 action_prefix="tag",
-                wire=JsonWire(version="1.1"),
+                wire=JsonWire(version="1.1", codes=TAGGING_CODES),
                 operations=tagging.operations(self._functions.regions),
                 throttle=Throttle({"read": self._behaviour.tagging}, clock=self._clock, error=throttling),
             ),

@@ -109,7 +109,8 @@ class Invoker:
         if function.agent is not None:
             role = function.settings.role
             identity = None if role in self._no_credentials else role
-            self._acting.instance_started(function.agent, identifier, identity=identity)
+            timeout = function.settings.timeout
+            self._acting.instance_started(function.agent, identifier, identity=identity, within=timeout)
         self._schedule(self._rng.uniform(_SHORTEST, 1.0) * function.settings.timeout, invocation)
         return invocation
 

@@ -14,6 +14,7 @@ from killswitch_backends.simulator.aws.iam.entities import Entity, Grants, Kind,
 from killswitch_backends.simulator.clock import Clock
 
 _IDENTIFIERS = {Kind.ROLE: "AROA", Kind.USER: "AIDA", Kind.GROUP: "AGPA"}
+_KINDS = {kind.value: kind for kind in Kind}
 _WORDS = {Kind.ROLE: "role", Kind.USER: "user", Kind.GROUP: "group"}
 
 AWS_MANAGED = {
@@ -41,6 +42,7 @@ class Directory:
         self._behaviour = behaviour
         self._rng = rng
         self._entities: dict[Kind, dict[str, Entity]] = {kind: {} for kind in Kind}
+        self._by_arn: dict[str, Entity] = {}
         self._sorted: dict[Kind, list[Entity] | None] = dict.fromkeys(Kind)
         self.managed: dict[str, Managed] = {}
         for tail, text in AWS_MANAGED.items():
@@ -61,13 +63,11 @@ class Directory:
 
     def by_arn(self, arn: str) -> Entity | None:
         """The identity with this ARN; an assumed role's session ARN finds its role."""
-        kind, _, rest = arn.split(":", 5)[-1].partition("/")
-        if kind == "assumed-role":
-            return self._entities[Kind.ROLE].get(rest.partition("/")[0].lower())
-        if kind not in {k.value for k in Kind}:
-            return None
-        entity = self._entities[Kind(kind)].get(rest.rpartition("/")[2].lower())
-        return entity if entity is not None and entity.arn == arn else None
+        entity = self._by_arn.get(arn)
+        if entity is not None or ":assumed-role/" not in arn:
+            return entity
+        role = arn.partition(":assumed-role/")[2].partition("/")[0]
+        return self._entities[Kind.ROLE].get(role.lower())
 
     def all(self, kind: Kind) -> list[Entity]:
         """Every identity of a kind, sorted by name."""
@@ -88,12 +88,12 @@ class Directory:
             )
         arn = f"arn:aws:iam::{self.account}:{kind}{path}{name}"
         entity = Entity(kind, name, path, arn, self.identifier(_IDENTIFIERS[kind]), self.now())
-        self._entities[kind][name.lower()] = entity
+        self._entities[kind][name.lower()] = self._by_arn[arn] = entity
         self._sorted[kind] = None
         return entity
 
     def remove(self, entity: Entity) -> None:
-        del self._entities[entity.kind][entity.name.lower()]
+        del self._entities[entity.kind][entity.name.lower()], self._by_arn[entity.arn]
         self._sorted[entity.kind] = None
 
     def members(self, group: str) -> Iterator[Entity]:

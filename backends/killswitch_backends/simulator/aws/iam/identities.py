@@ -17,6 +17,7 @@ from killswitch_backends.simulator.aws.iam.rendering import WORDS, identity, lis
 
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _PATH = re.compile(r"/([\x21-\x7e]+/)?")
+_DESCRIPTION = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]{0,1000}")
 _ROLE_NAME_LENGTH = 64
 
 Target = Callable[[Call], str]
@@ -71,23 +72,30 @@ def operations(directory: Directory, keys: KeyRing) -> dict[str, Operation]:
 
 
 def _create(directory: Directory, kind: Kind, call: Call) -> Answer:
-    name, path = call.text(f"{WORDS[kind]}Name"), call.params.get("Path", "/")
-    if not _NAME.fullmatch(name) or (kind is Kind.ROLE and len(name) > _ROLE_NAME_LENGTH) or not _PATH.fullmatch(path):
-        raise AwsError(
-            "ValidationError", f"The specified value for {WORDS[kind].lower()}Name or path is invalid: {path}{name}"
-        )
+    name, path = _checked_name(kind, call)
+    description = call.params.get("Description", "")
+    if not _DESCRIPTION.fullmatch(description):
+        raise AwsError("ValidationError", "Value at 'description' failed to satisfy constraint: printable Latin-1")
     trust = trust_policy(call.text("AssumeRolePolicyDocument")) if kind is Kind.ROLE else None
-    wanted = tags_of(call)
+    wanted, boundary = tags_of(call), call.params.get("PermissionsBoundary")
     _check_tags(wanted, {})
-    boundary = call.params.get("PermissionsBoundary")
     if boundary is not None and boundary not in directory.managed:
         raise AwsError("NoSuchEntity", f"Scope ARN: {boundary} does not exist or is not attachable.", status=404)
     entity = directory.add(kind, name, path=path)
-    entity.trust, entity.tags, entity.description = trust, wanted, call.params.get("Description", "")
+    entity.trust, entity.tags, entity.description = trust, wanted, description
     entity.max_session = call.number("MaxSessionDuration", entity.max_session)
     entity.boundary = directory.managed[boundary] if boundary else None
     entity.settle()
     return {WORDS[kind]: identity(entity, with_tags=True)}
+
+
+def _checked_name(kind: Kind, call: Call) -> tuple[str, str]:
+    """The name and path of a new identity, if IAM accepts them."""
+    name, path = call.text(f"{WORDS[kind]}Name"), call.params.get("Path", "/")
+    too_long = kind is Kind.ROLE and len(name) > _ROLE_NAME_LENGTH
+    if too_long or not _NAME.fullmatch(name) or not _PATH.fullmatch(path):
+        raise AwsError("ValidationError", f"The specified value for {kind}Name or path is invalid: {path}{name}")
+    return name, path
 
 
 def _get(directory: Directory, kind: Kind, call: Call) -> Answer:

@@ -7,6 +7,7 @@ https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from aiohttp import web
 from killswitch_backends.simulator.aws.calls import Answer, Members, members
 from killswitch_backends.simulator.aws.errors import AwsError
 
-_JSON_CODES = {
+TAGGING_CODES = {
     "AccessDenied": "AccessDeniedException",
     "InvalidClientTokenId": "UnrecognizedClientException",
     "ExpiredToken": "ExpiredTokenException",
@@ -22,12 +23,14 @@ _JSON_CODES = {
     "Throttling": "ThrottledException",
     "ValidationError": "InvalidParameterException",
 }
+"""How the tagging API spells the codes of errors; CloudWatch keeps the query protocol's (``awsQueryCompatible``)."""
 
 
 class JsonWire:
     """JSON 1.0 or 1.1: the operation in ``X-Amz-Target``."""
 
-    def __init__(self, *, version: str) -> None:
+    def __init__(self, *, version: str, codes: Mapping[str, str] | None = None) -> None:
+        self._codes = codes or {}
         self._content_type = f"application/x-amz-json-{version}"
 
     def decode(self, request: web.BaseRequest, body: bytes) -> tuple[str, Members]:
@@ -44,7 +47,7 @@ class JsonWire:
         return self._response(members(answer) or {}, status=status, request_id=request_id)
 
     def fail(self, error: AwsError, *, request_id: str) -> web.Response:
-        body = {"__type": _JSON_CODES.get(error.code, error.code), "Message": error.message}
+        body = {"__type": self._codes.get(error.code, error.code), "Message": error.message}
         return self._response(body, status=400, request_id=request_id)
 
     def _response(self, body: Members, *, status: int, request_id: str) -> web.Response:
