@@ -145,6 +145,34 @@ def agent(name: str, **changes: Any) -> AgentSpec:
     return AgentSpec(name=name, runtime=Runtime.KUBERNETES, **{**values, **changes})
 
 
+def workload(name: str, *, grace: int = 0, **spec: Any) -> Any:
+    """A workload whose pods are labelled ``app=NAME`` and ``agent=NAME``.
+
+    Without grace an object goes at once, and its container within a second, as on a real cluster.
+    """
+    labels = {"app": name, "agent": name}
+    pod = {"containers": [{"name": "c", "image": "i:1"}], "terminationGracePeriodSeconds": grace}
+    template = {"metadata": {"labels": labels}, "spec": {**pod, **spec.pop("pod", {})}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template, **spec},
+    }
+
+
+async def make(cluster: Cluster, path: str, body: Any) -> Any:
+    """Create an object; the server's answer."""
+    answer = await cluster.call("POST", path, body)
+    assert answer.status == 201, answer.body
+    return answer.body
+
+
+def job(name: str, *, seconds: float, **spec: Any) -> Any:
+    """A Job whose container completes after some seconds."""
+    pod = {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}
+    about = {"labels": {"agent": name}, "annotations": {"simulator/run-seconds": str(seconds)}}
+    return {"metadata": {"name": name}, "spec": {"template": {"metadata": about, "spec": pod}, **spec}}
+
+
 @asynccontextmanager
 async def simulated_cluster(agents: Sequence[AgentSpec] = (), **options: Any) -> AsyncIterator[Cluster]:
     """Serve a cluster with these agents, its controllers running."""

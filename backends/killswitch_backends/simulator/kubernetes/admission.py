@@ -62,19 +62,23 @@ def new_object(kind: Kind, body: JsonObject, namespace: str, rng: Random) -> Jso
         **kept,
     }
     if kind.status and not (kind.custom or kind is kinds.NODE):
-        value["status"] = _first_status(kind)
+        value["status"] = _FIRST_STATUS.get(kind, {})
     check_types(kind, value)
     value = with_defaults(kind, value)
     check_new(kind, value)
     return value
 
 
-def _first_status(kind: Kind) -> JsonObject:
-    if kind is kinds.POD:
-        return {"phase": "Pending", "qosClass": "BestEffort"}
-    if kind is kinds.NAMESPACE:
-        return {"phase": "Active"}
-    return {"replicas": 0} if kind in (kinds.REPLICA_SET, kinds.STATEFUL_SET) else {}
+_NODE_COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+_FIRST_STATUS: dict[Kind, JsonObject] = {
+    kinds.POD: {"phase": "Pending", "qosClass": "BestEffort"},
+    kinds.NAMESPACE: {"phase": "Active"},
+    kinds.REPLICA_SET: {"replicas": 0},
+    kinds.STATEFUL_SET: {"replicas": 0, "availableReplicas": 0},
+    kinds.DAEMON_SET: dict.fromkeys(_NODE_COUNTS, 0),
+    kinds.AUTOSCALER: {"desiredReplicas": 0, "currentMetrics": None},
+}
+"""Statuses as Go writes them before any controller has: fields without omitempty are there."""
 
 
 def changed_object(old: Stored, body: JsonObject, *, subresource: str = "") -> JsonObject:

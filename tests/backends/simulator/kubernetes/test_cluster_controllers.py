@@ -9,7 +9,7 @@ import pytest
 
 from killswitch_backends.simulator.kubernetes.controllers.cron_jobs import last_due
 from killswitch_backends.simulator.kubernetes.controllers.manager import Pace
-from simulated_cluster import Cluster, agent, simulated_cluster, until
+from simulated_cluster import Cluster, agent, job, make, simulated_cluster, until, workload
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/agents/deployments"
 ONE = f"{DEPLOYMENTS}/refund-1"
@@ -19,26 +19,6 @@ ONE = f"{DEPLOYMENTS}/refund-1"
 async def cluster() -> AsyncIterator[Cluster]:
     async with simulated_cluster() as running:
         yield running
-
-
-def workload(name: str, *, grace: int = 0, **spec: Any) -> Any:
-    """A workload whose pods are labelled ``app=NAME`` and ``agent=NAME``.
-
-    Without grace an object goes at once, and its container within a second, as on a real cluster.
-    """
-    labels = {"app": name, "agent": name}
-    pod = {"containers": [{"name": "c", "image": "i:1"}], "terminationGracePeriodSeconds": grace}
-    template = {"metadata": {"labels": labels}, "spec": {**pod, **spec.pop("pod", {})}}
-    return {
-        "metadata": {"name": name},
-        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template, **spec},
-    }
-
-
-async def make(cluster: Cluster, path: str, body: Any) -> Any:
-    answer = await cluster.call("POST", path, body)
-    assert answer.status == 201, answer.body
-    return answer.body
 
 
 async def ready_pods(cluster: Cluster, selector: str) -> list[str]:
@@ -255,12 +235,6 @@ async def test_daemon_sets_follow_their_node_selector(cluster: Cluster) -> None:
 
     await until(empty)
     await until(lambda: cluster.acting.count("node-agent") == 0)
-
-
-def job(name: str, *, seconds: float, **spec: Any) -> Any:
-    pod = {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}
-    about = {"labels": {"agent": name}, "annotations": {"simulator/run-seconds": str(seconds)}}
-    return {"metadata": {"name": name}, "spec": {"template": {"metadata": about, "spec": pod}, **spec}}
 
 
 async def test_jobs_run_to_completion_and_suspend(cluster: Cluster) -> None:
