@@ -7,9 +7,10 @@ world asks the faces' data planes (``Credentials``, ``Capability``) before every
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypedDict
 
 from killswitch_backends.simulator.clock import Clock, rfc3339
@@ -57,17 +58,16 @@ class _Agent:
         }
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True)
 class _Instance:
-    """One running copy, ordered by when it acts next."""
+    """One running copy."""
 
-    due: float
-    number: int
-    agent: _Agent = field(compare=False)
-    identity: str | None = field(compare=False)
-    until: float = field(compare=False, default=float("inf"))
-    ticks_left: int = field(compare=False, default=0)
-    ended: bool = field(compare=False, default=False)
+    agent: _Agent
+    identity: str | None
+    until: float
+    """By the clock's ``elapsed``: when it is gone, ended or not."""
+    ticks_left: int = 0
+    ended: bool = False
 
 
 class World:
@@ -84,8 +84,8 @@ class World:
         self._rng = rng
         self._agents = {spec.name: _Agent(spec) for spec in agents}
         self._instances: dict[str, _Instance] = {}
-        self._due: list[_Instance] = []
-        self._started = 0
+        self._due: list[tuple[float, int, _Instance]] = []
+        self._order = itertools.count()
         self._credentials: Credentials | None = None
         self._capability: Capability | None = None
 
@@ -102,10 +102,9 @@ class World:
         # A function works from the moment it is invoked; a process that runs on may be anywhere in its tick.
         lead = spec.tick if within is None else min(spec.tick, within / 4)
         until = float("inf") if within is None else now + within
-        self._started += 1
-        started = _Instance(now + self._rng.random() * lead, self._started, record, identity, until)
+        started = _Instance(record, identity, until)
         self._instances[instance] = started
-        heapq.heappush(self._due, started)
+        heapq.heappush(self._due, (now + self._rng.random() * lead, next(self._order), started))
         record.running += 1
 
     def instance_ended(self, instance: str) -> None:
@@ -134,15 +133,15 @@ class World:
         now = self._clock.elapsed()
         due = self._due
         for _ in range(most):
-            if not due or due[0].due > now:
+            if not due or due[0][0] > now:
                 return False
-            instance = heapq.heappop(due)
+            instance = due[0][2]
             if instance.ended or now >= instance.until:
+                heapq.heappop(due)
                 continue
             self._tick(instance)
-            instance.due = now + instance.agent.spec.tick
-            heapq.heappush(due, instance)
-        return bool(due) and due[0].due <= now
+            heapq.heapreplace(due, (now + instance.agent.spec.tick, next(self._order), instance))
+        return bool(due) and due[0][0] <= now
 
     def truth(self) -> dict[str, AgentTruth]:
         """What every agent really does, by name."""
