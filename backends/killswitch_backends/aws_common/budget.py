@@ -20,6 +20,8 @@ RECOVERY_PER_SECOND = 0.1
 """Share of the ceiling regained per second without a throttle."""
 _SETTLE_SECONDS = 1.0
 """Throttles within this time after a cut belong to calls already under way: they cut no further."""
+_INSTANT = 1e-6
+"""Seconds too short to wait for: what is missing of a token is then rounding."""
 
 
 class Urgency(IntEnum):
@@ -96,7 +98,7 @@ class Bucket:
                 continue
             missing = 1.0 + (self.burst // 2 if urgency == Urgency.SIGHT else 0) - self._tokens
             wait = max(missing / self._rate, self._paused_until - now)
-            if wait > 0:
+            if wait > _INSTANT:
                 self._come_back(wait)
                 return
             heapq.heappop(self._queue)

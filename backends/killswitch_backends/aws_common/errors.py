@@ -92,7 +92,7 @@ def problem_of_sdk(error: BotoCoreError, where: str) -> Problem:
         return Unauthenticated(where, _one_line(error), todo="check `profile` and `credentials_file` of this table")
     if isinstance(error, sdk.NoRegionError):
         return Refused(where, "no region is configured", todo="set `region` in this table")
-    if isinstance(error, sdk.HTTPClientError):  # every kind of broken, refused, reset and timed out connection
+    if isinstance(error, (sdk.HTTPClientError, sdk.ConnectionError)):  # refused, reset, broken, timed out
         return Unreachable(where, _one_line(error))
     return Refused(where, _one_line(error))
 

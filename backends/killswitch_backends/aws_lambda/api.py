@@ -22,7 +22,7 @@ P = TypeVar("P", bound=Mapping[str, Any])
 READS_PER_SECOND = 100.0
 """GetFunction's own limit."""
 READ_BURST = 20
-BURST = 6
+BURST = 10
 """Control-plane calls sent at once after a pause: a single halt waits for none of them."""
 
 

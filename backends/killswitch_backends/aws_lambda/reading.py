@@ -114,8 +114,8 @@ async def _read(
     try:
         reading = await _confirmed(api, await api.read(name, urgency), urgency)
         known = (common.versions or {}).get(name)
-        versions = known or await or_refusal(api.versions(name, urgency))
-        state = await finish(api, reading, versions, common.event_sources.get(name, ()), at=at, urgency=urgency)
+        asked = await or_refusal(api.versions(name, urgency)) if known is None else known
+        state = await finish(api, reading, asked, common.event_sources.get(name, ()), at=at, urgency=urgency)
     except Problem as problem:
         return Unread(name, problem)
     executions = None if common.executions is None else common.executions.get(name, 0)

@@ -1,0 +1,44 @@
+"""AWS IAM: a role's credentials stop working when a deny-all policy sits on the role and has reached AWS's data plane.
+
+``KIND`` is what the entry point names. Importing this package imports no SDK; opening a table makes no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, Final
+
+from killswitch_backends.aws_common.budget import Budgets
+from killswitch_backends.aws_iam.settings import IamSettings
+from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_inventory.targets import BackendRef, Layer
+
+__all__ = ["KIND", "IamKind", "IamSettings"]
+
+
+class IamKind:
+    """The IAM platform: one table per account; tables of one account share a call budget."""
+
+    kind: ClassVar[str] = "iam"
+    layer: ClassVar[Layer] = Layer.CREDENTIAL
+    settings: ClassVar[type[IamSettings]] = IamSettings
+
+    def __init__(self) -> None:
+        self._budgets = Budgets()
+
+    @asynccontextmanager
+    async def open(self, settings: IamSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
+        """Open one ``[[iam]]`` table. Leaving waits for halt marks still being written (at most 30 s)."""
+        from killswitch_backends.aws_common.calls import open_aws
+        from killswitch_backends.aws_common.marking import marking
+        from killswitch_backends.aws_iam.api import IamApi
+        from killswitch_backends.aws_iam.backend import IamBackend
+
+        ref = BackendRef(self.kind, settings.name)
+        async with open_aws(settings, str(ref)) as aws, marking() as marks:
+            api = IamApi(aws, self._budgets)
+            yield IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
+
+
+KIND: Final = IamKind()

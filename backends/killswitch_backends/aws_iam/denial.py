@@ -1,0 +1,67 @@
+"""The deny-all that a halt puts on an identity, and how to recognise it.
+
+An explicit deny wins over every allow, also for sessions that exist already: AWS authorises each call anew. The
+statement's Sid carries the halt's id, so that a restore removes what its own halt wrote and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from killswitch_backends.protocol import Json
+
+POLICY_NAME = "killswitch-console-deny-all"
+_SID = "KillswitchConsole"
+
+
+def denial(halt_id: str) -> str:
+    """The policy document of a halt, as compact JSON: the inline quota is small."""
+    statement = {"Sid": sid_of(halt_id), "Effect": "Deny", "Action": "*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
+
+
+def sid_of(halt_id: str) -> str:
+    """A halt's Sid: IAM takes letters and digits only."""
+    return _SID + re.sub(r"[^A-Za-z0-9]", "", halt_id)
+
+
+def sid_in(document: Mapping[str, Json] | None) -> str | None:
+    """The Sid of the halt that wrote a document; None when no halt did."""
+    for statement in _statements(document):
+        sid = str(statement.get("Sid", ""))
+        if sid.startswith(_SID) and _denies_all(statement):
+            return sid
+    return None
+
+
+def halt_in(sid: str) -> str:
+    """What is left of the halt's id in its Sid."""
+    return sid.removeprefix(_SID)
+
+
+def denies_all(document: Mapping[str, Json] | None) -> bool:
+    """Whether a document denies everything, without conditions."""
+    return any(_denies_all(statement) for statement in _statements(document))
+
+
+def deny_all_arn(role_arn: str) -> str:
+    """AWS's own managed deny-all, in the partition of a role."""
+    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/AWSDenyAll"
+
+
+def _statements(document: Mapping[str, Json] | None) -> list[Mapping[str, Json]]:
+    statements = (document or {}).get("Statement", [])
+    found = statements if isinstance(statements, list) else [statements]
+    return [one for one in found if isinstance(one, Mapping)]
+
+
+def _denies_all(statement: Mapping[str, Json]) -> bool:
+    everything = ("*", ["*"])
+    return (
+        statement.get("Effect") == "Deny"
+        and statement.get("Action") in everything
+        and statement.get("Resource") in everything
+        and not statement.get("Condition")
+    )

@@ -1,0 +1,120 @@
+"""Taking the deny off one role: exactly what the halt put there, only while it is still what the halt put there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.aws_common.tags import HALT_ID, marked_by, ours, stamp
+from killswitch_backends.aws_iam.api import IamApi
+from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, sid_in, sid_of
+from killswitch_backends.aws_iam.prior import MANAGED, Prior
+from killswitch_backends.aws_iam.roles import Role, role_name
+from killswitch_backends.problems import Conflict, Unreachable
+from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
+
+READ_BACKS, READ_BACK_PAUSE = 8, 0.5
+"""IAM's reads may show the time before a change for a few seconds."""
+
+
+@dataclass(slots=True)
+class Restoring:
+    """One role being restored."""
+
+    api: IamApi
+    watch: Watch
+    order: Order
+    now: Callable[[], datetime]
+    prior: Prior = field(init=False)
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prior, self.name = Prior.parse(self.watch.captured.prior), role_name(self.watch.target)
+
+    @property
+    def _sid(self) -> str:
+        return str(self.watch.accepted.halted.get("sid", sid_of(self.order.halt_id)))
+
+    @property
+    def _attached_by_halt(self) -> str | None:
+        """The managed deny, if the halt attached it (and it was not there before)."""
+        arn = deny_all_arn(self.prior.arn)
+        managed = self.watch.accepted.halted.get("by") == MANAGED
+        return arn if managed and arn not in self.prior.attached else None
+
+    async def run(self) -> Restored:
+        """Restore, or change nothing.
+
+        Raises:
+            Conflict: the deny, or the mark, is another's by now.
+            Problem: repeat it.
+        """
+        role = await self.api.role(self.name, self.now(), Urgency.HALT)
+        if changes := list(self._changes(role)):
+            raise Conflict(str(self.watch.target), changes)
+        await self._take_off(role)
+        return await self._read_back()
+
+    def _changes(self, role: Role) -> Iterator[FieldChange]:
+        if not self._deny_is_ours(role) and not _same(role.deny, self.prior.deny):
+            found = sid_in(role.deny) or ("absent" if role.deny is None else "another policy")
+            yield FieldChange(f"inline policy {POLICY_NAME}", self._sid, found)
+        if HALT_ID in role.tags and not marked_by(role.tags, self.order.halt_id):
+            yield FieldChange("halt mark", self.order.halt_id, role.tags[HALT_ID])
+
+    def _deny_is_ours(self, role: Role) -> bool:
+        return sid_in(role.deny) == self._sid
+
+    async def _take_off(self, role: Role) -> None:
+        """The deny, then the mark. What is gone already (a restore cut short, a person) is left at that."""
+        if self._deny_is_ours(role):
+            if self.prior.deny is None:
+                await self.api.delete_deny(self.name)
+            else:
+                await self.api.put_deny(self.name, json.dumps(self.prior.deny))
+        if (arn := self._attached_by_halt) and arn in role.attached:
+            await self.api.detach(self.name, arn)
+        if keys := list(ours(role.tags)):
+            await self.api.untag(self.name, keys, Urgency.HALT)
+
+    async def _read_back(self) -> Restored:
+        unequal: list[str] = []
+        for attempt in range(READ_BACKS):
+            if attempt:
+                await asyncio.sleep(READ_BACK_PAUSE)
+            role = await self.api.role(self.name, self.now(), Urgency.HALT)
+            unequal = list(self._left_over(role))
+            if not unequal:
+                return self._restored(role)
+        raise Unreachable(str(self.watch.target), f"restored, but still there when read back: {', '.join(unequal)}")
+
+    def _left_over(self, role: Role) -> Iterator[str]:
+        """Of what the halt added or replaced, what is not yet as before."""
+        if not _same(role.deny, self.prior.deny):
+            yield f"inline policy {POLICY_NAME}"
+        if (arn := self._attached_by_halt) and arn in role.attached:
+            yield f"managed policy {arn}"
+        if left := sorted(ours(role.tags)):
+            yield f"tags {left}"
+
+    def _restored(self, role: Role) -> Restored:
+        others = [
+            words
+            for words, same in (
+                ("inline policies", role.inline == self.prior.inline),
+                ("attached policies", role.attached == self.prior.attached),
+                ("tags", dict(role.tags) == dict(self.prior.tags)),
+            )
+            if not same
+        ]
+        detail = f"read back at {stamp(role.read_at)}: no deny-all, no halt mark"
+        detail += f"; changed by others meanwhile: {', '.join(others)}" if others else "; everything as before"
+        return Restored(self.watch.target, role.read_at, Evidence(Grade.OBSERVED, detail, role.read_at))
+
+
+def _same(one: Mapping[str, Json] | None, other: Mapping[str, Json] | None) -> bool:
+    return one == other if one is None or other is None else dict(one) == dict(other)
