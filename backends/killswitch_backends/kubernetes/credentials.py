@@ -1,30 +1,26 @@
 """From a kubeconfig (or a pod's service account) to the official client's ``Configuration``, and its renewal.
 
-The official loader does the work: exec plugins, client certificates, tokens, OIDC, merged files. Its exceptions and log
-lines may quote a kubeconfig, secrets included, so none of them is passed on as it is. The file is never written.
+The official loader does the work: client certificates, tokens, OIDC, merged files; plugin.py runs exec plugins for it.
+Its exceptions may quote a kubeconfig, secrets included, so none of them is passed on as it is. No file is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from killswitch_backends.kubernetes.failures import one_line, without_data
+from killswitch_backends.kubernetes.failures import without_data
 from killswitch_backends.kubernetes.official import Official
+from killswitch_backends.kubernetes.plugin import PluginFailed, loader_for
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Unauthenticated
 
-_PLUGIN_SECONDS = 20.0
 _RENEWAL_SECONDS = 60.0
 """How often expiry is looked at while requests are made; the loader renews five minutes before a plugin's expiry."""
 _RENEWAL_PAUSE = 5.0
 """Seconds in which many refused requests cause one renewal together."""
-_LOADER_LOG = "kubernetes.aio.config.kube_config"
 
 
 class Credentials:
@@ -98,38 +94,27 @@ class Credentials:
     async def _load(self) -> None:
         path = self._path()
         self._looked_at = asyncio.get_running_loop().time()
+        library = self._official.kube_config
         try:
-            with _loader_log() as log:
-                async with asyncio.timeout(_PLUGIN_SECONDS):
-                    await self._read(path)
-        except TimeoutError:
-            raise Unauthenticated(self._where, f"the exec plugin of {path} took over {_PLUGIN_SECONDS:.0f} s") from None
-        except (self._official.config_exception, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Unauthenticated(self._where, f"{_name(path)} cannot be used: {without_data(str(error))}") from None
-        except self._official.kube_config.yaml.YAMLError as error:
+            await self._read(path)
+        except PluginFailed as failure:
+            raise Unauthenticated(self._where, f"{_name(path)}: {failure}") from None
+        except library.yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" (line {mark.line + 1})" if mark else ""
             raise Unauthenticated(self._where, f"{_name(path)} is not valid YAML{line}") from None
-        if self._wants_plugin and not any(self._material()):
-            raise Unauthenticated(self._where, f"the exec plugin of {path} gave no credentials: {one_line(log.text)}")
+        except (TypeError, KeyError, AttributeError):  # the loader takes the shape of the file for granted
+            raise Unauthenticated(self._where, f"{_name(path)} is not shaped like a kubeconfig with a user") from None
+        except (self._official.config_exception, OSError, ValueError) as error:
+            raise Unauthenticated(self._where, f"{_name(path)} cannot be used: {without_data(str(error))}") from None
 
     async def _read(self, path: str | None) -> None:
         if path is None:
             self._official.incluster_config.load_incluster_config(self.configuration)
-        elif self._loader is None:
-            self._loader = await self._official.kube_config.load_kube_config(
-                config_file=path,
-                context=self._settings.context,
-                client_configuration=self.configuration,
-                persist_config=False,
-            )
-        else:
-            await self._loader.load_and_set(self.configuration)
-
-    @property
-    def _wants_plugin(self) -> bool:
-        user = getattr(self._loader, "_user", None)
-        return user is not None and "exec" in user
+            return
+        if self._loader is None:
+            self._loader = loader_for(self._official, path, self._settings.context)
+        await self._loader.load_and_set(self.configuration)
 
     def _path(self) -> str | None:
         """The kubeconfig (or several, joined) to read; None: the pod's own service account."""
@@ -143,30 +128,6 @@ class Credentials:
         if "KUBERNETES_SERVICE_HOST" in os.environ:
             return None
         raise Unauthenticated(self._where, f"no kubeconfig at {chain}", todo="set kubeconfig in the table")
-
-
-class _LoaderLog(logging.Handler):
-    """Holds what the loader logs instead of raising (a failed exec plugin), away from the terminal."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
-
-
-@contextmanager
-def _loader_log() -> Iterator[_LoaderLog]:
-    logger, handler = logging.getLogger(_LOADER_LOG), _LoaderLog()
-    propagates = logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
-    try:
-        yield handler
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagates
 
 
 def _name(path: str | None) -> str:

@@ -17,6 +17,7 @@ from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Unauthenticated
 
 SECRET = "hunter2-very-secret"
+VERSION = "client.authentication.k8s.io/v1"
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,10 @@ def _config(user: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {
         "current-context": "one",
         "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:6443"}}],
-        "users": [{"name": "me", "user": user}],
+        "users": [{"name": "me", "user": user}, {"name": "other", "user": {"token": "of-other"}}],
         "contexts": [
             {"name": "one", "context": {"cluster": "c", "user": "me"}},
-            {"name": "two", "context": {"cluster": "c"}},
+            {"name": "two", "context": {"cluster": "c", "user": "other"}},
         ],
     } | changes
 
@@ -57,7 +58,8 @@ async def test_the_context_of_the_table_wins(official: Official, tmp_path: Path)
     path = _write(tmp_path / "config", _config({"token": SECRET}))
     credentials = _credentials(official, kubeconfig=str(path), context="two")
     await credentials.load()
-    assert await credentials.authorization() == {}
+    assert await credentials.authorization() == {"Authorization": "Bearer of-other"}
+    assert credentials.user == "other"
 
 
 async def test_the_usual_chain_is_home_then_the_variable(
@@ -93,6 +95,7 @@ async def test_a_path_may_begin_with_the_home_directory(
     [
         _config({"token": SECRET}, **{"current-context": "absent"}),
         _config({"token": SECRET}, clusters=[]),
+        _config({"token": SECRET}, contexts=[{"name": "one", "context": {"cluster": "c"}}]),
         _config({"token": SECRET}, clusters=[{"name": "c"}]),
         _config({"token": SECRET}, contexts=None),
         _config({"token": SECRET}, contexts=[{"cluster": "c"}]),
@@ -130,16 +133,17 @@ def _plugin(tmp_path: Path, body: str) -> dict[str, Any]:
     count += "runs.write_text(str(int(runs.read_text() or 0) + 1) if runs.exists() else '1')\n"
     script.write_text(f"#!{sys.executable}\n{count}{body}\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return {
-        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script), "interactiveMode": "Never"}
-    }
+    return {"exec": {"apiVersion": VERSION, "command": str(script), "interactiveMode": "Never"}}
 
 
 def _gives(status: dict[str, Any]) -> str:
-    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
-    return f"answer = json.loads({json.dumps(answer)!r})\n" + (
-        "answer['status']['token'] += runs.read_text()\nprint(json.dumps(answer))"
+    answer = {"apiVersion": VERSION, "kind": "ExecCredential", "status": status}
+    lines = (
+        f"answer = json.loads({json.dumps(answer)!r})",
+        "answer['status']['token'] += runs.read_text()",
+        "print(json.dumps(answer))",
     )
+    return "\n".join(lines)
 
 
 def _runs(tmp_path: Path) -> int:
@@ -181,10 +185,44 @@ async def test_a_plugin_that_fails_is_told_in_its_words(
 
 
 async def test_a_plugin_that_hangs_ends(official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("killswitch_backends.kubernetes.credentials._PLUGIN_SECONDS", 0.3)
-    path = _write(tmp_path / "config", _config(_plugin(tmp_path, "import time; time.sleep(3)")))
+    monkeypatch.setattr("killswitch_backends.kubernetes.plugin.PLUGIN_SECONDS", 0.3)
+    path = _write(tmp_path / "config", _config(_plugin(tmp_path, "import time; time.sleep(60)")))
     with pytest.raises(Unauthenticated, match="took over"):
         await _credentials(official, kubeconfig=str(path)).load()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("print('hello')", "not JSON"),
+        ("print('{}')", "another version"),
+        (f"print(json.dumps({{'apiVersion': {VERSION!r}, 'status': {{}}}}))", "without a token"),
+        ("sys.exit(3)", "exit code 3"),
+        ("assert sys.stdin.read() == ''; sys.exit('saw no terminal')", "saw no terminal"),
+    ],
+)
+async def test_a_plugin_without_an_answer_is_told(official: Official, tmp_path: Path, body: str, words: str) -> None:
+    path = _write(tmp_path / "config", _config(_plugin(tmp_path, body)))
+    with pytest.raises(Unauthenticated, match=words):
+        await _credentials(official, kubeconfig=str(path)).load()
+
+
+@pytest.mark.parametrize("change", [{"command": "/absent/plugin"}, {"interactiveMode": "Always"}])
+async def test_a_plugin_that_cannot_be_run_is_told(official: Official, tmp_path: Path, change: dict[str, Any]) -> None:
+    user = _plugin(tmp_path, "")
+    path = _write(tmp_path / "config", _config({"exec": user["exec"] | change}))
+    with pytest.raises(Unauthenticated, match=r"cannot be run|wants a terminal"):
+        await _credentials(official, kubeconfig=str(path)).load()
+
+
+async def test_a_plugin_may_give_a_client_certificate(official: Official, tmp_path: Path) -> None:
+    status = {"token": "run-", "clientCertificateData": "CERTIFICATE", "clientKeyData": "KEY"}
+    path = _write(tmp_path / "config", _config(_plugin(tmp_path, _gives(status))))
+    credentials = _credentials(official, kubeconfig=str(path))
+    await credentials.load()
+    files = [Path(file or "") for file in credentials.certificate]
+    assert [file.read_text() for file in files] == ["CERTIFICATE", "KEY"]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
 
 
 async def test_a_pods_own_account_serves_where_there_is_no_kubeconfig(

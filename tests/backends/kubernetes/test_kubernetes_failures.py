@@ -38,7 +38,7 @@ def _answer(code: int, message: str = "no", headers: dict[str, str] | None = Non
         (409, Changed),
         (410, Expired),
         (415, Refused),
-        (422, Refused),
+        (422, Changed),
         (429, Throttled),
         (500, Unreachable),
         (502, Unreachable),
@@ -59,7 +59,9 @@ def test_a_failed_json_patch_test_means_changed() -> None:
 
 
 def test_an_invalid_object_is_refused_with_its_reason() -> None:
-    problem = problem_of(WHERE, _answer(422, 'Deployment.apps "x" is invalid: spec.replicas: Invalid value: -1'))
+    cause = {"reason": "FieldValueInvalid", "message": "Invalid value: -1", "field": "spec.replicas"}
+    words = 'Deployment.apps "x" is invalid: spec.replicas: Invalid value: -1'
+    problem = problem_of(WHERE, _answer(422, words, causes=[cause]))
     assert type(problem) is Refused
     assert "spec.replicas" in str(problem)
 

@@ -58,6 +58,7 @@ POD = Pod(
     ends_at=None,
 )
 LEAVING = replace(POD, ends_at=NOW + timedelta(seconds=11))
+OVERDUE = replace(POD, ends_at=NOW - timedelta(seconds=30))
 READY = Nodes({"n1": True})
 
 

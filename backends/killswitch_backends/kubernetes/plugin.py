@@ -1,0 +1,109 @@
+"""Runs the exec plugins of kubeconfigs (client.authentication.k8s.io) for the official loader.
+
+The official runner lends the plugin our terminal, has no time limit and logs failures instead of raising them. Here a
+plugin never reads the terminal that the console paints on, is killed when it takes too long, and its failure is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from killswitch_backends.kubernetes.failures import one_line
+from killswitch_backends.kubernetes.official import Official
+from killswitch_backends.kubernetes.records import items, mapping, text
+
+PLUGIN_SECONDS = 20.0
+
+
+class PluginFailed(Exception):
+    """A plugin gave no credentials; the message is one line without secrets."""
+
+
+def loader_for(official: Official, paths: str, context: str | None) -> Any:
+    """The official kubeconfig loader over one or several joined paths, with this module's way to run plugins."""
+    library = official.kube_config
+
+    base: Any = library.KubeConfigLoader
+
+    class Loader(base):  # type: ignore[misc]  # the library is untyped
+        async def load_from_exec_plugin(self) -> bool:
+            expiry = getattr(self, "exec_plugin_expiry", None)
+            if expiry and not library._is_expired(expiry):  # noqa: SLF001 - the library's own renewal margin
+                return True
+            node = self._user["exec"]
+            status = await run(node.value, directory=Path(node.path).parent)
+            if expiration := text(status.get("expirationTimestamp")):
+                self.exec_plugin_expiry = library.parse_rfc3339(expiration)
+            if token := text(status.get("token")):
+                self.token = f"Bearer {token}"
+            if text(status.get("clientCertificateData")) and text(status.get("clientKeyData")):
+                self.cert_file = _as_file(library, status, "clientCertificateData")
+                self.key_file = _as_file(library, status, "clientKeyData")
+            elif not token:
+                raise PluginFailed(f"{node.value.get('command')} answered without a token or a certificate")
+            return True
+
+    return Loader(library.KubeConfigMerger(paths).config, active_context=context, config_base_path=None)
+
+
+def _as_file(library: Any, status: Mapping[str, Any], key: str) -> Any:
+    return library.FileOrData(status, None, data_key_name=key, base64_file_content=False).as_file()
+
+
+async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any]:
+    """Run one plugin and read the status it answers.
+
+    Args:
+        config: the ``exec`` part of a kubeconfig's user.
+        directory: of the kubeconfig; a command with a relative path is relative to it.
+
+    Raises:
+        PluginFailed: when it cannot be run, fails, takes too long, or answers something else.
+    """
+    command, version = text(config.get("command")), text(config.get("apiVersion"))
+    if config.get("interactiveMode") == "Always":
+        raise PluginFailed(f"{command} wants a terminal (interactiveMode Always); log in with it first")
+    program = str(directory / command) if "/" in command else command
+    info = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
+    extra = {text(item.get("name")): text(item.get("value")) for item in items(config.get("env"))}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *(str(word) for word in config.get("args") or ()),
+            env={**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except (OSError, ValueError) as error:
+        raise PluginFailed(f"{command} cannot be run: {one_line(str(error))}") from None
+    output = await _finished(process, command)
+    try:
+        answer = mapping(json.loads(output))
+    except ValueError:
+        raise PluginFailed(f"{command} answered something that is not JSON") from None
+    if answer.get("apiVersion") != version:
+        raise PluginFailed(f"{command} answered another version than {version}")
+    return mapping(answer.get("status"))
+
+
+async def _finished(process: asyncio.subprocess.Process, command: str) -> bytes:
+    """The output of a plugin that ended well; one that does not end in time is killed."""
+    try:
+        async with asyncio.timeout(PLUGIN_SECONDS):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        raise PluginFailed(f"{command} took over {PLUGIN_SECONDS:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    if process.returncode:
+        words = one_line(errors.decode("utf-8", "replace")) or f"exit code {process.returncode}"
+        raise PluginFailed(f"{command} failed: {words}")
+    return output
