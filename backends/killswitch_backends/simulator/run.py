@@ -12,6 +12,8 @@ from killswitch_backends.simulator.configuration import write_configuration
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.server import Simulator
 
+_LARGEST_PORT = 65_535
+
 
 async def serve(
     *,
@@ -38,6 +40,8 @@ async def serve(
         ValueError: when a number makes no sense.
         OSError: when the port is taken or the configuration cannot be written.
     """
+    if not 0 <= port <= _LARGEST_PORT:
+        raise ValueError(f"port is {port}, expected 0 to {_LARGEST_PORT}")
     stop = _stopped_by_signal()
     simulator = Simulator(make_fleet(agents=agents, seed=seed, uncovered=uncovered), seed=seed)
     async with simulator.serving(port=port) as url:

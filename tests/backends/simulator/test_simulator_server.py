@@ -69,17 +69,27 @@ async def test_a_taken_port_is_an_error_of_the_operating_system():
                 pass
 
 
-async def test_a_taken_port_is_one_line_and_exit_code_2():
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"port": "{taken}"}, "in use"),
+        ({"port": 70_000}, "port is 70000"),
+        ({"agents": -1}, "fewer than zero"),
+        ({"write-config": "/proc/nowhere/config.toml"}, "/proc/nowhere"),
+    ],
+)
+async def test_what_cannot_start_says_why_in_one_line_and_exits_2(wrong, why):
     async with Simulator((), seed=1, faces=small_faces()).serving() as url:
-        port = url.rpartition(":")[2]
-        command = [sys.executable, "-m", "killswitch_backends.simulator", "--agents=1", f"--port={port}"]
+        taken = url.rpartition(":")[2]
+        arguments = [f"--{option}={str(value).format(taken=taken)}" for option, value in wrong.items()]
+        command = [sys.executable, "-m", "killswitch_backends.simulator", "--agents=1", *arguments]
         child = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         said, complained = await child.communicate()
     assert (child.returncode, said) == (2, b"")
     assert complained.count(b"\n") == 1
-    assert b"in use" in complained
+    assert why in complained.decode()
 
 
 async def test_faces_are_seeded_before_they_serve_and_run_until_the_end():
