@@ -11,7 +11,9 @@ import pytest
 from ldclient import Config, Context, LDClient
 
 from killswitch_backends.simulator.launchdarkly import SDK_KEY
-from launchdarkly_simulated import Simulated, agent, serving, until
+from launchdarkly_simulated import Simulated, agent, leaks_refused_streams, serving, until
+
+pytestmark = leaks_refused_streams
 
 CONTEXT = Context.create("somebody")
 
