@@ -72,9 +72,7 @@ class KubernetesFace:
             GarbageCollector(self.store, self.kinds),
             NamespaceController(self.store, self.kinds, rng),
         )
-        self._manager = Manager(self.store, controllers, pace or Pace())
-        self.store.subscribe(self._kubelet.hear)
-        self._server = ApiServer(
+        server = self._server = ApiServer(
             prefix=PREFIX,
             store=self.store,
             kinds=self.kinds,
@@ -83,6 +81,8 @@ class KubernetesFace:
             faults=faults,
             bookmark_every=bookmark_every,
         )
+        self._manager = Manager(self.store, controllers, pace or Pace(), requests=lambda: server.changes)
+        self.store.subscribe(self._kubelet.hear)
 
     def application(self) -> web.Application:
         """See ``Face``."""

@@ -37,6 +37,8 @@ class ApiServer:
     faults: Faults
     bookmark_every: float
     """Seconds between two bookmarks of a quiet watch."""
+    changes: int = 0
+    """Changing requests answered so far."""
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
@@ -69,6 +71,7 @@ class ApiServer:
         if call.verb not in MUTATING:
             return self.objects.answer(call, request, b"")
         answer = self.objects.answer(call, request, await request.read())
+        self.changes += 1
         struck = await self.faults.strike(call.operation, applied=True)
         return answer if struck is None else struck
 

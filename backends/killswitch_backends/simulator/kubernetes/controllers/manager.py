@@ -1,14 +1,15 @@
 """The work queue all controllers share: events become keys, keys are synced one after another, in slices.
 
-A slice ends after a few milliseconds so that requests are answered in between; a pace can slow the writes down to
-what a real controller manager's client-side limit allows.
+A slice ends after a few milliseconds, and while requests change things the next one waits a little: a real controller
+manager is another process, which does not slow the API server down, and lags behind it. A pace can slow the writes
+down to what its client-side limit allows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from killswitch_backends.simulator.kubernetes.storage import Event, Store
 
 Key = tuple[str, ...]
 _SLICE = 0.002
+"""Seconds of work before requests get their turn."""
+_REST = 0.01
+"""Seconds between two slices while requests change things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,11 @@ class Controller(Protocol):
 class Manager:
     """Runs controllers over one store."""
 
-    def __init__(self, store: Store, controllers: Sequence[Controller], pace: Pace) -> None:
-        self._store, self._controllers, self._pace = store, controllers, pace
+    def __init__(
+        self, store: Store, controllers: Sequence[Controller], pace: Pace, *, requests: Callable[[], int]
+    ) -> None:
+        """``requests`` tells how many changing requests have been answered so far."""
+        self._store, self._controllers, self._pace, self._requests = store, controllers, pace, requests
         self._pending: dict[tuple[Controller, Key], None] = {}
         self._ready = asyncio.Event()
         self._hearing: dict[Kind, list[Controller]] = {}
@@ -71,11 +78,15 @@ class Manager:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        answered = 0
         while True:
             await self._ready.wait()
             before = self._store.version
             self._work_a_slice()
-            await asyncio.sleep(self._pause(self._store.version - before))
+            pause = self._pause(self._store.version - before)
+            if answered != self._requests():
+                answered, pause = self._requests(), max(pause, _REST)
+            await asyncio.sleep(pause)
 
     def _work_a_slice(self) -> None:
         slice_ends = time.perf_counter() + _SLICE
