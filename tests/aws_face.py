@@ -85,6 +85,15 @@ def function_agent(name: str, **more: Any) -> AgentSpec:
     return AgentSpec(name=name, runtime=Runtime.LAMBDA, **{**fields, **more})
 
 
+def client_of(url: str, service: str, keys: dict[str, str], *, region: str = REGION, attempts: int = 1) -> Any:
+    """An unmodified client of whatever answers at an address."""
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(retries=retries, connect_timeout=3, read_timeout=10)
+    return boto3.client(  # type: ignore[call-overload]
+        service, region_name=region, endpoint_url=url, config=config, **keys
+    )
+
+
 @dataclass(slots=True)
 class ServedFace:
     """A running face. ``client`` gives clients (one per set of arguments) that never retry, unless told otherwise."""
@@ -102,14 +111,12 @@ class ServedFace:
     )
     _clients: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
-    def client(self, service: str, *, region: str = REGION, attempts: int = 1, **keys: str) -> Any:
-        key = (service, region, attempts, keys.get("aws_access_key_id", ""), keys.get("aws_session_token", ""))
+    def client(
+        self, service: str, *, region: str = REGION, attempts: int = 1, keys: dict[str, str] | None = None
+    ) -> Any:
+        key = (service, region, attempts, *sorted((keys or {}).items()))
         if key not in self._clients:
-            retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-            config = Config(retries=retries, connect_timeout=3, read_timeout=10)
-            self._clients[key] = boto3.client(  # type: ignore[call-overload]
-                service, region_name=region, endpoint_url=self.url, config=config, **(keys or self.keys)
-            )
+            self._clients[key] = client_of(self.url, service, keys or self.keys, region=region, attempts=attempts)
         return self._clients[key]
 
     def session(self, role_arn: str, **fields: Any) -> dict[str, str]:

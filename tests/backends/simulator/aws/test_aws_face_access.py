@@ -115,13 +115,13 @@ def test_revoking_sessions_by_time_stops_an_agent_only_until_it_gets_new_ones(wo
     world.pass_time(60)
     assert world.allows()
     assert stopped or world.allows()  # a workload may have got new credentials in the very meantime
-    world.served.client("lambda", **world.served.session(ROLE)).list_functions()
-    assert world.served.client("lambda", **keys).list_functions()  # issued in the same second: not before it
+    world.served.client("lambda", keys=world.served.session(ROLE)).list_functions()
+    assert world.served.client("lambda", keys=keys).list_functions()  # issued in the same second: not before it
 
 
 def test_an_agents_own_calls_are_denied_but_it_may_always_ask_who_it_is(world: World) -> None:
     keys = world.served.session(ROLE)
-    client = world.served.client("lambda", **keys)
+    client = world.served.client("lambda", keys=keys)
     with refused("AccessDeniedException") as answer:
         client.list_functions()
     assert "no identity-based policy allows the lambda:ListFunctions action" in answer["Error"]["Message"]
@@ -137,10 +137,10 @@ def test_an_agents_own_calls_are_denied_but_it_may_always_ask_who_it_is(world: W
     assert "with an explicit deny in an identity-based policy" in answer["Error"]["Message"]
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
     with refused("AccessDenied"):
-        world.served.client("iam", **keys).list_roles()
+        world.served.client("iam", keys=keys).list_roles()
     with refused("AccessDeniedException"):
-        world.served.client("resourcegroupstaggingapi", **keys).get_resources()
-    identity = world.served.client("sts", **keys).get_caller_identity()
+        world.served.client("resourcegroupstaggingapi", keys=keys).get_resources()
+    identity = world.served.client("sts", keys=keys).get_caller_identity()
     assert identity["Arn"] == "arn:aws:sts::111122223333:assumed-role/refund-1-role/test"
     assert world.allows(identity["Arn"]) is False
 
@@ -148,21 +148,23 @@ def test_an_agents_own_calls_are_denied_but_it_may_always_ask_who_it_is(world: W
 def test_a_chained_session_survives_the_deny_on_the_role_it_came_from(world: World) -> None:
     first = world.served.session(ROLE)
     chained = (
-        world.served.client("sts", **first)
+        world.served.client("sts", keys=first)
         .assume_role(RoleArn=ROLE.replace("refund-1", "refund-2"), RoleSessionName="chained")
         .get("Credentials")
     )
     world.iam.attach_role_policy(RoleName="refund-1-role", PolicyArn=DENY_ALL)
     world.pass_time(PROPAGATION_SECONDS_MAX)
     with refused("AccessDenied"):
-        world.served.session(ROLE) and world.served.client("sts", **first).assume_role(
+        world.served.client("sts", keys=first).assume_role(
             RoleArn=ROLE.replace("refund-1", "refund-2"), RoleSessionName="again"
         )
     survivor = world.served.client(
         "sts",
-        aws_access_key_id=chained["AccessKeyId"],
-        aws_secret_access_key=chained["SecretAccessKey"],
-        aws_session_token=chained["SessionToken"],
+        keys={
+            "aws_access_key_id": chained["AccessKeyId"],
+            "aws_secret_access_key": chained["SecretAccessKey"],
+            "aws_session_token": chained["SessionToken"],
+        },
     )
     assert survivor.get_caller_identity()["Arn"].endswith("assumed-role/refund-2-role/chained")
 
@@ -173,12 +175,12 @@ def test_keys_that_are_unknown_expired_or_without_their_token_are_refused(world:
     for service, code in {"sts": "InvalidClientTokenId", "lambda": "UnrecognizedClientException"}.items():
         for bad in (unknown, keys | {"aws_session_token": "wrong"}):
             with refused(code) as answer:
-                call_something(world.served.client(service, **bad))
+                call_something(world.served.client(service, keys=bad))
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
     world.pass_time(901)
     for service, code in {"sts": "ExpiredToken", "lambda": "ExpiredTokenException"}.items():
         with refused(code):
-            call_something(world.served.client(service, **keys))
+            call_something(world.served.client(service, keys=keys))
 
 
 def call_something(client: Any) -> None:
@@ -217,12 +219,12 @@ def test_a_users_access_key_works_until_it_is_switched_off(world: World) -> None
     world.pass_time(PROPAGATION_SECONDS_MAX)
     key = world.iam.create_access_key(UserName="agent-user")["AccessKey"]
     keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    world.served.client("lambda", **keys).get_function(FunctionName="refund-1")
+    world.served.client("lambda", keys=keys).get_function(FunctionName="refund-1")
     with refused("AccessDeniedException"):
-        world.served.client("lambda", **keys).list_functions()
+        world.served.client("lambda", keys=keys).list_functions()
     world.iam.update_access_key(UserName="agent-user", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     with refused("UnrecognizedClientException"):
-        world.served.client("lambda", **keys).get_function(FunctionName="refund-1")
+        world.served.client("lambda", keys=keys).get_function(FunctionName="refund-1")
 
 
 def test_rights_on_one_function_are_no_rights_on_another(world: World) -> None:
@@ -231,7 +233,7 @@ def test_rights_on_one_function_are_no_rights_on_another(world: World) -> None:
     scoped["Statement"][0]["Resource"] = own
     world.iam.put_role_policy(RoleName="refund-1-role", PolicyName="look", PolicyDocument=json.dumps(scoped))
     world.pass_time(PROPAGATION_SECONDS_MAX)
-    client = world.served.client("lambda", **world.served.session(ROLE))
+    client = world.served.client("lambda", keys=world.served.session(ROLE))
     client.get_function(FunctionName="refund-1")
     with refused("AccessDeniedException"):
         client.get_function(FunctionName="refund-2")

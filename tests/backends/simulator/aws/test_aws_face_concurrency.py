@@ -8,6 +8,8 @@ import pytest
 
 from aws_face import ServedFace, eventually, function_agent, refused, serving, unlimited
 
+CAPACITY_PROVIDER = "arn:aws:lambda:eu-central-1:111122223333:capacity-provider:agents"
+
 
 @pytest.fixture
 def served() -> Iterator[ServedFace]:
@@ -17,7 +19,8 @@ def served() -> Iterator[ServedFace]:
 
 def reserved(served: ServedFace, name: str) -> int | None:
     answer = served.client("lambda").get_function_concurrency(FunctionName=name)
-    return answer.get("ReservedConcurrentExecutions")
+    found: int | None = answer.get("ReservedConcurrentExecutions")
+    return found
 
 
 def test_no_reservation_zero_and_a_number_are_three_things(served: ServedFace) -> None:
@@ -69,6 +72,18 @@ def test_provisioned_concurrency_takes_its_time_to_be_ready(served: ServedFace) 
         return bool(now["Status"] == "READY" and now["AvailableProvisionedConcurrentExecutions"] == 3)
 
     eventually(ready)
+
+
+def test_functions_on_managed_instances_have_no_reserved_concurrency(served: ServedFace) -> None:
+    client = served.client("lambda")
+    provider = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": CAPACITY_PROVIDER}}
+    role = "arn:aws:iam::111122223333:role/agents/refund-1-role"
+    client.create_function(
+        FunctionName="on-instances", Role=role, Code={"ZipFile": b"x"}, CapacityProviderConfig=provider
+    )
+    assert client.get_function(FunctionName="on-instances")["Configuration"]["CapacityProviderConfig"] == provider
+    with refused("InvalidParameterValueException"):
+        client.put_function_concurrency(FunctionName="on-instances", ReservedConcurrentExecutions=0)
 
 
 def test_a_restore_can_find_the_pool_used_up(served: ServedFace) -> None:

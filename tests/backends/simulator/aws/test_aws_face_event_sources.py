@@ -32,14 +32,14 @@ def test_a_mapping_goes_through_disabling_and_is_in_use_meanwhile(served: Served
 
 def test_all_mappings_of_the_account_come_a_hundred_a_page(served: ServedFace) -> None:
     client = served.client("lambda")
-    for number in range(110):
-        source = f"arn:aws:sqs:eu-central-1:111122223333:queue-{number}"
+    sources = [f"arn:aws:sqs:eu-central-1:111122223333:queue-{number}" for number in range(110)]
+    for source in sources:
         client.create_event_source_mapping(FunctionName="webhook-relay", EventSourceArn=source, Enabled=False)
     pages = [page["EventSourceMappings"] for page in client.get_paginator("list_event_source_mappings").paginate()]
     assert [len(page) for page in pages] == [100, 12]
     assert len({mapping["UUID"] for page in pages for mapping in page}) == 112
     with refused("ResourceConflictException"):
-        client.create_event_source_mapping(FunctionName="webhook-relay", EventSourceArn=source)
+        client.create_event_source_mapping(FunctionName="webhook-relay", EventSourceArn=sources[0])
 
 
 def test_a_deleted_mapping_is_deleting_and_then_gone(served: ServedFace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -105,14 +106,15 @@ def test_service_linked_roles_cannot_be_changed(served: ServedFace) -> None:
     client = served.client("iam")
     linked = "AWSServiceRoleForLambda"
     assert client.get_role(RoleName=linked)["Role"]["Path"] == "/aws-service-role/lambda.amazonaws.com/"
-    for change in (
-        lambda: client.put_role_policy(RoleName=linked, PolicyName="killswitch", PolicyDocument=DENY),
-        lambda: client.attach_role_policy(RoleName=linked, PolicyArn=DENY_ALL),
-        lambda: client.tag_role(RoleName=linked, Tags=[{"Key": "a", "Value": "b"}]),
-        lambda: client.delete_role(RoleName=linked),
-    ):
+    changes: dict[str, dict[str, Any]] = {
+        "put_role_policy": {"PolicyName": "killswitch", "PolicyDocument": DENY},
+        "attach_role_policy": {"PolicyArn": DENY_ALL},
+        "tag_role": {"Tags": [{"Key": "a", "Value": "b"}]},
+        "delete_role": {},
+    }
+    for name, fields in changes.items():
         with refused("UnmodifiableEntity"):
-            change()
+            getattr(client, name)(RoleName=linked, **fields)
 
 
 @pytest.mark.parametrize(

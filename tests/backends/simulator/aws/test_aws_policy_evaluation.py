@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from killswitch_backends.simulator.aws.iam.documents import Document, identity_policy
@@ -41,12 +41,14 @@ DENY = document({"Effect": "Deny", "Action": "*", "Resource": "*"})
 ALLOW = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
 
 
+@settings(deadline=None)
 @given(st.lists(statements(), min_size=1, max_size=4))
 def test_a_blanket_deny_beats_whatever_else_is_there(made: list[dict[str, Any]]) -> None:
     assert judge((document(*made), DENY), REQUEST) is Verdict.EXPLICIT_DENY
     assert judge((DENY, document(*made)), REQUEST) is Verdict.EXPLICIT_DENY
 
 
+@settings(deadline=None)
 @given(st.lists(statements(), min_size=1, max_size=4), st.randoms())
 def test_the_order_of_statements_and_documents_does_not_matter(made: list[dict[str, Any]], random: Any) -> None:
     shuffled = list(made)
@@ -55,6 +57,7 @@ def test_the_order_of_statements_and_documents_does_not_matter(made: list[dict[s
     assert whole is apart
 
 
+@settings(deadline=None)
 @given(st.lists(statements(), min_size=1, max_size=4))
 def test_a_boundary_only_ever_takes_away(made: list[dict[str, Any]]) -> None:
     alone = judge((document(*made),), REQUEST)
@@ -67,6 +70,7 @@ def test_what_nothing_allows_is_denied() -> None:
     assert judge((), REQUEST) is Verdict.IMPLICIT_DENY
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab", max_size=6))
 def test_wildcards_agree_with_a_naive_matcher(pattern: str, text: str) -> None:
     def naive(pattern: str, text: str) -> bool:

@@ -57,6 +57,8 @@ class Concurrency:
         if not isinstance(wanted, int) or wanted < 0:
             raise AwsError("ValidationError", "Value at 'reservedConcurrentExecutions' must be 0 or greater")
         require_settled(function, self._clock.elapsed())
+        if function.settings.on_managed_instances:  # documented for event functions only; the wording is assumed
+            raise _invalid("Reserved concurrency is not supported for functions on Lambda Managed Instances.")
         if wanted < function.provisioned_total:
             raise _invalid(
                 f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned "

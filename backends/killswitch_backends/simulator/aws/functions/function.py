@@ -24,6 +24,13 @@ class Settings:
     dead_letter: str = ""
     """ARN of the queue or topic for asynchronous events that could not be processed."""
     environment: Mapping[str, str] | None = None
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """Members that are kept and shown as they were given (``VpcConfig``, ``CapacityProviderConfig``, ...)."""
+
+    @property
+    def on_managed_instances(self) -> bool:
+        """Whether it runs on instances of a capacity provider, where reserved concurrency does not exist."""
+        return "CapacityProviderConfig" in self.further
 
 
 @dataclass(frozen=True, slots=True)

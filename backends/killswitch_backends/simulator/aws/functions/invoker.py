@@ -21,6 +21,9 @@ from killswitch_backends.simulator.seams import Acting
 BEAT = 0.05
 """Seconds between two looks at the timetable."""
 
+BATCH = 500
+"""Items of the timetable in a row before requests get their turn."""
+
 RETRY = (0.5, 1.5)
 """After how long a refused caller, poller or queued event tries again."""
 
@@ -121,13 +124,15 @@ class Invoker:
     async def run(self) -> None:
         """Work through the timetable until cancelled."""
         while True:
-            self.beat()
-            await self._clock.sleep(BEAT)
+            more = self.beat()
+            await self._clock.sleep(0 if more else BEAT)
 
-    def beat(self) -> None:
-        """Do everything that is due."""
+    def beat(self) -> bool:
+        """Do a batch of what is due, and say whether there is more."""
         now = self._clock.elapsed()
-        while self._timetable and self._timetable[0][0] <= now:
+        for _item in range(BATCH):
+            if not self._timetable or self._timetable[0][0] > now:
+                return False
             item = heapq.heappop(self._timetable)[2]
             match item:
                 case Invocation():
@@ -136,6 +141,7 @@ class Invoker:
                     self._try_source(item, now)
                 case QueuedEvent():
                     self._try_event(item)
+        return True
 
     def _schedule(self, delay: float, item: _Item) -> None:
         heapq.heappush(self._timetable, (self._clock.elapsed() + delay, next(self._order), item))

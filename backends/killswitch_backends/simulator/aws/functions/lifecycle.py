@@ -21,6 +21,7 @@ PAGE = 50
 """ListFunctions never gives more, whatever MaxItems says."""
 
 _LONGEST_TIMEOUT = 900
+_FURTHER = ("VpcConfig", "CapacityProviderConfig", "DurableConfig", "TenancyConfig", "LoggingConfig")
 
 
 class Lifecycle:
@@ -228,4 +229,5 @@ def _settings(present: Settings, params: Members) -> Settings:
         description=params.get("Description", present.description),
         dead_letter=params.get("DeadLetterConfig", {}).get("TargetArn", present.dead_letter),
         environment=params.get("Environment", {}).get("Variables", present.environment),
+        further={**present.further, **{member: params[member] for member in _FURTHER if member in params}},
     )

@@ -40,6 +40,7 @@ def configuration(function: Function, qualifier: str | None, *, now: float) -> M
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{function.name}"},
+        **settings.further,
     }
     if settings.dead_letter:
         shown["DeadLetterConfig"] = {"TargetArn": settings.dead_letter}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -22,7 +23,12 @@ _PAGE, _PAGE_MAX = 100, 1000
 
 def encoded(document: Document) -> str:
     """A policy document as IAM's answers carry it: percent-encoded."""
-    return quote(document.text, safe="")
+    return _quoted(document.text)
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Members]:
