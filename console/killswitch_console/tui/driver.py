@@ -14,6 +14,7 @@ import threading
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from textual._xterm_parser import XTermParser
@@ -140,7 +141,7 @@ class TerminalDriver(LinuxDriver):
         assert sys.__stderr__ is not None  # noqa: S101  (run_app refused to start without a terminal)
         self._outlet = Outlet(sys.__stderr__.fileno(), on_drained=self._in_loop(self._repaint), on_gone=self._lost)
         self._outlet.start()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def stop_application_mode(self) -> None:
         """Give the terminal back, ahead of any frame that it has not read yet."""
@@ -195,7 +196,7 @@ class TerminalDriver(LinuxDriver):
         """Turn some work into something any thread may call, that has it done in the app's loop if that still runs."""
 
         def call() -> None:
-            if not self._loop.is_closed():
+            with suppress(RuntimeError):  # the loop has closed: there is no screen left to tell
                 self._loop.call_soon_threadsafe(work)
 
         return call

@@ -1,0 +1,365 @@
+"""The app: a face of the halting engine. It shows, asks, and hands work to the engine's thread; it does none itself.
+
+The engine's events come in through an inbox, at most ten times a second; nothing on the screen can hold the engine up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from typing import ClassVar, Final, TypeVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+
+from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, new_halt_id, utc_now
+from killswitch_console.halting.events import EngineEvent, HaltEnded
+from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.plan import Plan
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.thread import EngineThread
+from killswitch_console.hostile import clean
+from killswitch_console.tui import terminal
+from killswitch_console.tui.driver import TerminalDriver
+from killswitch_console.tui.inbox import Inbox
+from killswitch_console.tui.port import EngineMaker
+from killswitch_console.tui.screens.base import ConsoleScreen
+from killswitch_console.tui.screens.fleet import FleetScreen
+from killswitch_console.tui.screens.halt import HaltScreen
+from killswitch_console.tui.screens.halts import HaltsScreen
+from killswitch_console.tui.screens.help import HelpDialog
+from killswitch_console.tui.screens.leave import LeaveDialog
+from killswitch_console.tui.screens.plan import PlanScreen
+from killswitch_console.tui.screens.restore import RestoreScreen
+from killswitch_console.tui.signals import ending_signals
+from killswitch_console.tui.state import ConsoleState
+from killswitch_inventory.scopes import Scope
+
+_T = TypeVar("_T")
+
+FRESHEN_SECONDS: Final = 0.1
+"""The least time between two looks into the inbox: ten frames a second at most."""
+
+CLOCK_SECONDS: Final = 1.0
+"""How often ages and clocks move when nothing happens."""
+
+
+class ConsoleApp(App[int]):
+    """The console on a terminal."""
+
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "killswitch-console"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "fleet", "Fleet", show=False, id="app.fleet"),
+        Binding("2", "halts", "Halts", id="app.halts"),
+        Binding("o", "open", "Open held", show=False, id="app.open"),
+        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("q", "leave", "Quit", id="app.leave"),
+    ]
+
+    class News(Message):
+        """The engine has something to say; bursts collapse into one."""
+
+        def can_replace(self, message: Message) -> bool:
+            """One piece of news is as good as another."""
+            return isinstance(message, ConsoleApp.News)
+
+    def __init__(
+        self,
+        state: ConsoleState,
+        make_engine: EngineMaker,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        theme: str | None = None,
+    ) -> None:
+        """Prepare the app; its engine starts once the first frame is painted."""
+        plain = theme == terminal.PLAIN_THEME
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if plain else None)
+        if theme is not None:
+            self.theme = theme
+        self.state = state
+        self.now = now
+        self.inbox = Inbox(self._wake)
+        self.engine = make_engine(self.inbox.put)
+        self.defect: Exception | None = None
+        """What ended the app, if that was an error of its own."""
+        self._engine_ready = asyncio.Event()
+        self._running_loop: asyncio.AbstractEventLoop | None = None
+        self._soon: Timer | None = None
+        self._freshened = 0.0
+
+    def get_default_screen(self) -> Screen[None]:
+        """The fleet is at the bottom of every stack of screens."""
+        return FleetScreen()
+
+    # -- the engine ------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Paint first, then start the engine."""
+        self._running_loop = asyncio.get_running_loop()
+        self.set_interval(CLOCK_SECONDS, self._freshen, name="clock")
+        self.call_after_refresh(self._start_engine)
+
+    @work(group="engine")
+    async def _start_engine(self) -> None:
+        try:
+            await asyncio.to_thread(self.engine.start)
+        except Exception as error:  # noqa: BLE001  (whatever it is, a person must read it; there is nothing to halt with)
+            self.state.problem = clean(str(error) or repr(error), most=1000)
+            self._freshen()
+            return
+        self._engine_ready.set()
+        await self._load_halts()
+
+    async def _load_halts(self) -> None:
+        async def read(engine: Engine) -> list[HaltRecord]:
+            return await engine.records()
+
+        try:
+            self.state.book.load(await self.ask(read, name="read the ledger"))
+        except (LedgerError, LedgerNeeded) as error:
+            self.state.book.problem = str(error)
+        self._freshen()
+
+    async def ask(self, question: Callable[[Engine], Awaitable[_T]], *, name: str) -> _T:
+        """Have the engine answer; waits until it has started. For questions only: leaving a screen may cancel them."""
+        await self._engine_ready.wait()
+        return await asyncio.wrap_future(self.engine.submit(question, name=name))
+
+    def _wake(self) -> None:
+        """Called in the engine's thread when the inbox is no longer empty."""
+        if self._running_loop is not None:
+            with suppress(RuntimeError):  # the screen has ended; the engine goes on without one
+                self._running_loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self.post_message(self.News())
+
+    def on_console_app_news(self) -> None:
+        """Take the news in soon: at once after a quiet time, else with the next frame."""
+        if self._soon is None:
+            wait = max(0.001, self._freshened + FRESHEN_SECONDS - time.monotonic())
+            self._soon = self.set_timer(wait, self._take_news, name="news")
+
+    def _take_news(self) -> None:
+        self._soon = None
+        self._freshened = time.monotonic()
+        events = self.inbox.take()
+        for text in self.state.apply(events):
+            self._tell(text, wrong=True)
+        self._announce(events)
+        self._freshen()
+
+    def _announce(self, events: list[EngineEvent]) -> None:
+        """Say that a halt or a restore ended to whoever is not looking at it."""
+        for event in events:
+            if isinstance(event, HaltEnded):
+                self.bell()
+                header = event.record.header
+                if not (isinstance(self.screen, HaltScreen) and self.screen.halt_id == header.halt_id):
+                    self._tell(f"{header.scope}: {event.record.verdict}", wrong=False)
+
+    def _tell(self, text: str, *, wrong: bool) -> None:
+        self.notify(clean(text, most=300), severity="warning" if wrong else "information", markup=False)
+
+    def _freshen(self) -> None:
+        """Have the screen that is on top, or under a dialog, show what is known now."""
+        screen = next((s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen)), None)
+        if screen is not None and screen.is_mounted:
+            screen.freshen()
+
+    # -- work for the engine ---------------------------------------------------------------------------------------
+
+    def begin_halt(self, plan: Plan, *, reason: str, incident: str | None) -> None:
+        """Hand a confirmed plan to the engine and follow it. Only a confirmation dialog leads here."""
+        halt_id = new_halt_id(self.now())
+        invoker = self.state.invoker
+
+        async def halt(engine: Engine) -> HaltRecord:
+            return await engine.halt(
+                plan, invoker=invoker, reason=reason, incident=incident, accept_collateral=True, halt_id=halt_id
+            )
+
+        self._hand_over(halt, f"halt of {plan.scope}", halt_id)
+        self.state.book.ask(halt_id, plan.scope)
+        self.switch_screen(HaltScreen(halt_id, plan.scope))
+
+    def finish_halt(self, halt_id: str, scope: Scope) -> None:
+        """Have the engine finish a halt that was interrupted."""
+
+        async def resume(engine: Engine) -> HaltRecord:
+            return await engine.resume(halt_id)
+
+        self._hand_over(resume, f"rest of the halt of {scope}", halt_id)
+        self.open_halt(halt_id, scope)
+
+    def begin_restore(self, halt_id: str, *, reason: str) -> None:
+        """Hand a confirmed restore to the engine and follow it. Only a confirmation dialog leads here."""
+        invoker = self.state.invoker
+        scope = self._scope_of(halt_id)
+
+        async def restore(engine: Engine) -> HaltRecord:
+            return await engine.restore(halt_id, invoker=invoker, reason=reason)
+
+        self._hand_over(restore, f"restore of {scope}", halt_id)
+        self.state.book.ask_restore(halt_id)
+        self.switch_screen(HaltScreen(halt_id, scope))
+
+    def _scope_of(self, halt_id: str) -> Scope:
+        halt = self.state.book.get(halt_id)
+        assert halt is not None  # noqa: S101  (a screen only restores what it shows)
+        return halt.header.scope
+
+    def _hand_over(self, job: Callable[[Engine], Awaitable[HaltRecord]], name: str, halt_id: str) -> None:
+        """Start work that no screen may cancel; its failure is shown where the halt is."""
+
+        def settled(outcome: Future[HaltRecord]) -> None:
+            error = outcome.exception()
+            if error is not None and self._running_loop is not None:
+                with suppress(RuntimeError):  # the screen has ended
+                    self._running_loop.call_soon_threadsafe(self._failed, halt_id, error)
+
+        self.engine.submit(job, name=name).add_done_callback(settled)
+
+    def _failed(self, halt_id: str, error: BaseException) -> None:
+        self.state.book.fail(halt_id, clean(str(error) or repr(error), most=1000))
+        self.bell()
+        self._freshen()
+
+    # -- screens ---------------------------------------------------------------------------------------------------
+
+    def open_plan(self, scope: Scope) -> None:
+        """Plan a halt of a scope."""
+        self.push_screen(PlanScreen(scope))
+
+    def open_halt(self, halt_id: str, scope: Scope) -> None:
+        """Look at one halt."""
+        self.push_screen(HaltScreen(halt_id, scope))
+
+    def open_restore(self, halt_id: str) -> None:
+        """Ask for what the restore of a halt needs."""
+        halt = self.state.book.get(halt_id)
+        if halt is None or halt.phase.under_way or not halt.held:
+            self.bell()
+        else:
+            self.push_screen(RestoreScreen(halt))
+
+    def action_fleet(self) -> None:
+        """To the fleet."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_halts(self) -> None:
+        """To the list of halts."""
+        if not isinstance(self.screen, HaltsScreen):
+            self.action_fleet()
+            self.push_screen(HaltsScreen())
+
+    def action_open(self) -> None:
+        """To the halt that is under way, or the list of those that are held."""
+        busy = self.state.book.under_way()
+        if isinstance(self.screen, HaltScreen):
+            return
+        if busy:
+            self.open_halt(busy[0].header.halt_id, busy[0].header.scope)
+        else:
+            self.action_halts()
+
+    def action_help(self) -> None:
+        """Help for the screen that is shown."""
+        here = self.screen.HELP_LINES if isinstance(self.screen, ConsoleScreen) else ()
+        self.push_screen(HelpDialog(here))
+
+    # -- leaving ---------------------------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave; ask first while a halt or a restore is under way."""
+        if not self.state.busy:
+            self.exit(0)
+            return
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.exit(0)
+
+        self.push_screen(LeaveDialog(), answered)
+
+    async def action_quit(self) -> None:
+        """Textual's own key for leaving asks as well."""
+        if not isinstance(self.screen, LeaveDialog):
+            self.action_leave()
+
+    def end(self, status: int) -> None:
+        """End the screen from any thread or signal handler; the engine's work runs to its end."""
+        if self._running_loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._running_loop.call_soon_threadsafe(self._end, status)
+
+    def _end(self, status: int) -> None:
+        self.exit(status, return_code=status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep a defect's traceback from people who did not ask for it."""
+        super()._handle_exception(error)
+        self.defect = error
+        if not self.is_headless:
+            self._exit_renderables.clear()
+
+
+def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
+    """Show the console until the person leaves it or a signal ends it; return the exit status.
+
+    A halt or a restore under way then runs to its end before this returns. With ``debug`` a defect of the app is raised
+    instead of being told in one line.
+    """
+    if why := terminal.why_no_screen():
+        _say(why)
+        return 2
+    state = ConsoleState(settings.environment, current_invoker(), settings.objectives)
+    threads: list[EngineThread] = []
+
+    def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
+        threads.append(EngineThread(settings, publish))
+        return threads[0]
+
+    app = ConsoleApp(state, make_engine, theme=terminal.theme())
+    with ending_signals(app.end):
+        try:
+            app.run()
+        finally:
+            _finish(app, threads[0])
+    if app.defect is not None:
+        if debug:
+            raise app.defect
+        _say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
+        return 1
+    return app.return_code or 0
+
+
+def _finish(app: ConsoleApp, thread: EngineThread) -> None:
+    """Let the engine's work run to its end, saying so while it does, and what came of it."""
+    busy = app.state.busy
+    if busy:
+        _say("a halt or a restore is under way and runs to its end; please wait")
+    thread.close()
+    app.state.apply(app.inbox.take())
+    for halt in app.state.book.held():
+        _say(f"in force: {halt.header.scope} ({halt.header.halt_id}), verdict {halt.verdict}")
+
+
+def _say(text: str) -> None:
+    """One line to whoever is still there."""
+    with suppress(OSError):
+        sys.stderr.write(f"killswitch-console: {clean(text, most=400)}\n")
+        sys.stderr.flush()

@@ -1,0 +1,229 @@
+"""Every halt this console knows, as it stands: records, and the live progress of those under way. No Textual here.
+
+Counts are kept incrementally, so that 5,000 targets moving ten times a second cost what moved and not the whole halt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+
+from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.verdict import Verdict
+from killswitch_inventory.agents import AgentKey
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef, TargetId
+
+
+class Phase(StrEnum):
+    """What is being done with a halt now."""
+
+    HALTING = "halting"
+    ENDED = "ended"
+    RESTORING = "restoring"
+    RESTORED = "restored"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the engine is at work on it."""
+        return self in (Phase.HALTING, Phase.RESTORING)
+
+
+_ACCEPTED_ON = frozenset({TargetState.ACCEPTED, TargetState.DRAINING, TargetState.STOPPED, TargetState.REVIVED})
+
+
+class Tally:
+    """How far the targets of one backend are."""
+
+    def __init__(self, ref: BackendRef) -> None:
+        self.ref = ref
+        self.states: Counter[TargetState] = Counter()
+        self.accepted = 0
+        """Targets whose change the platform took, whatever they are now."""
+        self.last_stop: datetime | None = None
+
+    def count(self, target: TargetProgress, sign: int) -> None:
+        """Count a target in (1) or out (-1)."""
+        self.states[target.state] += sign
+        self.accepted += sign * (target.accepted is not None or target.state in _ACCEPTED_ON)
+        if sign > 0 and target.stopped_at is not None:
+            self.last_stop = max(self.last_stop or target.stopped_at, target.stopped_at)
+
+    @property
+    def total(self) -> int:
+        """All targets of this backend."""
+        return sum(self.states.values())
+
+    @property
+    def stopped(self) -> int:
+        """Targets that are proven stopped now."""
+        return self.states[TargetState.STOPPED]
+
+    @property
+    def proven_at(self) -> datetime | None:
+        """When the last of them was proven stopped; None while one is not."""
+        return self.last_stop if self.stopped == self.total else None
+
+
+class LiveHalt:
+    """One halt or restore as it stands now."""
+
+    def __init__(self, record: HaltRecord, phase: Phase) -> None:
+        self.phase = phase
+        self.failure = ""
+        """Why the engine could not do what was asked, in words; empty if it could."""
+        self.warnings: list[str] = []
+        self.take(record, phase)
+
+    def take(self, record: HaltRecord, phase: Phase) -> None:
+        """Replace all that is known by a record."""
+        self.base, self.phase = record, phase
+        self.held = record.held
+        self._verdict: Verdict | None = None
+        self.targets: dict[TargetId, TargetProgress] = {t.target: t for t in record.targets}
+        self.tallies: dict[BackendRef, Tally] = {ref: Tally(ref) for ref in record.backends()}
+        for target in record.targets:
+            self.tallies[target.target.backend].count(target, 1)
+        self.warn(record.warnings)
+
+    def move(self, targets: Iterable[TargetProgress]) -> None:
+        """Take in targets that moved."""
+        for target in targets:
+            tally = self.tallies.setdefault(target.target.backend, Tally(target.target.backend))
+            if (before := self.targets.get(target.target)) is not None:
+                tally.count(before, -1)
+            self.targets[target.target] = target
+            tally.count(target, 1)
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Note what a person must know; the same thing once."""
+        self.warnings += [text for text in texts if text not in self.warnings]
+
+    @property
+    def header(self) -> HaltHeader:
+        """What was confirmed."""
+        return self.base.header
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the record claims; worked out once, it takes a step per target."""
+        if self._verdict is None:
+            self._verdict = self.base.verdict
+        return self._verdict
+
+    def touched(self) -> tuple[TargetProgress, ...]:
+        """What a restore has to put back, as it stands now."""
+        return self.record().touched
+
+    def record(self) -> HaltRecord:
+        """The record as it stands: a step per target."""
+        return replace(self.base, targets=tuple(self.targets.values()))
+
+    def counted(self, state: TargetState) -> int:
+        """How many targets are in a state."""
+        return sum(tally.states[state] for tally in self.tallies.values())
+
+    @property
+    def proven_at(self) -> datetime | None:
+        """When the last target was proven stopped; None while one is not."""
+        moments = [tally.proven_at for tally in self.tallies.values()]
+        return max((m for m in moments if m), default=None) if all(moments) else None
+
+
+class HaltBook:
+    """All halts by id, in the order they were invoked."""
+
+    def __init__(self) -> None:
+        self._halts: dict[str, LiveHalt] = {}
+        self.asked: dict[str, Scope] = {}
+        """Halts confirmed here that the engine has not begun yet."""
+        self.failures: dict[str, str] = {}
+        """Why the engine could not do what was asked last of a halt."""
+        self.loaded = False
+        """Whether the ledger has been read."""
+        self.problem = ""
+        """Why it could not be read, if so."""
+
+    def __len__(self) -> int:
+        return len(self._halts)
+
+    def get(self, halt_id: str) -> LiveHalt | None:
+        """One halt, or None."""
+        return self._halts.get(halt_id)
+
+    def newest_first(self) -> list[LiveHalt]:
+        """All halts: those under way first, then those in force, then the rest; the newest first in each."""
+        rank = {True: 0, False: 1}
+        by_time = sorted(self._halts.values(), key=lambda h: (h.header.invoked_at, h.header.halt_id), reverse=True)
+        return sorted(by_time, key=lambda h: (rank[h.phase.under_way], rank[h.held]))
+
+    def load(self, records: Iterable[HaltRecord]) -> None:
+        """Take in what the ledger knows; what is known from events already is newer."""
+        self.loaded = True
+        for record in records:
+            if record.header.halt_id not in self._halts:
+                self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))
+
+    def ask(self, halt_id: str, scope: Scope) -> None:
+        """Note a halt that was just confirmed, until the engine says something of it."""
+        self.asked[halt_id] = scope
+
+    def ask_restore(self, halt_id: str) -> None:
+        """Note that the restore of a halt was just confirmed."""
+        self._halts[halt_id].phase = Phase.RESTORING
+        self._halts[halt_id].failure = ""
+
+    def fail(self, halt_id: str, why: str) -> None:
+        """The engine could not do what was asked of it."""
+        self.asked.pop(halt_id, None)
+        self.failures[halt_id] = why
+        if (halt := self._halts.get(halt_id)) is not None:
+            halt.failure, halt.phase = why, _phase_of(halt.base)
+
+    def begin(self, record: HaltRecord) -> None:
+        """The engine began a halt, or the restore of one that had ended."""
+        self.asked.pop(record.header.halt_id, None)
+        known = self._halts.get(record.header.halt_id)
+        if known is None:
+            self._halts[record.header.halt_id] = LiveHalt(record, _begun(record))
+        else:
+            restoring = known.phase is Phase.RESTORING or _begun(record) is Phase.RESTORING
+            known.take(record, Phase.RESTORING if restoring else Phase.HALTING)
+
+    def move(self, halt_id: str, targets: Iterable[TargetProgress]) -> None:
+        """Targets of a halt moved."""
+        if (halt := self._halts.get(halt_id)) is not None:
+            halt.move(targets)
+
+    def end(self, record: HaltRecord) -> None:
+        """A halt or a restore ended."""
+        known = self._halts.get(record.header.halt_id)
+        if known is None:
+            self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))
+        else:
+            known.take(record, _phase_of(record))
+
+    def held(self) -> list[LiveHalt]:
+        """Halts that are in force or under way, the newest first."""
+        return [h for h in self.newest_first() if h.phase.under_way or h.held]
+
+    def under_way(self) -> list[LiveHalt]:
+        """Halts and restores the engine is at work on, the newest first."""
+        return [h for h in self.newest_first() if h.phase.under_way]
+
+    def halting(self) -> set[AgentKey]:
+        """The agents that a halt is under way on."""
+        return {key for halt in self._halts.values() if halt.phase is Phase.HALTING for key in halt.header.agents}
+
+
+def _begun(record: HaltRecord) -> Phase:
+    return Phase.HALTING if record.ended_at is None else Phase.RESTORING
+
+
+def _phase_of(record: HaltRecord) -> Phase:
+    """Where a record that nobody is at work on stands."""
+    return Phase.ENDED if record.restored_at is None else Phase.RESTORED

@@ -1,0 +1,75 @@
+"""Events on their way from the engine's thread to the screen's loop: merged while they wait, so that none pile up.
+
+The engine never waits for the screen: putting an event in takes a lock for a moment and wakes the loop at most once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltBegun, HaltEnded, TargetsMoved, Warned
+from killswitch_console.halting.progress import TargetProgress
+from killswitch_inventory.agents import Agent, AgentKey
+from killswitch_inventory.fleet import BackendView
+from killswitch_inventory.targets import TargetId
+
+MOST_WARNINGS = 100
+"""Warnings that may wait at most; the records hold them all."""
+
+
+class Inbox:
+    """Takes events from any thread, gives the latest of everything to one loop."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """Start empty; ``wake`` is called, in the thread that puts, when something is first there to be taken."""
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._awake = False
+        self._agents: dict[AgentKey, Agent] = {}
+        self._gone: set[AgentKey] = set()
+        self._backends: tuple[BackendView, ...] | None = None
+        self._records: dict[str, list[HaltBegun | HaltEnded]] = {}
+        self._moved: dict[str, dict[TargetId, TargetProgress]] = {}
+        self._warned: list[Warned] = []
+
+    def put(self, event: EngineEvent) -> None:
+        """Take an event in; never waits for whoever takes it out."""
+        with self._lock:
+            self._merge(event)
+            awake, self._awake = self._awake, True
+        if not awake:
+            self._wake()
+
+    def _merge(self, event: EngineEvent) -> None:
+        match event:
+            case FleetChanged():
+                self._agents.update({agent.key: agent for agent in event.agents})
+                self._gone.difference_update(agent.key for agent in event.agents)
+                for key in event.gone:
+                    self._agents.pop(key, None)
+                self._gone.update(event.gone)
+                self._backends = event.backends
+            case HaltBegun() | HaltEnded():
+                halt_id = event.record.header.halt_id
+                self._moved.pop(halt_id, None)  # the record says it all
+                self._records.setdefault(halt_id, []).append(event)
+            case TargetsMoved():
+                self._moved.setdefault(event.halt_id, {}).update({t.target: t for t in event.targets})
+            case Warned():
+                self._warned = [*self._warned, event][-MOST_WARNINGS:]
+
+    def take(self) -> list[EngineEvent]:
+        """Everything that waits, merged, in an order that makes sense; nothing waits then."""
+        with self._lock:
+            events: list[EngineEvent] = []
+            if self._backends is not None:
+                events.append(FleetChanged(tuple(self._agents.values()), tuple(self._gone), self._backends))
+            for records in self._records.values():
+                events += records
+            events += [TargetsMoved(halt_id, tuple(moved.values())) for halt_id, moved in self._moved.items()]
+            events += self._warned
+            self._agents, self._gone, self._backends = {}, set(), None
+            self._records, self._moved, self._warned = {}, {}, []
+            self._awake = False
+            return events

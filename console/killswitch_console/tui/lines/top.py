@@ -1,0 +1,87 @@
+"""What stands at the top of every screen: the environment, who is here, what each platform shows, what is held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from killswitch_console.hostile import clean
+from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
+from killswitch_console.tui.lines import words
+from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread
+from killswitch_console.tui.model import GroupRow
+from killswitch_inventory.fleet import BackendView, Sightedness
+
+
+def title(environment: str, invoker: str, total: GroupRow, now: datetime, width: int) -> Line:
+    """The environment in its colour and its name, the fleet in one breath, who is here, and the time."""
+    left: list[Span] = [(f" {clean(environment, most=24)} ", words.environment(environment)), ("  ", Tone.PLAIN)]
+    left.append((words.counted(total.agents, "agent"), Tone.STRONG))
+    left.append((f"  {total.running:,} running", Tone.PLAIN))
+    if total.uncovered:
+        left.append((f"  ! {total.uncovered:,} not covered", Tone.WARN))
+    tail: list[Span] = [(clean(invoker, most=30), Tone.MUTED), (f"  {now:%H:%M:%S}Z ", Tone.MUTED)]
+    while len(tail) > 0 and length(left) + length(tail) >= width:
+        tail.pop(0)
+    return spread(tuple(left), tuple(tail), width)
+
+
+def backends(views: tuple[BackendView, ...], now: datetime, width: int) -> list[Line]:
+    """Each platform: seen live, or since when not; short names and one line if they fit, two at most."""
+    if not views:
+        return [plain(" no platform is configured", Tone.WARN)]
+    lines: list[Line] = []
+    current: tuple[Span, ...] = ((" ", Tone.PLAIN),)
+    for view in views:
+        entry = _backend(view, now)
+        if length(current) + length(entry) + 2 > width and len(current) > 1:
+            lines.append(current)
+            current = ((" ", Tone.PLAIN),)
+        current = (*current, *entry, ("  ", Tone.PLAIN))
+    return [*lines, current]
+
+
+def _backend(view: BackendView, now: datetime) -> tuple[Span, ...]:
+    symbol, tone = words.SIGHTEDNESS[view.sightedness]
+    said = str(view.sightedness)
+    if view.sightedness is Sightedness.STALE:
+        said += f" {words.age(view.as_of, now)}"
+    return ((f"{symbol} ", tone), (clean(str(view.ref), most=40), Tone.PLAIN), (f" {said}", tone))
+
+
+def problems(views: tuple[BackendView, ...], width: int) -> list[Line]:
+    """One line for each platform that cannot be seen: why."""
+    return [
+        ((" ✖ ", Tone.BAD), (clean(f"{view.ref}: {view.problem}", most=max(20, width - 4)), Tone.BAD))
+        for view in views
+        if view.problem and view.sightedness in (Sightedness.STALE, Sightedness.FAILED)
+    ]
+
+
+def banner(book: HaltBook, now: datetime, width: int) -> list[Line]:
+    """What is held or under way: nothing, or one line that nobody can overlook."""
+    held = book.held()
+    if not held:
+        return []
+    first = held[0]
+    said = _held(first, now)
+    more = f"  +{len(held) - 1} more" if len(held) > 1 else ""
+    tail: Line = (("[o] open ", Tone.ACCENT),)
+    room = width - length(tail) - len(more) - 5
+    tone = Tone.WARN if first.phase.under_way else Tone.HALTED
+    symbol = "»" if first.phase.under_way else "■"
+    return [spread(((f" {symbol} {clean(said, most=max(20, room))}{more}", tone),), tail, width)]
+
+
+_BANNER = {
+    Phase.HALTING: "HALTING",
+    Phase.RESTORING: "RESTORING",
+    Phase.ENDED: "HELD",
+    Phase.RESTORED: "NOT ALL RESTORED",
+}
+
+
+def _held(halt: LiveHalt, now: datetime) -> str:
+    header = halt.header
+    by = header.invoker.sudo_user or header.invoker.os_user
+    since = words.age(header.invoked_at, now)
+    return f"{_BANNER[halt.phase]} {header.scope} by {by} {since} ago: {header.reason}"

@@ -1,0 +1,94 @@
+"""One halt or restore: its timers, a bar per backend, and whatever lags. Leaving this screen leaves it running."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from killswitch_console.hostile import clean
+from killswitch_console.tui.halt_book import LiveHalt
+from killswitch_console.tui.lines import progress
+from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
+from killswitch_console.tui.screens.base import ConsoleScreen
+from killswitch_console.tui.widgets.listing import Lines, Listing
+from killswitch_inventory.scopes import Scope
+
+TICK_SECONDS = 0.25
+"""How often timers move while a halt is under way."""
+
+
+class HaltScreen(ConsoleScreen):
+    """Follows one halt by its id."""
+
+    CSS_PATH = "halt.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="halt.back"),
+        Binding("r", "restore", "Restore", id="halt.restore"),
+    ]
+    HELP_LINES = (
+        ("Esc", "back; the halt goes on, and o comes back to it"),
+        ("r", "restore what this halt changed, once it has ended"),
+        ("↑ ↓  j k", "scroll the targets; what is not stopped yet stands first"),
+        ("stopped", "is only said with evidence; accepted means that the platform took the change"),
+        ("█ ▒ ·", "stopped, accepted, not yet"),
+    )
+
+    def __init__(self, halt_id: str, scope: Scope) -> None:
+        super().__init__()
+        self.halt_id = halt_id
+        self._scope = scope
+
+    @property
+    def _halt(self) -> LiveHalt | None:
+        return self.state.book.get(self.halt_id)
+
+    def body(self) -> ComposeResult:
+        """Timers and bars above, targets below."""
+        yield Lines(self._head, id="head")
+        yield Lines(self._bars, id="bars")
+        yield Listing(self._targets, id="targets")
+
+    def on_mount(self) -> None:
+        """Move the timers while the halt is under way."""
+        self.query_one("#targets").focus()
+        self.set_interval(TICK_SECONDS, self._tick, name="halt timers")
+
+    def _tick(self) -> None:
+        if self.is_current and (self._halt is None or self._halt.phase.under_way):
+            self.freshen_body()
+
+    def _head(self, width: int) -> list[Line]:
+        halt = self._halt
+        if halt is not None:
+            return progress.head(halt, self.now, width - 1)
+        if why := self.state.book.failures.get(self.halt_id):
+            failed = f"The halt of {clean(str(self._scope))} did not begin; nothing was changed"
+            return [plain(failed, Tone.BAD), *wrapped(clean(why, most=600), width - 1)]
+        return progress.waiting(str(self._scope), width - 1)
+
+    def _bars(self, width: int) -> list[Line]:
+        return [] if self._halt is None else [BLANK, *progress.bars(self._halt, self.now, width - 1), BLANK]
+
+    def _targets(self, width: int) -> list[Line]:
+        return [] if self._halt is None else progress.laggards(self._halt, self.now, width - 1)
+
+    def freshen_body(self) -> None:
+        """Show how far it is."""
+        for name in ("#head", "#bars"):
+            self.query_one(name, Lines).show()
+        self.query_one("#targets", Listing).show()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Restore is offered once there is something to restore."""
+        del parameters
+        if action == "restore":
+            halt = self._halt
+            return halt is not None and not halt.phase.under_way and halt.held
+        return True
+
+    def action_restore(self) -> None:
+        """To the screen that restores it."""
+        self.console_app.open_restore(self.halt_id)

@@ -1,0 +1,56 @@
+"""The keys of the screen below, and of every screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain
+from killswitch_console.tui.widgets.listing import Listing
+
+EVERYWHERE = (
+    ("1  2", "the fleet; the halts"),
+    ("o", "open what is halting or held"),
+    ("?", "this help"),
+    ("Esc", "one step back"),
+    ("q", "leave; a halt under way runs to its end"),
+)
+
+
+class HelpDialog(ModalScreen[None]):
+    """Help, closed by any of the usual keys."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss", "Close"),
+    ]
+
+    def __init__(self, here: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._here = here
+
+    def compose(self) -> ComposeResult:
+        """All keys."""
+        with Vertical(id="dialog"):
+            yield Listing(self._lines, id="keys")
+
+    def _lines(self, width: int) -> list[Line]:
+        room = width - 1
+        return [
+            heading("On this screen", room),
+            *(_key(keys, does) for keys, does in self._here),
+            BLANK,
+            heading("Everywhere", room),
+            *(_key(keys, does) for keys, does in EVERYWHERE),
+            BLANK,
+            plain("No key halts anything without a dialog whose default is Cancel.", Tone.MUTED),
+        ]
+
+
+def _key(keys: str, does: str) -> Line:
+    return ((fit(keys, 12), Tone.STRONG), (does, Tone.PLAIN))

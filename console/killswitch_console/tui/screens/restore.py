@@ -1,0 +1,98 @@
+"""Restoring a halt: what will be put back, the reason, and the dialog that asks. Changes nothing itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.hostile import clean
+from killswitch_console.tui.halt_book import LiveHalt
+from killswitch_console.tui.lines import halts, restoring
+from killswitch_console.tui.lines.spans import Line, Tone, plain
+from killswitch_console.tui.screens.base import ConsoleScreen
+from killswitch_console.tui.screens.confirm import ConfirmDialog
+from killswitch_console.tui.widgets.field import Field
+from killswitch_console.tui.widgets.listing import Lines, Listing
+
+
+class RestoreScreen(ConsoleScreen):
+    """Asks for what a restore needs."""
+
+    CSS_PATH = "restore.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Cancel", id="restore.cancel"),
+        Binding("ctrl+n", "go_on", "Continue", id="restore.go_on"),
+        Binding("pageup", "scroll(-1)", "Scroll", show=False, priority=True, id="restore.up"),
+        Binding("pagedown", "scroll(1)", "Scroll", show=False, priority=True, id="restore.down"),
+    ]
+    HELP_LINES = (
+        ("Enter", "continue to the confirmation: nothing is changed before that"),
+        ("PgUp PgDn", "scroll what will be put back"),
+        ("Esc", "cancel: nothing was done"),
+    )
+
+    def __init__(self, halt: LiveHalt) -> None:
+        super().__init__()
+        self._halt = halt
+        self._hint = ""
+
+    def body(self) -> ComposeResult:
+        """What is put back, then the reason."""
+        heading = f" Restore {clean(str(self._halt.header.scope))}"
+        yield Lines(lambda _: [plain(heading, Tone.ACCENT)], id="heading")
+        yield Listing(self._lines, id="plan")
+        with Vertical(id="form"):
+            yield Field("Reason", Input(id="reason", compact=True, max_length=500))
+            yield Lines(self._next, id="next")
+
+    def on_mount(self) -> None:
+        """The reason is what a person must give."""
+        self.query_one("#reason").focus()
+
+    def _lines(self, width: int) -> list[Line]:
+        return [((" ", Tone.PLAIN), *line) for line in restoring.whole(self._halt, self.now, width - 1)]
+
+    def _next(self, _: int) -> list[Line]:
+        if self._hint:
+            return [plain(f" {self._hint}", Tone.BAD)]
+        return [plain(" Enter continues to the confirmation; nothing is changed before that", Tone.MUTED)]
+
+    def _say(self, hint: str) -> None:
+        self._hint = hint
+        self.query_one("#next", Lines).show()
+
+    @on(Input.Changed)
+    def _edited(self) -> None:
+        self._say("")
+
+    @on(Input.Submitted)
+    def action_go_on(self) -> None:
+        """To the dialog that asks, once there is a reason."""
+        reason = self.query_one("#reason", Input).value.strip()
+        if not reason:
+            self._say("a reason is required")
+            return
+        header = self._halt.header
+        dialog = ConfirmDialog(
+            verb="Restore",
+            title=f"Restore {header.scope} in {header.environment}?",
+            hit=lambda width: halts.summary(self._halt, width - 1),
+            needed=required_confirmation(header.scope, header.environment, restore=True),
+        )
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self.console_app.begin_restore(header.halt_id, reason=reason)
+
+        self.app.push_screen(dialog, answered)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll what will be put back, wherever the keys go otherwise."""
+        listing = self.query_one("#plan", Listing)
+        listing.scroll_relative(y=by * max(1, listing.size.height - 1), animate=False)

@@ -1,0 +1,36 @@
+"""Whether there is a terminal that a full screen can be shown on, and in what colours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+_DUMB: Final = frozenset({"", "dumb", "unknown"})
+
+INSTEAD: Final = "use the commands instead: killswitch-console --help"
+"""What a person can do without a screen."""
+
+PLAIN_THEME: Final = "ansi-dark"
+"""The theme that uses the terminal's own colours only, and none of them under NO_COLOR."""
+
+
+def why_no_screen(
+    environ: Mapping[str, str] = os.environ, stdin: TextIO | None = None, stderr: TextIO | None = None
+) -> str | None:
+    """Why no full screen can be shown here, in one line that says what to do instead; None if one can.
+
+    Textual reads keys from stdin and draws to stderr, so both must be a terminal; stdout need not be.
+    """
+    stdin, stderr = stdin or sys.__stdin__, stderr or sys.__stderr__
+    if stdin is None or stderr is None or not (stdin.isatty() and stderr.isatty()):
+        return f"the console needs a terminal; {INSTEAD}"
+    if (term := environ.get("TERM", "")) in _DUMB:
+        return f"the console cannot draw on a terminal of type {term or 'unset'!r}; {INSTEAD}"
+    return None
+
+
+def theme(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The theme that the environment asks for; None leaves it to Textual (and its TEXTUAL_THEME)."""
+    return PLAIN_THEME if "NO_COLOR" in environ and "TEXTUAL_THEME" not in environ else None

@@ -1,0 +1,1 @@
+"""One widget per file; they draw lines and rows, and decide nothing."""

@@ -1,0 +1,191 @@
+"""The fleet's tree: draws only visible rows of the flat model, and keeps its cursor on what it stands on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+
+from killswitch_console.tui.lines import rows
+from killswitch_console.tui.lines.spans import Line, Tone
+from killswitch_console.tui.model import AgentRow, FleetModel, Node
+from killswitch_console.tui.widgets.toned import CURSOR_MARK, TonedView
+
+
+class FleetTree(TonedView, can_focus=True):
+    """A tree of groups and agents over a ``FleetModel`` that others fill; ``follow`` repaints what changed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="tree.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="tree.down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="tree.page_up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="tree.page_down"),
+        Binding("home", "edge(0)", "Top", show=False, id="tree.top"),
+        Binding("end,G", "edge(1)", "Bottom", show=False, id="tree.bottom"),
+        Binding("right,l", "open", "Open", show=False, id="tree.open"),
+        Binding("left", "close", "Close", show=False, id="tree.close"),
+        Binding("space", "turn", "Open/close", show=False, id="tree.toggle"),
+        Binding("enter", "enter", "Open", id="tree.enter"),
+        Binding("asterisk", "all", "Open/close all", show=False, id="tree.all"),
+    ]
+    DEFAULT_CSS = "FleetTree { height: 1fr; scrollbar-gutter: stable; }"
+
+    class Moved(Message):
+        """The cursor stands on something else now."""
+
+        def __init__(self, node: Node | None) -> None:
+            super().__init__()
+            self.node = node
+
+    class Entered(Message):
+        """Enter was pressed on an agent: the person wants to see more of it."""
+
+    def __init__(self, model: FleetModel, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.model = model
+        self.node: Node | None = None
+        """What the cursor stands on."""
+        self._row = 0
+
+    # -- following the model ---------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Repaint what changed in the model since the last call, as far as it is visible."""
+        restructured, touched = self.model.settle()
+        if restructured:
+            self._restructure()
+        elif touched:
+            top = self.scroll_offset.y
+            visible = range(top, min(top + self.size.height, self.model.row_count))
+            regions = [self._region(row) for row in visible if self.model.node(row) in touched]
+            if regions:
+                self.refresh(*regions)
+
+    def _restructure(self) -> None:
+        """Rows moved: keep the cursor on its node, and that node where it is on the screen."""
+        offset = self._row - self.scroll_offset.y
+        self.virtual_size = Size(self.line_width, self.model.row_count)
+        row = self.model.row_of(self.node) if self.node is not None else 0
+        if row is None and self.node is not None:
+            row = self.model.row_of(self.model.group_of(self.node))
+        self._place(self._row if row is None else row)
+        self.scroll_to(y=max(0, self._row - offset), animate=False, immediate=True)
+        self.refresh()
+
+    def _place(self, row: int) -> None:
+        self._row = max(0, min(row, self.model.row_count - 1))
+        node = self.model.node(self._row)
+        if node != self.node:
+            self.node = node
+            self.post_message(self.Moved(node))
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Another width, other columns."""
+        self.virtual_size = Size(self.line_width, self.model.row_count)
+        self._into_view()
+        self.refresh()
+
+    # -- painting --------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one visible row."""
+        row = y + self.scroll_offset.y
+        node = self.model.node(row)
+        if node is None:
+            return self.paint(())
+        here = row == self._row
+        mark = (f"{CURSOR_MARK} " if here and self.has_focus else "> " if here else "  ", Tone.ACCENT)
+        return self.paint((mark, *self._line(node)), cursor=here)
+
+    def _line(self, node: Node) -> Line:
+        shown = self.model.show(node)
+        if shown is None:
+            return ()
+        if isinstance(shown, AgentRow):
+            return rows.agent(shown, self.line_width, self.model.grouping)
+        return rows.group(shown, self.line_width)
+
+    def _region(self, row: int) -> Region:
+        return Region(0, row - self.scroll_offset.y, self.size.width, 1)
+
+    # -- moving ----------------------------------------------------------------------------------------------------
+
+    def go(self, row: int) -> None:
+        """Put the cursor into a row."""
+        before = self._row
+        self._place(row)
+        self.refresh(self._region(before), self._region(self._row))
+        self._into_view()
+
+    def _into_view(self) -> None:
+        top, height = self.scroll_offset.y, self.size.height
+        if self._row < top:
+            self.scroll_to(y=self._row, animate=False, immediate=True)
+        elif height and self._row >= top + height:
+            self.scroll_to(y=self._row - height + 1, animate=False, immediate=True)
+
+    def action_move(self, by: int) -> None:
+        """Up or down."""
+        self.go(self._row + by)
+
+    def action_page(self, by: int) -> None:
+        """A page up or down."""
+        self.go(self._row + by * max(1, self.size.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        """To the first row or the last."""
+        self.go(self.model.row_count - 1 if end else 0)
+
+    def action_turn(self) -> None:
+        """Open or close the group that the cursor is in."""
+        if self.node is not None:
+            name = self.model.group_of(self.node)
+            row = self.model.show(name)
+            self._expand(name, on=not (row is not None and not isinstance(row, AgentRow) and row.expanded))
+
+    def action_open(self) -> None:
+        """Open the group under the cursor; into it if it is open."""
+        if isinstance(self.node, str):
+            row = self.model.show(self.node)
+            if row is not None and not isinstance(row, AgentRow) and row.expanded:
+                self.go(self._row + 1)
+            else:
+                self._expand(self.node, on=True)
+
+    def action_close(self) -> None:
+        """Close the group under the cursor; from an agent, go to its group."""
+        if isinstance(self.node, str):
+            self._expand(self.node, on=False)
+        elif self.node is not None and (row := self.model.row_of(self.model.group_of(self.node))) is not None:
+            self.go(row)
+
+    def action_enter(self) -> None:
+        """Deeper: open a group, look at an agent."""
+        if isinstance(self.node, str):
+            self.action_turn()
+        elif self.node is not None:
+            self.post_message(self.Entered())
+
+    def action_all(self) -> None:
+        """Open every group, or close them all if any is open."""
+        self.model.expand_all(on=self.model.row_count == self.model.group_count)
+        self.follow()
+
+    def _expand(self, name: str, *, on: bool) -> None:
+        self.model.expand(name, on=on)
+        self.follow()
+        self._into_view()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor there; a second one opens."""
+        row = event.y + self.scroll_offset.y
+        if row >= self.model.row_count:
+            return
+        if row == self._row:
+            self.action_enter()
+        else:
+            self.go(row)

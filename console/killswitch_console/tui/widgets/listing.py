@@ -1,0 +1,84 @@
+"""A scrolling list of toned lines, made anew for the width it has; only lines that changed are painted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from killswitch_console.tui.lines.spans import Line
+from killswitch_console.tui.widgets.toned import TonedView
+
+Build = Callable[[int], list[Line]]
+"""Makes the lines for a width."""
+
+
+class Listing(TonedView, can_focus=True):
+    """Shows lines; scrolls with the keys of a pager."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_up", "Up", show=False),
+        Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("home", "scroll_home", "Top", show=False),
+        Binding("end,G", "scroll_end", "Bottom", show=False),
+    ]
+    DEFAULT_CSS = "Listing { height: 1fr; scrollbar-gutter: stable; }"
+
+    def __init__(self, build: Build | None = None, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._build: Build = build or (lambda _: [])
+        self._lines: list[Line] = []
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines as they are now."""
+        return self._lines
+
+    def show(self, build: Build | None = None) -> None:
+        """Make the lines anew, by another builder if one is given."""
+        self._build = build or self._build
+        if not self.size.width:
+            return
+        before, self._lines = self._lines, self._build(self.line_width)
+        self.fit_height(len(self._lines))
+        if len(before) != len(self._lines):
+            self.virtual_size = Size(self.line_width, len(self._lines))
+            self.refresh()
+            return
+        top = self.scroll_offset.y
+        changed = [
+            Region(0, y - top, self.size.width, 1)
+            for y in range(top, min(top + self.size.height, len(self._lines)))
+            if before[y] != self._lines[y]
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def fit_height(self, lines: int) -> None:
+        """Hear how many lines there are; a listing that scrolls does not mind."""
+
+    def on_resize(self) -> None:
+        """Make the lines for the new width."""
+        self._lines = []
+        self.show()
+        self.virtual_size = Size(self.line_width, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one visible line."""
+        row = y + self.scroll_offset.y
+        return self.paint(self._lines[row] if row < len(self._lines) else ())
+
+
+class Lines(Listing, can_focus=False):
+    """Lines that are exactly as high as they are many: headers, banners, summaries."""
+
+    DEFAULT_CSS = "Lines { height: 1; overflow-y: hidden; scrollbar-gutter: auto; }"
+
+    def fit_height(self, lines: int) -> None:
+        """Take the room that the lines need; none where there are none."""
+        self.styles.height = lines
+        self.set_class(lines == 0, "-empty")
