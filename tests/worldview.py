@@ -27,7 +27,7 @@ def worldview(sim: Simulated) -> View:
     tables = tomllib.loads(sim.config_path.read_text())
     return {
         **_kubernetes(tables["kubernetes"][0]),
-        **_aws(sim, tables["lambda"][0]),
+        **_aws(sim),
         **_flags(tables["launchdarkly"][0]),
     }
 
@@ -59,16 +59,22 @@ def _lasting(item: dict[str, Any]) -> View:
     return {"metadata": metadata, "spec": item.get("spec")}
 
 
-def _aws(sim: Simulated, table: dict[str, Any]) -> View:
-    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name=table["region"])
+def aws_client(sim: Simulated, service: str) -> Any:
+    """An unmodified boto3 client of the simulated account, patient with its rate limits. Close it."""
+    table = tomllib.loads(sim.config_path.read_text())["lambda"][0]
     keys = _credentials(table["credentials_file"])
-    options: dict[str, Any] = {
-        "endpoint_url": table["endpoint_url"],
-        "aws_access_key_id": keys["aws_access_key_id"],
-        "aws_secret_access_key": keys["aws_secret_access_key"],
-        "config": Config(retries={"mode": "adaptive", "total_max_attempts": 20}),
-    }
-    functions, iam = session.client("lambda", **options), session.client("iam", **options)
+    return boto3.client(
+        service,
+        region_name=table["region"],
+        endpoint_url=table["endpoint_url"],
+        aws_access_key_id=keys["aws_access_key_id"],
+        aws_secret_access_key=keys["aws_secret_access_key"],
+        config=Config(retries={"mode": "adaptive", "total_max_attempts": 20}),
+    )
+
+
+def _aws(sim: Simulated) -> View:
+    functions, iam = aws_client(sim, "lambda"), aws_client(sim, "iam")
     view: View = {}
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:

@@ -26,12 +26,12 @@ async def version() -> Row:
 
 
 async def first_patch() -> Row:
-    async with process(agents=8, seed=1) as sim:
+    async with process(agents=2 * ROUNDS, seed=1) as sim:
         config = kubernetes_only(sim)
         agents = [spec.name for spec in sim.specs if spec.runtime == "kubernetes"]
         return Row(
             "cold headless halt of one Deployment: start to first PATCH",
-            [await start_to_patch(sim, config, agents[n % len(agents)]) for n in range(ROUNDS)],
+            [await start_to_patch(sim, config, agents[n]) for n in range(ROUNDS)],
             limit=1.5,
         )
 
@@ -41,7 +41,7 @@ async def start_to_patch(sim: Simulated, config: Path, agent: str) -> float:
     began = time.time()
     command = ("halt", f"agent:{agent}", "--reason", "bench", "--confirm", "yes", "--config", str(config))
     halting = await asyncio.create_subprocess_exec(
-        CONSOLE, *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        CONSOLE, *command, stdout=asyncio.subprocess.DEVNULL
     )
     await halting.wait()
     patches = await asyncio.to_thread(sim.requests, "kubernetes.patch*")

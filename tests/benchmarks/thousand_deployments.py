@@ -58,7 +58,8 @@ def since_confirmation(record: HaltRecord) -> tuple[float, float]:
     began = record.header.invoked_at
     accepted = [(t.accepted.at - began).total_seconds() for t in record.targets if t.accepted]
     proven = [(t.stopped_at - began).total_seconds() for t in record.targets if t.stopped_at]
-    assert len(accepted) == len(proven) == len(record.targets)
+    left = [f"{t.target}: {t.state} {t.error or t.note}" for t in record.targets if not (t.accepted and t.stopped_at)]
+    assert not left, f"{len(left)} of {len(record.targets)}: {left[:3]}"
     return max(accepted), max(proven)
 
 

@@ -26,7 +26,7 @@ from worldview import difference, worldview
 
 AGENTS = 8
 SEEDS = range(1, 21)
-TOGETHER = 5
+TOGETHER = 10
 """Seeds in one test: a halt mostly waits (for graces, Timeouts, propagation), so several worlds fit one core."""
 
 REASON = "end to end test"
