@@ -25,13 +25,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from killswitch_backends.simulator.configuration import write_configuration
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
 from killswitch_backends.simulator.server import Simulator
+
+T = TypeVar("T")
 
 START = 30.0
 """Seconds a simulator may take to start on a busy machine before a test fails."""
@@ -73,6 +75,8 @@ class Simulated:
     """A directory that goes away with it."""
     child: asyncio.subprocess.Process | None = None
     """Its process, if it has one of its own."""
+    thread: _Thread | None = None
+    """Its thread, if it runs in this process."""
     faults: Faults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +110,11 @@ class Simulated:
             lambda: all(self.truth()[name]["actions"] > before[name]["actions"] for name in wanted), within=within
         )
 
+    def inside(self, work: Callable[[Simulator], T]) -> T:
+        """Do something with the ``Simulator`` itself, in its own loop (only if it runs in this process)."""
+        assert self.thread is not None, "it runs in another process"
+        return self.thread.inside(work)
+
     def last_action(self, agent: str) -> datetime | None:
         """When an agent last acted."""
         at = self.truth()[agent]["last_action_at"]
@@ -123,7 +132,7 @@ async def running(
         url = await asyncio.to_thread(thread.begin)
         try:
             tmp = Path(directory)
-            yield Simulated(url, chosen, write_configuration(tmp / "config.toml", url=url), tmp)
+            yield Simulated(url, chosen, write_configuration(tmp / "config.toml", url=url), tmp, thread=thread)
         finally:
             await asyncio.to_thread(thread.end)
 
@@ -176,6 +185,7 @@ class _Thread:
         self._specs, self._seed = specs, seed
         self._ready = threading.Event()
         self._url = ""
+        self._simulator: Simulator | None = None
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
@@ -189,6 +199,16 @@ class _Thread:
             raise self._failure
         assert served, "the simulator did not start"
         return self._url
+
+    def inside(self, work: Callable[[Simulator], T]) -> T:
+        """The result of some work done in the simulator's loop."""
+
+        async def do() -> T:
+            assert self._simulator is not None
+            return work(self._simulator)
+
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result(START)
 
     def end(self) -> None:
         """Stop it, and wait until it is gone."""
@@ -210,7 +230,8 @@ class _Thread:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with Simulator(self._specs, seed=self._seed).serving() as self._url:
+        self._simulator = Simulator(self._specs, seed=self._seed)
+        async with self._simulator.serving() as self._url:
             self._ready.set()
             await self._stop.wait()
 

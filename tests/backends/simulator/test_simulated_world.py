@@ -135,3 +135,12 @@ async def test_the_time_of_an_action_is_that_of_the_machine():
 async def test_a_process_of_its_own_serves_all_platforms():
     async with process(agents=6, seed=3) as sim:
         await sim.all_acting()
+
+
+async def test_a_test_can_reach_into_a_simulator_of_its_own_process():
+    async with running(agents=3) as sim:
+        assert sim.inside(lambda simulator: [face.prefix for face in simulator.faces]) == [
+            "/kubernetes",
+            "/aws",
+            "/launchdarkly",
+        ]
