@@ -17,6 +17,7 @@ from killswitch_backends.simulator.kubernetes.controllers.manager import Manager
 from killswitch_backends.simulator.kubernetes.controllers.namespaces import NamespaceController
 from killswitch_backends.simulator.kubernetes.controllers.replica_sets import ReplicaSetController
 from killswitch_backends.simulator.kubernetes.controllers.stateful_sets import StatefulSetController
+from killswitch_backends.simulator.kubernetes.custom_resources import DefinitionController
 from killswitch_backends.simulator.kubernetes.kinds import Kinds
 from killswitch_backends.simulator.kubernetes.kubelet import Kubelet
 from killswitch_backends.simulator.kubernetes.objects_api import ObjectsApi
@@ -71,6 +72,7 @@ class KubernetesFace:
             CronJobController(self.store, rng),
             GarbageCollector(self.store, self.kinds),
             NamespaceController(self.store, self.kinds, rng),
+            DefinitionController(self.store, self.kinds),
         )
         server = self._server = ApiServer(
             prefix=PREFIX,

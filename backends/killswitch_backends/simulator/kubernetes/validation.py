@@ -65,6 +65,8 @@ def check_new(kind: Kind, value: JsonObject) -> None:
         causes += _template(kind, value.get("spec") or {})
     if kind is kinds.POD and not (value.get("spec") or {}).get("containers"):
         causes.append(("spec.containers", "FieldValueRequired", "Required value"))
+    if kind is kinds.DEFINITION:
+        causes += _definition(name, value.get("spec") or {})
     if causes:
         raise invalid(kind, name, *causes)
 
@@ -113,6 +115,21 @@ def _template(kind: Kind, spec: JsonObject) -> list[Cause]:
     elif not selects(selector, (template.get("metadata") or {}).get("labels") or {}):
         message = "Invalid value: `selector` does not match template `labels`"
         causes.append(("spec.template.metadata.labels", "FieldValueInvalid", message))
+    return causes
+
+
+def _definition(name: str, spec: JsonObject) -> list[Cause]:
+    """What a CustomResourceDefinition must say to be served."""
+    names, versions = spec.get("names") or {}, spec.get("versions") or []
+    required = {"group": spec.get("group"), "scope": spec.get("scope"), "versions": versions}
+    required |= {f"names.{field}": names.get(field) for field in ("kind", "plural")}
+    causes = [
+        (f"spec.{field}", "FieldValueRequired", "Required value") for field, found in required.items() if not found
+    ]
+    if sum(1 for version in versions if version.get("storage")) != 1:
+        causes.append(("spec.versions", "FieldValueInvalid", "must have exactly one version marked as storage version"))
+    if not causes and name != f"{names['plural']}.{spec['group']}":
+        causes.append(("metadata.name", "FieldValueInvalid", f'must be "{names["plural"]}.{spec["group"]}"'))
     return causes
 
 
