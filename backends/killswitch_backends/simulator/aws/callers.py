@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from killswitch_backends.simulator.aws.iam.entities import Entity, Kind
@@ -18,7 +18,7 @@ class Session:
     """A temporary session of a role."""
 
     name: str
-    token: str
+    token: str = field(repr=False)
     issued_at: datetime
     expires_at: datetime
 

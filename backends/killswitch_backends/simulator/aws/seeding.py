@@ -117,8 +117,8 @@ class Seeding:
 
     def _agent_role(self, spec: AgentSpec, name: str) -> None:
         known = self._directory.by_arn(self._role_arn(name))
-        if known is not None:  # shared by several agents: it carries nobody's name
-            known.tags.pop("agent", None)
+        if known is not None:  # shared by several agents: it says only what is true of all of them
+            known.tags = dict(known.tags.items() & _tags(spec).items())
             return
         role = self._role(name, path=AGENTS_PATH)
         role.tags = _tags(spec)

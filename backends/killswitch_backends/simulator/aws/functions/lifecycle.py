@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
 from random import Random
@@ -21,6 +22,7 @@ PAGE = 50
 """ListFunctions never gives more, whatever MaxItems says."""
 
 _LONGEST_TIMEOUT = 900
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FURTHER = ("VpcConfig", "CapacityProviderConfig", "DurableConfig", "TenancyConfig", "LoggingConfig")
 
 
@@ -51,6 +53,8 @@ class Lifecycle:
     def create(self, call: Call) -> Answer:
         region = self._regions.of(call)
         name = call.text("FunctionName").rpartition(":")[2]
+        if not _NAME.fullmatch(name):
+            raise AwsError("ValidationError", f"Value '{name}' at 'functionName' failed to satisfy constraint")
         if name in region.functions:
             raise AwsError("ResourceConflictException", f"Function already exist: {name}", status=409)
         wanted = {str(key): str(value) for key, value in call.params.get("Tags", {}).items()}

@@ -15,7 +15,7 @@ from killswitch_backends.simulator.aws.iam.documents import trust_policy
 from killswitch_backends.simulator.aws.iam.entities import Entity, Kind
 from killswitch_backends.simulator.aws.iam.rendering import WORDS, identity, listed, modifiable, tag_list, tags_of
 
-_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
+NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _DESCRIPTION = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]{0,1000}")
 _ROLE_NAME_LENGTH = 64
@@ -93,7 +93,7 @@ def _checked_name(kind: Kind, call: Call) -> tuple[str, str]:
     """The name and path of a new identity, if IAM accepts them."""
     name, path = call.text(f"{WORDS[kind]}Name"), call.params.get("Path", "/")
     too_long = kind is Kind.ROLE and len(name) > _ROLE_NAME_LENGTH
-    if too_long or not _NAME.fullmatch(name) or not _PATH.fullmatch(path):
+    if too_long or not NAME.fullmatch(name) or not _PATH.fullmatch(path):
         raise AwsError("ValidationError", f"The specified value for {kind}Name or path is invalid: {path}{name}")
     return name, path
 

@@ -12,13 +12,11 @@ from killswitch_backends.simulator.aws.errors import AwsError
 from killswitch_backends.simulator.aws.iam.directory import Directory
 from killswitch_backends.simulator.aws.iam.documents import identity_policy
 from killswitch_backends.simulator.aws.iam.entities import Entity, Kind, inline_size
-from killswitch_backends.simulator.aws.iam.identities import target
+from killswitch_backends.simulator.aws.iam.identities import NAME, target
 from killswitch_backends.simulator.aws.iam.rendering import WORDS, encoded, listed, modifiable
 
 QUOTAS = {Kind.ROLE: 10_240, Kind.USER: 2_048, Kind.GROUP: 5_120}
 """Characters that all inline policies of one identity may have together."""
-
-_NAME_LENGTH = 128
 
 
 def operations(directory: Directory) -> dict[str, Operation]:
@@ -46,10 +44,8 @@ def _entity(directory: Directory, kind: Kind, call: Call) -> Entity:
 def _put(directory: Directory, kind: Kind, call: Call) -> Answer:
     entity = modifiable(_entity(directory, kind, call))
     name = call.text("PolicyName")
-    if len(name) > _NAME_LENGTH:
-        raise AwsError(
-            "ValidationError", f"Value at 'policyName' must have length less than or equal to {_NAME_LENGTH}"
-        )
+    if not NAME.fullmatch(name):
+        raise AwsError("ValidationError", "The specified value for policyName is invalid: [\\w+=,.@-]{1,128}")
     document = identity_policy(call.text("PolicyDocument"))
     others = [known for other, known in entity.inline.items() if other != name]
     quota = QUOTAS[kind]
