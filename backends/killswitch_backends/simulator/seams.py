@@ -88,8 +88,8 @@ class Faults(Protocol):
     async def strike(self, operation: str, *, applied: bool = False) -> web.StreamResponse | None:
         """Return an error answer to give instead, or None to go on; may sleep, hang, or drop the connection.
 
-        ``operation`` is ``PLATFORM.OPERATION`` in the platform's own words: ``kubernetes.patch``,
-        ``kubernetes.list``, ``lambda.PutFunctionConcurrency``, ``iam.PutRolePolicy``, ``launchdarkly.patch``.
+        ``operation`` is ``PLATFORM.OPERATION`` in the platform's own words, more exact parts last:
+        ``kubernetes.patch.deployments/scale``, ``lambda.PutFunctionConcurrency``, ``launchdarkly.patch``.
         Raises ``ConnectionResetError`` for a fault that drops the connection.
         """
         ...
