@@ -11,8 +11,16 @@ from killswitch_backends.simulator.kubernetes import kinds
 from killswitch_backends.simulator.kubernetes.defaults import with_defaults
 from killswitch_backends.simulator.kubernetes.failures import bad_request, conflict
 from killswitch_backends.simulator.kubernetes.kinds import Kind
-from killswitch_backends.simulator.kubernetes.objects import JsonObject, Stored, name_suffix, new_uid, timestamp
-from killswitch_backends.simulator.kubernetes.validation import check_change, check_new, check_types
+from killswitch_backends.simulator.kubernetes.objects import (
+    JsonObject,
+    Stored,
+    name_suffix,
+    new_uid,
+    timestamp,
+    without_nulls,
+)
+from killswitch_backends.simulator.kubernetes.shapes import check_shape
+from killswitch_backends.simulator.kubernetes.validation import check_change, check_new
 
 _SYSTEM_FIELDS = (
     "name",
@@ -63,8 +71,8 @@ def new_object(kind: Kind, body: JsonObject, namespace: str, rng: Random) -> Jso
     }
     if kind.status and not (kind.custom or kind is kinds.NODE):
         value["status"] = _FIRST_STATUS.get(kind, {})
-    check_types(kind, value)
-    value = with_defaults(kind, value)
+    check_shape(kind, value)
+    value = with_defaults(kind, _explicit(value))
     check_new(kind, value)
     return value
 
@@ -99,17 +107,23 @@ def changed_object(old: Stored, body: JsonObject, *, subresource: str = "") -> J
         why = f"Precondition failed: UID in precondition: {asked['uid']}, UID in object meta: {meta['uid']}"
         raise conflict(kind, old.name, why)
     if subresource == "status":
-        check_types(kind, value)
-        return {**old.value, "status": value.get("status") or {}}
+        check_shape(kind, value)
+        return {**old.value, "status": without_nulls(value.get("status") or {})}
     value["metadata"] = _kept_meta(meta, asked)
     if kind.status:
         value["status"] = old.value.get("status", {})
-    check_types(kind, value)
-    value = with_defaults(kind, value)
+    check_shape(kind, value)
+    value = with_defaults(kind, _explicit(value))
     check_change(kind, old, value)
     if kind.generation and value.get("spec") != old.value.get("spec"):
         value["metadata"]["generation"] = meta.get("generation", 0) + 1
     return value
+
+
+def _explicit(value: JsonObject) -> JsonObject:
+    """The object with a spec that has no nulls."""
+    spec = without_nulls(value.get("spec"))
+    return value if spec is value.get("spec") else {**value, "spec": spec}
 
 
 def _kept_meta(old: JsonObject, asked: JsonObject) -> JsonObject:

@@ -110,7 +110,7 @@ def with_defaults(kind: Kind, value: JsonObject) -> JsonObject:
     """An object with the defaults of its kind filled in; the same object when nothing is missing."""
     fill = _DEFAULTS.get(kind)
     spec = value.get("spec")
-    if fill is None or not (isinstance(spec, dict) or (spec is None and kind is kinds.NAMESPACE)):
+    if fill is None:
         return value
     filled = fill(spec or {})
     return value if filled is spec else {**value, "spec": filled}

@@ -6,6 +6,7 @@ Everything that reads may share these structures; everything that writes builds 
 from __future__ import annotations
 
 import json
+import operator
 import time
 from random import Random
 from typing import Any
@@ -129,6 +130,18 @@ def controller_of(value: JsonObject) -> JsonObject | None:
             found: JsonObject = reference
             return found
     return None
+
+
+def without_nulls(value: Any) -> Any:
+    """A value without null members, which Go reads as absent; the same value when it has none."""
+    if isinstance(value, dict):
+        kept = {key: without_nulls(member) for key, member in value.items() if member is not None}
+        unchanged = len(kept) == len(value) and all(kept[key] is value[key] for key in kept)
+        return value if unchanged else kept
+    if isinstance(value, list):
+        items = [without_nulls(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else items
+    return value
 
 
 def with_meta(value: JsonObject, **changes: Any) -> JsonObject:

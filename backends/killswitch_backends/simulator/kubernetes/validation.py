@@ -1,4 +1,4 @@
-"""What the API server refuses of an object's content: types, ranges and immutable fields, as far as agents use them."""
+"""What the API server refuses of an object's content: ranges and immutable fields, as far as agents use them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from killswitch_backends.simulator.kubernetes import kinds
-from killswitch_backends.simulator.kubernetes.failures import bad_request, invalid
+from killswitch_backends.simulator.kubernetes.failures import invalid
 from killswitch_backends.simulator.kubernetes.kinds import Kind
 from killswitch_backends.simulator.kubernetes.objects import JsonObject, Stored
 from killswitch_backends.simulator.kubernetes.selectors import selects
@@ -15,7 +15,6 @@ Cause = tuple[str, str, str]
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _COUNTS = ("replicas", "parallelism", "completions", "backoffLimit", "minReadySeconds", "revisionHistoryLimit")
-_SWITCHES = ("paused", "suspend")
 _IMMUTABLE = {
     kinds.DEPLOYMENT: ("selector",),
     kinds.REPLICA_SET: ("selector",),
@@ -24,29 +23,6 @@ _IMMUTABLE = {
     kinds.JOB: ("selector", "template", "completionMode"),
 }
 _WITH_TEMPLATE = frozenset({kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.STATEFUL_SET, kinds.DAEMON_SET, kinds.JOB})
-
-
-def check_types(kind: Kind, value: JsonObject) -> None:
-    """Refuse what the server could not decode. Raises a 400 ``ApiFailure``."""
-    meta = value["metadata"]
-    for field in ("labels", "annotations"):
-        members = meta.get(field)
-        if members is None:
-            continue
-        if not isinstance(members, dict) or not all(isinstance(one, str) for one in members.values()):
-            raise bad_request(f"json: cannot unmarshal into Go struct field ObjectMeta.metadata.{field} of type string")
-    spec = value.get("spec")
-    if spec is not None and not isinstance(spec, dict):
-        raise bad_request(f"json: cannot unmarshal into Go struct field {kind.name}.spec")
-    if kind.custom or spec is None:
-        return
-    for fields, wanted, go in ((_COUNTS, int, "int32"), (_SWITCHES, bool, "bool")):
-        for field in fields:
-            found = spec.get(field)
-            if found is not None and type(found) is not wanted:
-                raise bad_request(
-                    f"json: cannot unmarshal into Go struct field {kind.name}Spec.spec.{field} of type {go}"
-                )
 
 
 def check_new(kind: Kind, value: JsonObject) -> None:
@@ -67,6 +43,8 @@ def check_new(kind: Kind, value: JsonObject) -> None:
         causes.append(("spec.containers", "FieldValueRequired", "Required value"))
     if kind is kinds.DEFINITION:
         causes += _definition(name, value.get("spec") or {})
+    if kind is kinds.CRON_JOB:
+        causes += _cron_job(value.get("spec") or {})
     if causes:
         raise invalid(kind, name, *causes)
 
@@ -90,6 +68,10 @@ def check_change(kind: Kind, old: Stored, new: JsonObject) -> None:
         )
     if kind in _WITH_TEMPLATE and not causes:
         causes += _template(kind, after)
+    if kind is kinds.CRON_JOB:
+        causes += _cron_job(after)
+    if kind is kinds.DEFINITION:
+        causes += _definition(old.name, after)
     if causes:
         raise invalid(kind, old.name, *causes)
 
@@ -115,6 +97,14 @@ def _template(kind: Kind, spec: JsonObject) -> list[Cause]:
     elif not selects(selector, (template.get("metadata") or {}).get("labels") or {}):
         message = "Invalid value: `selector` does not match template `labels`"
         causes.append(("spec.template.metadata.labels", "FieldValueInvalid", message))
+    return causes
+
+
+def _cron_job(spec: JsonObject) -> list[Cause]:
+    job = (spec.get("jobTemplate") or {}).get("spec") or {}
+    causes = [(f"spec.jobTemplate.{field}", reason, message) for field, reason, message in _template(kinds.JOB, job)]
+    if len(str(spec.get("schedule") or "").split()) != 5 and not str(spec.get("schedule")).startswith("@"):
+        causes.append(("spec.schedule", "FieldValueInvalid", "Invalid value: not a cron schedule"))
     return causes
 
 
