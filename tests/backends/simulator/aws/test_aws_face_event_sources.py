@@ -9,7 +9,7 @@ import pytest
 from aws_face import ServedFace, eventually, function_agent, refused, serving, unlimited
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[ServedFace]:
     agents = [function_agent(f"refund-{number}") for number in range(1, 15)]
     with serving(agents, behaviour=unlimited()) as served:

@@ -11,7 +11,7 @@ from aws_face import ServedFace, function_agent, refused, serving, unlimited
 ROLE = "arn:aws:iam::111122223333:role/agents/refund-1-role"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[ServedFace]:
     agents = [function_agent(f"refund-{number}", timeout=3) for number in range(1, 121)]
     with serving(agents, behaviour=unlimited()) as served:

@@ -25,7 +25,7 @@ TRUST = json.dumps(
 SAME_SID = '{"Sid":"A","Effect":"Deny","Action":"*","Resource":"*"}'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[ServedFace]:
     agents = [function_agent(f"refund-{number}") for number in range(120)]
     with serving(agents, behaviour=unlimited()) as served:
