@@ -79,8 +79,10 @@ class LaunchDarklyBackend:
 
     async def close(self) -> None:
         """Close the HTTP session and the SDK client."""
-        await self._observer.close()
-        await self._api.close()
+        try:
+            await self._observer.close()
+        finally:
+            await self._api.close()
 
     async def identity(self) -> Identity:
         """The access token's own name, as LaunchDarkly says it."""

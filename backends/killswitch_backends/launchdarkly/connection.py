@@ -119,7 +119,14 @@ async def connect(
         if not loop.is_closed():
             loop.call_soon_threadsafe(callback, *arguments)
 
-    return await asyncio.to_thread(_start, settings, sdk_key, lambda key: post(on_change, key), lambda: post(on_status))
+    start = asyncio.to_thread(_start, settings, sdk_key, lambda key: post(on_change, key), lambda: post(on_status))
+    starting = asyncio.create_task(start, name="starting the flag observer's SDK client")
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:  # the thread cannot be stopped: what it made must not stay behind
+        connection = await starting
+        await connection.close()
+        raise
 
 
 def _start(

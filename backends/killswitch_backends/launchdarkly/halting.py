@@ -82,10 +82,8 @@ class Switch:
         key = captured.target.path
         try:
             after = await self._api.patch(key, [*off, *mark], comment=comment, ignore_conflicts=True)
-        except Blocked:
-            raise
         except Refused as refusal:
-            if not mark:
+            if not mark or (off and isinstance(refusal, Blocked)):
                 raise
             unmarked = f"{said}; no mark could be left on the flag: {refusal.what}"
             if not off:

@@ -27,7 +27,7 @@ RENEW_EVERY = 60.0
 """Seconds after which it is renewed anyway, so that a half-open stream cannot hide a revival for longer."""
 
 _LOOK = 0.5
-"""Seconds between two looks at what waits, when nothing is pushed."""
+"""Seconds between two looks at whether the observer's data should be renewed."""
 
 _SETTLING = timedelta(seconds=1)
 """A connection made this soon after a change may have been served by an edge that did not have it yet."""
@@ -87,7 +87,7 @@ class Proof:
                         if observation.note == _ON_AGAIN and watched.revived() <= _NAMED_REVIVALS:
                             helpers.start(self._who(state, changes), "asking who turned a flag on")
                         yield observation
-                    if self._due(watched):
+                    if watched.time_to_check() and self._due(watched):
                         helpers.start(self._renew(), "renewing the flag observer")
             finally:
                 await helpers.end()
@@ -200,7 +200,7 @@ class _Watchlist:
 
     def __init__(self) -> None:
         self._watched: dict[str, _Watched] = {}
-        self._looked = -_LOOK
+        self._checked = 0.0
 
     def __iter__(self) -> Iterator[_Watched]:
         return iter(self._watched.values())
@@ -217,14 +217,18 @@ class _Watchlist:
         return sum(state.told is not None and state.told[0] is Sight.ACTING for state in self)
 
     def to_look_at(self, keys: set[str] | None) -> list[_Watched]:
-        """Those that changed (None: any may have), and now and then all that are unproven, for time may tell."""
-        now = asyncio.get_running_loop().time()
+        """Those that changed (None: any may have). Nothing changes by time alone: every cause is pushed."""
         if keys is None:
             return list(self)
-        if now - self._looked < _LOOK:
-            return [self._watched[key] for key in keys if key in self._watched]
-        self._looked = now
-        return [state for key, state in self._watched.items() if key in keys or not state.proven]
+        return [self._watched[key] for key in keys if key in self._watched]
+
+    def time_to_check(self) -> bool:
+        """Whether it is a while since this was last true."""
+        now = asyncio.get_running_loop().time()
+        if now - self._checked < _LOOK:
+            return False
+        self._checked = now
+        return True
 
 
 class _Helpers:

@@ -10,7 +10,7 @@ from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.problems import Gone, Problem, Refused
 from killswitch_inventory.targets import BackendRef, TargetId
 
-_ONE_BY_ONE = 20
+ONE_BY_ONE = 20
 """Up to this many flags are read one by one; for more, a page of the list is cheaper."""
 
 
@@ -55,7 +55,7 @@ class Records:
         if self.live and not fresh:
             found.update({key: flag for key in keys if (flag := self._known.get(key))})
         missing = [key for key in keys if key not in found]
-        if len(missing) > _ONE_BY_ONE:
+        if len(missing) > ONE_BY_ONE:
             wanted = set(missing)
             async with aclosing(self._api.flags()) as listed:
                 found.update({flag.key: flag async for flag in listed if flag.key in wanted})

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from killswitch_backends.launchdarkly.api import Api
 from killswitch_backends.launchdarkly.flags import FlagState, claims
 from killswitch_backends.launchdarkly.observer import Observer, Subscription
-from killswitch_backends.launchdarkly.records import Records
+from killswitch_backends.launchdarkly.records import ONE_BY_ONE, Records
 from killswitch_backends.problems import Problem, Unauthenticated
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.agents import Health
@@ -36,6 +36,12 @@ RELIST, RELIST_BLIND = 60.0, 10.0
 
 _GATHER = 0.1
 """Seconds to gather a burst of changes before they are read again."""
+
+_BURST = 5.0
+"""Seconds between two listings at least, while many flags change."""
+
+_SETTLED = 1.0
+"""Seconds after a listing within which the stream's own first data is no gap."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
@@ -96,25 +102,36 @@ class Sighter:
                     yield change
 
     async def _follow(self, changes: Subscription) -> AsyncGenerator[Sighting, None]:
-        """Changes, until a listing is due or the stream had a gap that only a listing can close."""
+        """Changes, until a listing is due, or can alone tell what a gap or a burst of changes left."""
         loop = asyncio.get_running_loop()
         listed = loop.time()
+        unread: set[str] = set()
         while (left := listed + self._interval() - loop.time()) > 0:
-            if not await changes.wait(left):
-                return
+            await changes.wait(min(left, _BURST))
             keys = changes.take()
             if keys is None:
-                if self._observer.status().valid and loop.time() - listed > 1:
+                if self._observer.status().valid and loop.time() - listed > _SETTLED:
                     return
                 continue
-            for key in keys:
-                if quick := self._at_once(key):
-                    yield quick
-            await asyncio.sleep(_GATHER)
-            keys |= changes.take() or set()
-            for key, state in (await self._records.look_up(sorted(keys), fresh=True)).items():
-                if seen := self._again(key, state):
-                    yield seen
+            for quick in filter(None, map(self._at_once, keys)):
+                yield quick
+            unread |= keys
+            if len(unread) > ONE_BY_ONE:
+                if loop.time() >= listed + _BURST:
+                    return
+                continue  # a halt is under way: its calls come first, and the stream has told on and off already
+            for seen in await self._read_again(unread, changes):
+                yield seen
+            unread = set()
+
+    async def _read_again(self, keys: set[str], changes: Subscription) -> list[Sighting]:
+        """What changed of a few flags; changes that come with them are read together."""
+        if not keys:
+            return []
+        await asyncio.sleep(_GATHER)
+        keys = keys | (changes.take() or set())
+        states = await self._records.look_up(sorted(keys), fresh=True)
+        return [seen for key, state in states.items() if (seen := self._again(key, state))]
 
     def _interval(self) -> float:
         return RELIST if self._observer.status().valid else RELIST_BLIND

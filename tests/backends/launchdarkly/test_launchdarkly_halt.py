@@ -213,6 +213,16 @@ async def test_a_required_approval_blocks_and_changes_nothing(simulated: Simulat
     assert await is_on(simulated)
 
 
+@pytest.mark.parametrize("refusal", [403, 405])
+async def test_a_flag_that_was_off_needs_no_mark_to_be_accepted(
+    simulated: Simulated, backend: Backend, refusal: int
+) -> None:
+    await simulated.patch(FLAG, {"kind": "turnFlagOff"})
+    before = await captured(backend, FLAG)
+    simulated.faults.before["launchdarkly.patch"] = [refusal]
+    assert "no mark could be left" in (await backend.halt(before, order())).detail
+
+
 async def test_a_used_up_window_says_how_long_to_wait(simulated: Simulated, backend: Backend) -> None:
     before = await captured(backend, FLAG)
     simulated.face.limits.routes["launchdarkly.patch"] = 0

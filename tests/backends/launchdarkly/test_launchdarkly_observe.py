@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -213,3 +214,13 @@ async def test_closing_leaves_no_thread_behind(simulated: Simulated) -> None:
     left = [thread.name for thread in set(threading.enumerate()) - before if not thread.name.startswith("asyncio")]
     assert left == []
     await until(lambda: simulated.face.edge.streams == 0)
+
+
+async def test_an_observation_that_is_dropped_at_once_leaves_no_thread_behind(simulated: Simulated) -> None:
+    before = set(threading.enumerate())
+    async with opened(simulated) as backend:
+        watch = await halted(backend, FLAG)
+        async with observing(backend, these(watch)):
+            await asyncio.sleep(0)
+    left = [thread.name for thread in set(threading.enumerate()) - before if not thread.name.startswith("asyncio")]
+    assert left == []
