@@ -48,7 +48,7 @@ class KubernetesBackend:
         self.ref = ref
         self._api, self._tasks, self._now = api, tasks, surroundings.now
         self._mirror = Mirror(api, settings, kinds, surroundings.labels, tasks)
-        self._reader = Reader(api, settings, kinds, surroundings.labels)
+        self._reader = Reader(api, settings, kinds, surroundings.labels, self._mirror.workload)
 
     async def identity(self) -> Identity:
         return await whoami(self._api)

@@ -14,7 +14,7 @@ from killswitch_backends.kubernetes.resources import Resource
 
 PAGE = 500
 _RESTARTS = 3
-_MOST_VALUES = 100
+MOST_VALUES = 100
 """Label values in one selector: keeps a request's line under the usual 8 kB."""
 _MOST_NAMESPACES = 10
 """With more namespaces than this, one list over all of them is cheaper."""
@@ -91,6 +91,6 @@ def _selector(wanted: list[Mapping[str, str]]) -> str:
     if not values:
         return ""
     key = max(sorted(values), key=lambda k: len(values[k]))
-    if len(values[key]) > _MOST_VALUES:
+    if len(values[key]) > MOST_VALUES:
         return ""
     return f"{key} in ({','.join(sorted(values[key]))})"

@@ -20,7 +20,8 @@ from killswitch_backends.problems import Unsupported
 from killswitch_backends.protocol import Observation, Sight, Watch
 
 _SPACING = 0.2
-"""Seconds between two looks at least; a slow look waits as long as it took."""
+"""Seconds between two looks at least; after a slow look as long as it took, up to ``_MOST_SPACING``."""
+_MOST_SPACING = 0.5
 _AGAIN_UNWATCHED = 0.5
 _AGAIN_WATCHED = 2.0
 _AGAIN_STOPPED = 15.0
@@ -41,6 +42,13 @@ class _Subject:
     failures: int = 0
     acting_at: float = float("-inf")
     """Loop time when the mirror last showed it acting: a look begun before cannot deny that."""
+
+    wanted_at: float = float("-inf")
+    """Loop time when a look was last asked for: one begun before does not answer that."""
+
+    def want(self, now: float) -> None:
+        """Have it looked at as soon as possible."""
+        self.due, self.wanted_at = min(self.due, now), now
 
     @property
     def stopped(self) -> bool:
@@ -101,7 +109,7 @@ class Observer:
             return
         now, workload = asyncio.get_running_loop().time(), self._mirror.workload(subject.key)
         if workload is None or not self._is_newer(subject, workload.generation):
-            subject.due = min(subject.due, now)
+            subject.want(now)
             return
         alive = [pod for pod in self._mirror.pods.of(subject.key) if not pod.over]
         fresh = [pod for pod in alive if pod.ends_at is None and pod.uid not in subject.seen]
@@ -116,7 +124,7 @@ class Observer:
                 subject, Observation(subject.watch.target, Sight.DRAINING, self._now(), running=len(alive), note=note)
             )
         elif not alive and not subject.stopped:
-            subject.due = min(subject.due, now)
+            subject.want(now)
             return
         subject.seen |= {pod.uid: pod.node for pod in alive}
         if not subject.stopped:
@@ -138,7 +146,7 @@ class Observer:
             for subject in due:
                 if self._subjects.get(subject.key) is subject:  # not admitted anew meanwhile
                     self._judge(subject, looks[subject.key], begun)
-            await asyncio.sleep(max(_SPACING, clock() - begun))
+            await asyncio.sleep(min(max(_SPACING, clock() - begun), _MOST_SPACING))
 
     async def _until_due(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -163,7 +171,9 @@ class Observer:
                 return  # still due: look again
             subject.seen = dict.fromkeys(subject.seen, "")
         subject.failures = subject.failures + 1 if observation.sight is Sight.UNKNOWN else 0
-        subject.due = asyncio.get_running_loop().time() + self._pause(subject, observation.sight)
+        asked_since = subject.wanted_at >= begun and observation.sight is not Sight.STOPPED
+        pause = 0.0 if asked_since else self._pause(subject, observation.sight)
+        subject.due = asyncio.get_running_loop().time() + pause
         self._emit(subject, observation)
 
     def _pause(self, subject: _Subject, sight: Sight) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.listing import Query, everything
+from killswitch_backends.kubernetes.listing import MOST_VALUES, Query, everything
 from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.kubernetes.settings import KubernetesSettings
@@ -32,6 +32,8 @@ class Reader:
     settings: KubernetesSettings
     kinds: Mapping[str, Kind]
     labels: LabelKeys
+    known: Callable[[ObjectKey], Workload | None]
+    """What was seen of a workload before, if anything: only used to ask for fewer objects."""
 
     def kind_of(self, key: ObjectKey) -> Kind:
         """The kind of a workload.
@@ -100,11 +102,19 @@ class Reader:
                     tasks.create_task(self._single(key, found, gate), name=f"read {key}")
 
     async def _listed(self, kind: Kind, namespace: str, wanted: set[ObjectKey]) -> dict[ObjectKey, Workload]:
-        query = Query(namespace or None, self.settings.selector or self.labels.agent)
+        query = Query(namespace or None, self._selector(wanted))
         listed = [
             kind.workload(item, self.labels) for item in await everything(self.api, kind.resource, query, attempts=3)
         ]
         return {workload.key: workload for workload in listed if workload.key in wanted}
+
+    def _selector(self, wanted: set[ObjectKey]) -> str:
+        """The agents by name if they are few enough for one request, else all agents."""
+        everything = self.settings.selector or self.labels.agent
+        if len(wanted) > MOST_VALUES:
+            return everything
+        names = {found.agent if (found := self.known(key)) else "" for key in wanted}
+        return everything if "" in names else f"{self.labels.agent} in ({','.join(sorted(names))})"
 
     async def _single(
         self, key: ObjectKey, found: dict[ObjectKey, Workload | Problem], gate: asyncio.Semaphore

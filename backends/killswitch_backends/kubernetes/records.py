@@ -113,6 +113,8 @@ class Workload:
     observed: int | None
     """``status.observedGeneration``: the newest generation that its controller has acted on."""
     claim: Claim | None
+    agent: str
+    """The value of its own agent label; empty where it has none (its template may)."""
     switch: Mapping[str, Json]
     """The fields that a halt changes, as they are; None where absent."""
     annotated: bool

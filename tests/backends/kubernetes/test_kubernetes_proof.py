@@ -34,6 +34,7 @@ OFF = Workload(
     generation=4,
     observed=4,
     claim=None,
+    agent="",
     switch={"replicas": 0},
     annotated=True,
     mark=None,

@@ -38,6 +38,7 @@ class Deployment:
             generation=number(meta.get("generation")) or 0,
             observed=number(status.get("observedGeneration")),
             claim=claim_of({**inner, **own}, labels),
+            agent=text(own.get(labels.agent)),
             switch=switch,
             annotated=isinstance(annotations, dict),
             mark=mark_of(mapping(annotations)),
