@@ -184,6 +184,8 @@ async def simulated_cluster(agents: Sequence[AgentSpec] = (), **options: Any) ->
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     controllers = asyncio.create_task(face.run(), name="simulated cluster")
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -196,3 +198,4 @@ async def simulated_cluster(agents: Sequence[AgentSpec] = (), **options: Any) ->
         await runner.cleanup()
         if not isinstance(outcome, asyncio.CancelledError) and isinstance(outcome, BaseException):
             raise outcome
+        assert not broken, "a timer of the cluster failed"

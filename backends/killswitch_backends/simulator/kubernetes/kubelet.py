@@ -8,6 +8,7 @@ starts nor ends anything. Only here are instances reported to the world.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -124,7 +125,7 @@ class Kubelet:
         if container.agent:
             self._acting.instance_started(container.agent, container.uid, identity=container.identity)
         if container.completes:
-            seconds = float(pod.annotations.get(RUN_SECONDS, "5"))
+            seconds = number_of(pod, RUN_SECONDS, 5.0)
             container.timer = asyncio.get_running_loop().call_later(seconds, self._complete, container)
 
     def _complete(self, container: Container) -> None:
@@ -132,7 +133,7 @@ class Kubelet:
         self._stop(container)
         pod = self._store.get(kinds.POD, *container.key)
         if pod is not None and pod.uid == container.uid:
-            status = ended_status(pod, int(pod.annotations.get(EXIT_CODE, "0")))
+            status = ended_status(pod, int(number_of(pod, EXIT_CODE, 0)))
             self._store.replace(pod, {**pod.value, "status": status})
 
     def _end_after(self, container: Container, grace: int | None) -> None:
@@ -193,3 +194,9 @@ class Kubelet:
             self._end_after(container, pod.meta["deletionGracePeriodSeconds"])
         elif not container.running and container.timer is None:
             self._start_soon(container)
+
+
+def number_of(pod: Stored, annotation: str, default: float) -> float:
+    """A number from 0 on in a pod's annotation; the default where there is none, or something else."""
+    text = pod.annotations.get(annotation, "")
+    return float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) else default
