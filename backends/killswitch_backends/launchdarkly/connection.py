@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for one connection attempt of the SDK, and for its thread to end once closed."""
+
+_JOIN = 0.1
+"""Seconds between two looks at whether the SDK's thread has ended."""
 
 _CONTEXT_KEY = "killswitch-console-observer"
 
@@ -99,7 +103,12 @@ class Connection:
 
     def _close(self) -> None:
         self._client.close()  # type: ignore[no-untyped-call]
-        self._streamer.join(CONNECT_TIMEOUT + 1)
+        deadline = time.monotonic() + CONNECT_TIMEOUT + 1
+        self._streamer.join(_JOIN)
+        while self._streamer.is_alive() and time.monotonic() < deadline:
+            # The SDK forgets to stop a stream that was just being opened (streaming.py, stop): told again, it ends.
+            self._streamer.stop()
+            self._streamer.join(_JOIN)
 
 
 async def connect(
