@@ -40,9 +40,7 @@ async def start_to_patch(sim: Simulated, config: Path, agent: str) -> float:
     await asyncio.to_thread(sim.forget_requests)
     began = time.time()
     command = ("halt", f"agent:{agent}", "--reason", "bench", "--confirm", "yes", "--config", str(config))
-    halting = await asyncio.create_subprocess_exec(
-        CONSOLE, *command, stdout=asyncio.subprocess.DEVNULL
-    )
+    halting = await asyncio.create_subprocess_exec(CONSOLE, *command, stdout=asyncio.subprocess.DEVNULL)
     await halting.wait()
     patches = await asyncio.to_thread(sim.requests, "kubernetes.patch*")
     first = min(datetime.fromisoformat(str(p["at"])) for p in patches)

@@ -20,7 +20,7 @@ from killswitch_console.config import load_configuration
 from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.scopes import Scope
-from simulated import process
+from simulated import Simulated, eventually, process
 
 AGENTS = 1429
 """A fleet of which 1,000 are Deployments."""
@@ -36,14 +36,28 @@ async def measure() -> list[Row]:
             await engine.discover()
             ours, bare, proven = [], [], []
             for _ in range(ROUNDS):
+                await at_rest(sim)
                 accepted, proof = await our_halt(engine)
                 ours.append(accepted)
                 proven.append(proof)
+                await at_rest(sim)
                 bare.append(await bare_halt(sim.config_path))
     return [
         Row(f"{count} Deployments: confirmation to last accepted", ours, limit=1.5, baseline=bare, peer="bare aiohttp"),
         Row(f"{count} Deployments: confirmation to last proven", proven),
     ]
+
+
+async def at_rest(sim: Simulated) -> None:
+    """Wait until every Deployment runs all its pods: a simulator still starting some answers slower."""
+    wanted = {spec.name: spec.replicas for spec in sim.specs if spec.runtime is Runtime.KUBERNETES}
+
+    def rests() -> bool:
+        truth = sim.truth()
+        return all(truth[name]["running"] == replicas for name, replicas in wanted.items())
+
+    await eventually(lambda: asyncio.to_thread(rests), within=60, every=0.5)
+    await asyncio.sleep(1)
 
 
 async def our_halt(engine: Engine) -> tuple[float, float]:

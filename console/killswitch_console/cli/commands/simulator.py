@@ -25,21 +25,23 @@ def run(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
     import asyncio
 
+    from killswitch_console.cli.failures import UsageError
+
     try:
         from killswitch_backends.simulator.run import serve
     except ModuleNotFoundError as missing:
-        from killswitch_console.cli.failures import UsageError
-
         raise UsageError(f"the simulator needs the extra 'simulator' ({missing.name} is not installed)") from missing
 
-    asyncio.run(
-        serve(
-            agents=options.agents,
-            seed=options.seed,
-            uncovered=options.uncovered,
-            port=options.port,
-            write_config=options.write_config,
-            ready=lambda line: print(line, flush=True),
-        )
+    world = serve(
+        agents=options.agents,
+        seed=options.seed,
+        uncovered=options.uncovered,
+        port=options.port,
+        write_config=options.write_config,
+        ready=lambda line: print(line, flush=True),
     )
+    try:
+        asyncio.run(world)
+    except (OSError, OverflowError, ValueError) as error:
+        raise UsageError(f"the simulator cannot start: {error}") from error
     return 0
