@@ -31,6 +31,8 @@ CHANGE_SECONDS = 8.0
 READ_SECONDS = 8.0
 LIST_SECONDS = 30.0
 _POOL = 64
+_LONGEST_WAIT = 60.0
+"""Seconds; a platform that asks for more is asked again all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class Api:
 
     async def close(self) -> None:
         """Close every connection."""
-        sessions, self._retired, self._session = [*self._retired, self._session], [], None
-        for session in sessions:
-            if session is not None:
-                await session.rest.close()
+        await self._retire(self._session)
+        await self._retire(None)
+        self._session = None
+        if self._credentials is not None:
+            await self._credentials.close()
 
     async def credentials(self) -> Credentials:
         """The loaded credentials: who the kubeconfig says we are, and where."""
@@ -115,8 +118,10 @@ class Api:
         where: str,
     ) -> Answer:
         """Make one request, a second time with renewed credentials after a 401 (nothing was applied then)."""
+        credentials = await self.credentials()
+        used = credentials.material
         answer = await self._send(method, path, query, body, content, seconds, where)
-        if answer.status == 401 and await self._renewed():
+        if answer.status == 401 and await credentials.renew(used):
             answer = await self._send(method, path, query, body, content, seconds, where)
         if answer.status >= 400:
             raise problem_of(where, answer)
@@ -175,28 +180,26 @@ class Api:
         return f"{host}{path}?{urlencode(query)}" if query else f"{host}{path}"
 
     async def _connected(self) -> _Session:
-        if self._session is not None:
-            return self._session
+        session, credentials = self._session, self._credentials
+        if session and credentials and session.certificate == credentials.certificate:
+            return session
         async with self._lock:
-            if self._session is None:
+            if self._client is None or self._credentials is None:
                 client = await asyncio.to_thread(official.load)
-                credentials = Credentials(client, self._settings, self.where)
-                await credentials.load()
-                self._session = await self._open(client, credentials)
-                self._client, self._credentials = client, credentials
-        return self._session
+                loaded = Credentials(client, self._settings, self.where)
+                await loaded.load()
+                self._client, self._credentials = client, loaded
+            if self._session is None or self._session.certificate != self._credentials.certificate:
+                renewed = await self._open(self._client, self._credentials)
+                await self._retire(self._session)
+                self._session = renewed
+            return self._session
 
-    async def _renewed(self) -> bool:
-        """Fetch credentials anew after a 401; whether trying again makes sense."""
-        credentials = await self.credentials()
-        if not await credentials.renew():
-            return False
-        async with self._lock:
-            session = self._session
-            if self._client and session and session.certificate != credentials.certificate:
-                self._session = await self._open(self._client, credentials)
-                self._retired.append(session)
-        return True
+    async def _retire(self, session: _Session | None) -> None:
+        """Keep the last session for the requests under way on it; the one before has none left."""
+        for earlier in self._retired:
+            await earlier.rest.close()
+        self._retired = [session] if session else []
 
     async def _open(self, client: official.Official, credentials: Credentials) -> _Session:
         configuration = credentials.configuration
@@ -221,7 +224,7 @@ def _json(answer: Answer, where: str) -> Any:
 def backoff(attempt: int, retry_after: float | None = None, *, first: float = 0.2, most: float = 5.0) -> float:
     """Seconds to wait after a number of failures in a row: doubling, jittered, never less than the platform asks."""
     wait = min(most, first * 2.0 ** min(attempt - 1, 10))
-    return max(retry_after or 0.0, wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+    return max(min(retry_after or 0.0, _LONGEST_WAIT), wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
 
 
 async def _lines(response: Any, where: str) -> AsyncIterator[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Credentials:
         self._loader: Any = None
         self._looked_at = 0.0
         self._renewed_at = float("-inf")
+        self._renewal: asyncio.Task[None] | None = None
         self.configuration: Any = official.configuration()
 
     @property
@@ -60,25 +62,33 @@ class Credentials:
             await self._load()
 
     async def authorization(self) -> dict[str, str]:
-        """The header that authenticates the next request; renewed when due."""
-        now = asyncio.get_running_loop().time()
-        if self._renewable and now - self._looked_at > _RENEWAL_SECONDS:
-            async with self._lock:
-                if now - self._looked_at > _RENEWAL_SECONDS:
-                    await self._load()
+        """The header that authenticates the next request. Renewal, when due, goes on beside it: no halt waits."""
+        due = asyncio.get_running_loop().time() - self._looked_at > _RENEWAL_SECONDS
+        if due and self._renewable and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew_early(), name=f"renew credentials of {self._where}")
         value = await self.configuration.get_api_key_with_prefix("BearerToken")
         return {"Authorization": value} if value else {}
 
-    async def renew(self) -> bool:
-        """Fetch credentials anew after a 401; whether they differ from what was refused."""
-        before = self._material()
+    async def _renew_early(self) -> None:
+        async with self._lock:
+            with suppress(Unauthenticated):  # what we have still holds; once it does not, a 401 has it told
+                await self._load()
+
+    async def close(self) -> None:
+        """End a renewal that is under way."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait([self._renewal])
+
+    async def renew(self, refused: tuple[object, ...]) -> bool:
+        """Fetch credentials anew after a 401; whether there are others now than the ``refused`` ones."""
         async with self._lock:
             fresh = asyncio.get_running_loop().time() - self._renewed_at < _RENEWAL_PAUSE
-            if self._material() == before and not fresh:
+            if self.material == refused and not fresh:
                 self._loader = None
                 await self._load()
                 self._renewed_at = asyncio.get_running_loop().time()
-        return self._material() != before
+        return self.material != refused
 
     @property
     def _renewable(self) -> bool:
@@ -88,7 +98,9 @@ class Credentials:
             return False
         return "exec" not in user or hasattr(self._loader, "exec_plugin_expiry")
 
-    def _material(self) -> tuple[object, ...]:
+    @property
+    def material(self) -> tuple[object, ...]:
+        """What authenticates requests now: to be compared, never shown."""
         return (self.configuration.api_key.get("BearerToken"), *self.certificate)
 
     async def _load(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,8 +28,6 @@ class KubernetesSettings(BaseModel):
 
     def model_post_init(self, _context: object) -> None:
         """Refuse what could never be a namespace, so that nothing odd reaches a request's path."""
-        import re
-
         for namespace in self.namespaces:
             if not re.match(_NAMESPACE, namespace):
                 raise ValueError(f"namespaces: {namespace!r} is not a namespace's name")

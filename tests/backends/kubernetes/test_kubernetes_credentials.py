@@ -15,6 +15,7 @@ from killswitch_backends.kubernetes.credentials import Credentials
 from killswitch_backends.kubernetes.official import Official, load
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Unauthenticated
+from simulated import eventually
 
 SECRET = "hunter2-very-secret"
 VERSION = "client.authentication.k8s.io/v1"
@@ -156,9 +157,11 @@ async def test_an_exec_plugin_is_run_once_and_again_when_refused(official: Offic
     await credentials.load()
     for _ in range(3):
         assert await credentials.authorization() == {"Authorization": "Bearer run-1"}
-    assert await credentials.renew()
+    refused = credentials.material
+    assert await credentials.renew(refused)
     assert await credentials.authorization() == {"Authorization": "Bearer run-2"}
-    assert not await credentials.renew(), "many refused requests at once must cause one renewal"
+    assert await credentials.renew(refused), "another request that was refused meanwhile has new ones to try"
+    assert not await credentials.renew(credentials.material), "many refused requests at once cause one renewal"
     assert _runs(tmp_path) == 2
 
 
@@ -170,7 +173,14 @@ async def test_a_plugins_expiry_renews_before_it(
     path = _write(tmp_path / "config", _config(_plugin(tmp_path, _gives(status))))
     credentials = _credentials(official, kubeconfig=str(path))
     await credentials.load()
-    assert await credentials.authorization() == {"Authorization": "Bearer run-2"}
+    assert await credentials.authorization() == {"Authorization": "Bearer run-1"}, "a request waited for a plugin"
+    await eventually(lambda: _runs(tmp_path) >= 2)
+
+    async def renewed() -> bool:
+        return await credentials.authorization() != {"Authorization": "Bearer run-1"}
+
+    await eventually(renewed)
+    await credentials.close()
 
 
 async def test_a_plugin_that_fails_is_told_in_its_words(

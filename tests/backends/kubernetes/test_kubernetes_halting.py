@@ -287,6 +287,26 @@ async def test_preflight_says_what_would_happen_and_who_may_revive(backend: Back
     assert (gone.target, gone.api_calls) == (target("nobody-1"), 0)
 
 
+def _autoscaler(name: str, scaled: str, **spec: Any) -> dict[str, Any]:
+    labels = {"scaledobject.keda.sh/name": "orders"} if name.startswith("keda-") else {}
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": scaled}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"scaleTargetRef": reference, "maxReplicas": 5} | spec,
+    }
+
+
+async def test_preflight_names_the_autoscalers(backend: Backend, admin: Admin) -> None:
+    path = "/apis/autoscaling/v2/namespaces/payments/horizontalpodautoscalers"
+    admin.call("POST", path, _autoscaler("usual", "refund-1"))
+    admin.call("POST", path, _autoscaler("keda-hpa-orders", "refund-2"))
+    one, two = await backend.preflight([ONE, TWO])
+    assert one.risks == ("HorizontalPodAutoscaler usual scales it; it rests while replicas are 0",)
+    assert two.risks == ("KEDA ScaledObject orders scales it from zero when its trigger is active",)
+
+
 async def test_preflight_without_the_right_to_see_autoscalers_says_so(sim: Simulated, backend: Backend) -> None:
     sim.faults.add(operation="kubernetes.list.horizontalpodautoscalers", kind="error", status=403)
     (one,) = await backend.preflight([ONE])

@@ -27,7 +27,7 @@ def test_importing_the_backend_loads_neither_the_client_nor_aiohttp() -> None:
     )
 
 
-def test_only_the_parts_in_use_are_imported() -> None:
+def test_only_the_parts_in_use_are_imported_and_a_later_import_by_anyone_is_whole() -> None:
     _run(
         "import sys\n"
         "from killswitch_backends.kubernetes.official import load\n"
@@ -35,15 +35,8 @@ def test_only_the_parts_in_use_are_imported() -> None:
         "assert official.rest.RESTClientObject and official.configuration().host is not None\n"
         "assert 'kubernetes.client' not in sys.modules, 'the sync client was imported'\n"
         "assert 'kubernetes.aio.dynamic' not in sys.modules\n"
-    )
-
-
-def test_a_later_import_of_the_client_by_anyone_is_whole() -> None:
-    _run(
-        "import sys\n"
-        "from killswitch_backends.kubernetes.official import load\n"
-        "official = load()\n"
-        "assert not {'kubernetes', 'kubernetes.aio'} & set(sys.modules), 'bare packages were left behind'\n" + WHOLE
+        "assert not {'kubernetes', 'kubernetes.aio'} & set(sys.modules), 'bare packages were left behind'\n"
+        "assert load().rest is official.rest\n" + WHOLE
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from killswitch_backends.kubernetes.records import Owner, Workload
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.protocol import Json, LabelKeys
+from killswitch_inventory.agents import How
 from killswitch_inventory.sightings import Claim
 
 
@@ -57,8 +58,6 @@ class Kind(Protocol):
 
 def claim_of(labels: Mapping[str, Any], keys: LabelKeys) -> Claim | None:
     """Whom labels say an object belongs to, in the convention of ``[labels]``."""
-    from killswitch_inventory.agents import How
-
     found = {key: value for key, value in labels.items() if isinstance(value, str) and value}
     agent, agent_class, tenant = found.get(keys.agent), found.get(keys.agent_class), found.get(keys.tenant)
     return Claim(How.LABEL, agent, agent_class, tenant) if agent or agent_class or tenant else None
