@@ -198,19 +198,28 @@ async def _stream(
     loop = asyncio.get_running_loop()
     wish = watcher.wish
     end, bookmark_at = loop.time() + wish.seconds, loop.time() + bookmark_every
-    while (now := loop.time()) < end and request.transport is not None:
+    there = True
+    while there and (now := loop.time()) < end and request.transport is not None:
         try:
             lines = await watcher.next_lines(min(end - now, bookmark_at - now, _GLANCE))
         except ApiFailure as failure:
-            await response.write(event_line("ERROR", dumps(failure.status())))
+            await _send(response, event_line("ERROR", dumps(failure.status())))
             return
         if lines:
             if await faults.strike(wish.call.operation, applied=True) is not None:
                 return
-            await response.write(lines)
+            there = await _send(response, lines)
         if loop.time() >= bookmark_at:
             bookmark_at = loop.time() + bookmark_every
-            if wish.bookmarks:
-                await response.write(watcher.bookmark())
-    if wish.bookmarks:
-        await response.write(watcher.bookmark())
+            there = there and (not wish.bookmarks or await _send(response, watcher.bookmark()))
+    if there and wish.bookmarks:
+        await _send(response, watcher.bookmark())
+
+
+async def _send(response: web.StreamResponse, lines: bytes) -> bool:
+    """Write to the client; False when it has gone, which is how most watches end."""
+    try:
+        await response.write(lines)
+    except ConnectionResetError:
+        return False
+    return True
