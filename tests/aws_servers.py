@@ -5,6 +5,8 @@ Both are unfaithful in places (shared/platforms.md section F); a test that meets
 
 from __future__ import annotations
 
+import asyncio
+import configparser
 import io
 import json
 import os
@@ -12,16 +14,33 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from killswitch_backends.protocol import Backend, LabelKeys, Order, Profile, Surroundings
+from killswitch_backends.problems import Throttled, Unreachable
+from killswitch_backends.protocol import (
+    Backend,
+    Captured,
+    Failure,
+    LabelKeys,
+    Observation,
+    Order,
+    Profile,
+    Sight,
+    Surroundings,
+    Watch,
+)
+from killswitch_inventory.sightings import ListingComplete, SightingFailed, TargetSighting
+from killswitch_inventory.targets import TargetId
+
+T = TypeVar("T")
 
 REGION = "eu-central-1"
 ACCESS_KEY = "AKIATESTTESTTESTTEST"
@@ -37,6 +56,8 @@ class Server:
     folder: Path
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
+    sim: Any = None
+    """The simulator behind it (``simulated.Simulated``), if it is one."""
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,10 +78,12 @@ class Server:
         """The test's own client: what an administrator or somebody else does meanwhile."""
         if service not in self._clients:
             import boto3
+            from botocore.config import Config
 
             self._clients[service] = boto3.client(
                 service, region_name=REGION, endpoint_url=self.url,
                 aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
+                config=Config(retries={"mode": "standard", "total_max_attempts": 12}),
             )  # fmt: skip
         return self._clients[service]
 
@@ -92,12 +115,22 @@ class Server:
 
     def feed(self, function: str, queue: str) -> str:
         """An enabled event source mapping; returns its UUID."""
+        if self.sim is not None:
+            return self._feed_from(function, f"arn:aws:sqs:{REGION}:111122223333:{queue}")
         created = self.client("sqs").create_queue(QueueName=queue)
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=created["QueueUrl"], AttributeNames=["QueueArn"])
+        return self._feed_from(function, attributes["Attributes"]["QueueArn"])
+
+    def _feed_from(self, function: str, queue_arn: str) -> str:
         answer = self.client("lambda").create_event_source_mapping(
-            EventSourceArn=attributes["Attributes"]["QueueArn"], FunctionName=function, Enabled=True
+            EventSourceArn=queue_arn, FunctionName=function, Enabled=True
         )
-        return str(answer["UUID"])
+        uuid = str(answer["UUID"])
+        end = time.monotonic() + 10
+        while self.client("lambda").get_event_source_mapping(UUID=uuid)["State"] != "Enabled":
+            assert time.monotonic() < end, f"{uuid} is not enabled within 10 s"
+            time.sleep(0.1)
+        return uuid
 
 
 def _code() -> bytes:
@@ -105,6 +138,28 @@ def _code() -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("app.py", "def handler(event, context):\n    return 'done'\n")
     return packed.getvalue()
+
+
+@contextmanager
+def simulator_server(folder: Path) -> Iterator[Server]:
+    """Our own simulator, in a thread of this process; ``sim`` drives its faults."""
+    from simulated import running
+
+    with asyncio.Runner() as runner:
+        lent = running(agents=2)
+        sim = runner.run(lent.__aenter__())
+        table = tomllib.loads(sim.config_path.read_text())["lambda"][0]
+        credentials = configparser.ConfigParser()
+        credentials.read(table["credentials_file"])
+        keys = credentials[table["profile"]]
+        reached = Server(
+            "simulator", f"{sim.url}/aws", folder, keys["aws_access_key_id"], keys["aws_secret_access_key"], sim
+        )
+        try:
+            yield reached
+        finally:
+            reached.close()
+            runner.run(lent.__aexit__(None, None, None))
 
 
 @contextmanager
@@ -158,6 +213,73 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"ministack did not come up at {url}")
+
+
+STARTERS = {"moto": moto_server, "ministack": ministack_server, "simulator": simulator_server}
+
+
+async def watching(*watches: Watch) -> AsyncIterator[Watch]:
+    """A stream of watches that ends, as one that goes on may."""
+    for watch in watches:
+        yield watch
+
+
+async def seen(backend: Backend, watch: Watch, sight: Sight, *, within: float = 20.0) -> Observation:
+    """The first observation of that sight."""
+    stream = backend.observe(watching(watch))
+    try:
+        async with asyncio.timeout(within):
+            async for observation in stream:
+                if observation.sight is sight:
+                    return observation
+    finally:
+        await stream.aclose()  # type: ignore[attr-defined]
+    raise AssertionError("the observation ended")
+
+
+async def patiently(change: Callable[[], Awaitable[T]], *, within: float = 15.0) -> T:
+    """Repeat a change as the engine does, while the platform says "later"."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                return await change()
+            except (Throttled, Unreachable) as later:
+                await asyncio.sleep(getattr(later, "retry_after", None) or 0.2)
+
+
+async def captured(backend: Backend, target: TargetId) -> Captured:
+    """One fresh capture that must succeed."""
+
+    async def once() -> Captured:
+        (one,) = [one async for one in backend.capture([target], fresh=True)]
+        if isinstance(one, Failure):
+            raise one.problem
+        return one
+
+    return await patiently(once)
+
+
+async def halted(backend: Backend, path: str, *, halt_id: str = "halt-1") -> Watch:
+    """Capture and halt one target."""
+    before = await captured(backend, TargetId(backend.ref, path))
+    return Watch(before, await patiently(lambda: backend.halt(before, order(halt_id))))
+
+
+async def listed(backend: Backend, *, within: float = 20.0) -> dict[str, TargetSighting]:
+    """Everything one listing sights, by path."""
+    found: dict[str, TargetSighting] = {}
+    stream = backend.sight()
+    try:
+        async with asyncio.timeout(within):
+            async for sighting in stream:
+                assert not isinstance(sighting, SightingFailed), sighting
+                if isinstance(sighting, TargetSighting):
+                    found[sighting.target.path] = sighting
+                if isinstance(sighting, ListingComplete):
+                    return found
+    finally:
+        await stream.aclose()  # type: ignore[attr-defined]
+    raise AssertionError("the stream ended")
 
 
 async def no_secret(reference: str) -> str:

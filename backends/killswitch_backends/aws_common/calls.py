@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Urgency
 from killswitch_backends.aws_common.errors import BUSY, code_of, problem_of_answer, problem_of_sdk
-from killswitch_backends.aws_common.session import assumed_on_the_way, create_client, open_session
+from killswitch_backends.aws_common.outcomes import outcome
+from killswitch_backends.aws_common.session import ServiceModels, assumed_on_the_way, create_client, open_session
 from killswitch_backends.aws_common.settings import AwsSettings
 from killswitch_backends.problems import Problem, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Identity
@@ -33,8 +34,16 @@ _CALL_SECONDS = 10.0
 class Aws:
     """Clients, threads and identity of one configuration table. Use inside ``open_aws``."""
 
-    def __init__(self, settings: AwsSettings, where: str, urgent: ThreadPoolExecutor, background: ThreadPoolExecutor):
-        self.settings, self.where = settings, where
+    def __init__(
+        self,
+        settings: AwsSettings,
+        where: str,
+        models: ServiceModels,
+        *,
+        urgent: ThreadPoolExecutor,
+        background: ThreadPoolExecutor,
+    ) -> None:
+        self.settings, self.where, self._models = settings, where, models
         self._pools = {Urgency.SIGHT: background, Urgency.MARK: background}
         self._urgent = urgent
         self._session: Session | None = None
@@ -70,7 +79,7 @@ class Aws:
 
     def _create(self, service: str) -> Any:
         if self._session is None:
-            self._session = open_session(self.settings)
+            self._session = open_session(self.settings, self._models)
         return create_client(self._session, self.settings, service)
 
     async def ask(self, call: Callable[[], T], *, where: str, urgency: Urgency, bucket: Bucket | None = None) -> T:
@@ -82,18 +91,32 @@ class Aws:
         if bucket is not None:
             await bucket.take(urgency)
         try:
-            return await self._in_thread(call, where, self._pools.get(urgency, self._urgent), limit=_CALL_SECONDS)
+            return await self._in_thread(
+                call,
+                where,
+                self._pools.get(urgency, self._urgent),
+                limit=_CALL_SECONDS,
+                to_its_end=urgency is Urgency.MARK,  # a restore must not be overtaken by the mark it cancels
+            )
         except Throttled as problem:
             if bucket is not None and platform_code(problem) not in BUSY:
                 bucket.throttled(problem.retry_after)
             raise
 
-    async def _in_thread(self, call: Callable[[], T], where: str, pool: ThreadPoolExecutor, *, limit: float) -> T:
+    async def _in_thread(
+        self, call: Callable[[], T], where: str, pool: ThreadPoolExecutor, *, limit: float, to_its_end: bool = False
+    ) -> T:
+        """Run a blocking call. ``to_its_end``: when cancelled, first wait until it cannot take effect any more."""
+        sent = asyncio.get_running_loop().run_in_executor(pool, _plain, call, where)
         try:
             async with asyncio.timeout(limit):
-                return await asyncio.get_running_loop().run_in_executor(pool, _plain, call, where)
+                return await (asyncio.shield(sent) if to_its_end else sent)
         except TimeoutError:
             raise Unreachable(where, f"no answer from AWS within {limit:.0f} s") from None
+        except asyncio.CancelledError:
+            if to_its_end:
+                await asyncio.wait({asyncio.ensure_future(outcome(sent))}, timeout=limit)
+            raise
 
     def close(self) -> None:
         """Close every connection. Calls that still hang end in their threads, unheard."""
@@ -149,11 +172,11 @@ def platform_code(problem: Problem) -> str:
 
 
 @asynccontextmanager
-async def open_aws(settings: AwsSettings, where: str) -> AsyncIterator[Aws]:
+async def open_aws(settings: AwsSettings, where: str, models: ServiceModels) -> AsyncIterator[Aws]:
     """Lend an ``Aws``; its threads end after it, without waiting for calls that hang."""
     urgent = ThreadPoolExecutor(URGENT_THREADS, thread_name_prefix=f"aws {where}")
     background = ThreadPoolExecutor(BACKGROUND_THREADS, thread_name_prefix=f"aws {where} background")
-    aws = Aws(settings, where, urgent, background)
+    aws = Aws(settings, where, models, urgent=urgent, background=background)
     try:
         yield aws
     finally:

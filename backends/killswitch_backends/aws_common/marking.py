@@ -25,24 +25,29 @@ class Marks:
 
     def __init__(self, tasks: Helpers) -> None:
         self._tasks = tasks
-        self._writing: dict[TargetId, asyncio.Task[None]] = {}
+        self._writing: dict[TargetId, list[tuple[str, asyncio.Task[None]]]] = {}
         self._failed: dict[TargetId, str] = {}
 
-    def write(self, target: TargetId, write: Callable[[], Awaitable[None]]) -> None:
-        """Begin to mark a target, in place of any mark still being written there."""
-        self._stop(target)
-        self._writing[target] = self._tasks.start(self._write(target, write), name=f"mark of {target}")
+    def write(self, target: TargetId, halt_id: str, write: Callable[[], Awaitable[None]]) -> None:
+        """Begin to mark a target for a halt, after (and instead of) what is still being written there."""
+        older = self._under_way(target)
+        for _, task in older:
+            task.cancel()
+        work = self._write(target, write, [task for _, task in older])
+        self._writing[target] = [*older, (halt_id, self._tasks.start(work, name=f"mark of {target}"))]
 
-    async def settle(self, target: TargetId) -> None:
-        """Stop marking a target and wait until nothing of it is under way (a restore begins)."""
-        task = self._stop(target)
-        if task is not None:
-            await asyncio.wait({task})
+    async def settle(self, target: TargetId, halt_id: str) -> None:
+        """Stop marking a target for this halt, and wait until nothing of that is under way (its restore begins)."""
+        tasks = {task for halt, task in self._under_way(target) if halt == halt_id}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         self._failed.pop(target, None)
 
     async def finish(self) -> None:
         """Wait for all marks, but no longer than ``CLOSING_SECONDS``."""
-        if tasks := set(self._writing.values()):
+        if tasks := {task for target in self._writing for _, task in self._under_way(target)}:
             _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
             for task in late:
                 task.cancel()
@@ -51,13 +56,14 @@ class Marks:
         """Why a target carries no mark; empty when it does, or will."""
         return self._failed.get(target, "")
 
-    def _stop(self, target: TargetId) -> asyncio.Task[None] | None:
-        task = self._writing.pop(target, None)
-        if task is not None:
-            task.cancel()
-        return task
+    def _under_way(self, target: TargetId) -> list[tuple[str, asyncio.Task[None]]]:
+        return [(halt, task) for halt, task in self._writing.get(target, []) if not task.done()]
 
-    async def _write(self, target: TargetId, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write(
+        self, target: TargetId, write: Callable[[], Awaitable[None]], older: list[asyncio.Task[None]]
+    ) -> None:
+        if older:
+            await asyncio.wait(older)
         self._failed.pop(target, None)
         pause = _FIRST_PAUSE
         problem = await outcome(write())

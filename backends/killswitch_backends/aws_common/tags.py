@@ -45,6 +45,13 @@ def marked_by(tags: Mapping[str, str], order_halt_id: str) -> bool:
     return tags.get(HALT_ID) == tag_value(order_halt_id)
 
 
+def another_halts(tags: Mapping[str, str], order_halt_id: str, taken_over: str | None) -> str | None:
+    """The id of a halt that marked it after this one: not this halt, nor the one it took over (whose mark was left)."""
+    marked = tags.get(HALT_ID)
+    known = {tag_value(halt_id) for halt_id in (order_halt_id, taken_over) if halt_id}
+    return marked if marked and marked not in known else None
+
+
 def ours(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags that this console wrote."""
     return {key: value for key, value in tags.items() if key.startswith(PREFIX)}

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, Final
 
 from killswitch_backends.aws_common.budget import Budgets
+from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
@@ -25,7 +26,7 @@ class IamKind:
     settings: ClassVar[type[IamSettings]] = IamSettings
 
     def __init__(self) -> None:
-        self._budgets = Budgets()
+        self._budgets, self._models = Budgets(), ServiceModels()
 
     @asynccontextmanager
     async def open(self, settings: IamSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
@@ -36,7 +37,7 @@ class IamKind:
         from killswitch_backends.aws_iam.backend import IamBackend
 
         ref = BackendRef(self.kind, settings.name)
-        async with open_aws(settings, str(ref)) as aws, marking() as marks:
+        async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
             api = IamApi(aws, self._budgets)
             yield IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
 

@@ -96,14 +96,14 @@ class IamBackend:
         request, halted = await deny(self._api, name, Prior.parse(captured.prior), order)
         at = self._now()
         bound = self._bound(at)
-        self._marks.write(target, partial(self._api.tag, name, tags_of(order, halted), Urgency.MARK))
+        self._marks.write(target, order.halt_id, partial(self._api.tag, name, tags_of(order, halted), Urgency.MARK))
         return Accepted(target, at, request, bound, in_words(halted, bound), halted)
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
-        await self._marks.settle(watch.target)
+        await self._marks.settle(watch.target, order.halt_id)
         return await Restoring(self._api, watch, order, self._now).run()
 
     async def _look(self, watch: Watch) -> Observation:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from killswitch_backends.aws_common.budget import Urgency
-from killswitch_backends.aws_common.tags import HALT_ID, marked_by, ours, stamp
+from killswitch_backends.aws_common.tags import another_halts, ours, stamp
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, sid_in, sid_of
 from killswitch_backends.aws_iam.prior import MANAGED, Prior
@@ -63,8 +63,8 @@ class Restoring:
         if not self._deny_is_ours(role) and not _same(role.deny, self.prior.deny):
             found = sid_in(role.deny) or ("absent" if role.deny is None else "another policy")
             yield FieldChange(f"inline policy {POLICY_NAME}", self._sid, found)
-        if HALT_ID in role.tags and not marked_by(role.tags, self.order.halt_id):
-            yield FieldChange("halt mark", self.order.halt_id, role.tags[HALT_ID])
+        if other := another_halts(role.tags, self.order.halt_id, self.watch.captured.marked_by):
+            yield FieldChange("halt mark", self.order.halt_id, other)
 
     def _deny_is_ours(self, role: Role) -> bool:
         return sid_in(role.deny) == self._sid

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, Final
 
 from killswitch_backends.aws_common.budget import Budgets
+from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
@@ -25,7 +26,7 @@ class LambdaKind:
     settings: ClassVar[type[LambdaSettings]] = LambdaSettings
 
     def __init__(self) -> None:
-        self._budgets = Budgets()
+        self._budgets, self._models = Budgets(), ServiceModels()
 
     @asynccontextmanager
     async def open(self, settings: LambdaSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
@@ -35,7 +36,7 @@ class LambdaKind:
         from killswitch_backends.aws_lambda.backend import LambdaBackend
 
         ref = BackendRef(self.kind, settings.name)
-        async with open_aws(settings, str(ref)) as aws, marking() as marks:
+        async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
             rate = settings.calls_per_second
             yield LambdaBackend(
                 ref=ref, aws=aws, rate=rate, budgets=self._budgets, marks=marks, surroundings=surroundings

@@ -90,14 +90,14 @@ class LambdaBackend:
         self._record.forget(target.path)
         tags = tags_of(order, halting.prior)
         if any(reading.tags.get(key) != value for key, value in tags.items()):
-            self._marks.write(target, partial(self._api.tag, reading.function, tags, Urgency.MARK))
+            self._marks.write(target, order.halt_id, partial(self._api.tag, reading.function, tags, Urgency.MARK))
         return accepted
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
-        await self._marks.settle(watch.target)
+        await self._marks.settle(watch.target, order.halt_id)
         restored = await Restoring(self._api, watch, order, self._now).run()
         self._in_force.pop(watch.target, None)
         self._record.forget(watch.target.path)

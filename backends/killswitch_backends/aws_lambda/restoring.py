@@ -13,7 +13,7 @@ from datetime import datetime
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.outcomes import outcome, problems_of
-from killswitch_backends.aws_common.tags import HALT_ID, marked_by, ours
+from killswitch_backends.aws_common.tags import another_halts, ours
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import Reading
 from killswitch_backends.aws_lambda.prior import Prior
@@ -103,9 +103,8 @@ class Restoring:
                 changes.append(FieldChange(f"event source {uuid}", False, None))
             elif enabled and present.reserved != self.prior.reserved:
                 changes.append(FieldChange(f"event source {uuid}", False, True))
-        marked = present.reading.tags.get(HALT_ID)
-        if marked and not marked_by(present.reading.tags, self.order.halt_id):
-            changes.append(FieldChange("halt mark", self.order.halt_id, marked))
+        if other := another_halts(present.reading.tags, self.order.halt_id, self.watch.captured.marked_by):
+            changes.append(FieldChange("halt mark", self.order.halt_id, other))
         return changes
 
     async def _put_back(self, present: Present) -> None:

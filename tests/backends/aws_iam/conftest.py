@@ -1,0 +1,23 @@
+"""Every behaviour test of IAM runs against each server that is faithful in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from aws_servers import STARTERS, Server
+
+
+@pytest.fixture(scope="session", params=list(STARTERS))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Each of the three servers in turn."""
+    with STARTERS[request.param](tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Our simulator alone: it has faults and quotas."""
+    with STARTERS["simulator"](tmp_path_factory.mktemp("simulator")) as running:
+        yield running

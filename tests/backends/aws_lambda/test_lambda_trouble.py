@@ -1,0 +1,177 @@
+"""Lambda when things go wrong: throttles, lost answers, refusals, marks that cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, seen
+from killswitch_backends.aws_lambda import KIND
+from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
+from killswitch_backends.protocol import Sight
+from killswitch_inventory.sightings import SightingFailed
+from killswitch_inventory.targets import TargetId
+
+
+@pytest.fixture
+def faults(simulator: Server) -> Iterator[Any]:
+    """The simulator's faults, lifted after the test."""
+    yield simulator.sim.faults
+    simulator.sim.faults.clear()
+
+
+@pytest.fixture
+def name(simulator: Server) -> str:
+    name = Names.new("agent")
+    simulator.make_function(name, simulator.make_role(Names.new("role")))
+    return name
+
+
+def reserved(simulator: Server, name: str) -> Any:
+    answer = simulator.client("lambda").get_function_concurrency(FunctionName=name)
+    return answer.get("ReservedConcurrentExecutions")
+
+
+async def test_a_throttle_says_when_to_come_back_and_applies_nothing(simulator: Server, faults: Any, name: str) -> None:
+    async with opened(KIND, simulator.table()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        faults.add(operation="lambda.PutFunctionConcurrency", kind="throttle", count=1, retry_after=2)
+        with pytest.raises(Throttled) as throttled:
+            await backend.halt(before, order())
+        assert throttled.value.retry_after == 2
+        assert reserved(simulator, name) is None
+        await patiently(lambda: backend.halt(before, order()))
+    assert reserved(simulator, name) == 0
+
+
+async def test_a_change_whose_answer_was_lost_is_found_applied(simulator: Server, faults: Any, name: str) -> None:
+    async with opened(KIND, simulator.table()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        faults.add(operation="lambda.PutFunctionConcurrency", kind="reset-after-apply", count=1)
+        with pytest.raises(Unreachable):
+            await backend.halt(before, order())
+        simulator.sim.forget_requests()
+        accepted = await backend.halt(before, order())
+        assert accepted.halted["reserved"] == 0
+    assert "lambda.PutFunctionConcurrency" not in simulator.sim.counts()
+
+
+async def test_a_mark_that_is_refused_does_not_fail_the_halt_and_is_said(
+    simulator: Server, faults: Any, name: str
+) -> None:
+    faults.add(operation="lambda.TagResource", kind="error", status=403, code="AccessDeniedException")
+    async with opened(KIND, simulator.table()) as backend:
+        watch = await halted(backend, name)
+        observation = await seen(backend, watch, Sight.STOPPED)
+        assert "no halt mark" in observation.note
+        await patiently(lambda: backend.restore(watch, order()))
+    assert reserved(simulator, name) is None
+
+
+async def test_a_missing_right_is_named(simulator: Server, faults: Any, name: str) -> None:
+    faults.add(operation="lambda.PutFunctionConcurrency", kind="error", status=403, code="AccessDeniedException")
+    async with opened(KIND, simulator.table()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        with pytest.raises(Refused, match="lambda:PutFunctionConcurrency"):
+            await patiently(lambda: backend.halt(before, order()))
+
+
+async def test_provisioned_concurrency_goes_first_and_comes_back(simulator: Server, name: str) -> None:
+    client = simulator.client("lambda")
+    version = client.publish_version(FunctionName=name)["Version"]
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=9)
+    client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="live", ProvisionedConcurrentExecutions=4)
+    async with opened(KIND, simulator.table()) as backend:
+        (plan,) = await backend.preflight([TargetId(backend.ref, name)])
+        assert "remove provisioned concurrency on live" in plan.action
+        watch = await halted(backend, name)
+        assert reserved(simulator, name) == 0
+        assert watch.captured.prior["provisioned"] == {"live": 4}
+        await patiently(lambda: backend.restore(watch, order()))
+    configuration = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
+    assert configuration["RequestedProvisionedConcurrentExecutions"] == 4
+    assert reserved(simulator, name) == 9
+
+
+async def test_provisioned_concurrency_that_was_not_captured_is_captured_anew(simulator: Server, name: str) -> None:
+    client = simulator.client("lambda")
+    async with opened(KIND, simulator.table()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        version = client.publish_version(FunctionName=name)["Version"]
+        client.put_provisioned_concurrency_config(
+            FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=2
+        )
+        with pytest.raises(Exception, match="provisioned concurrency appeared"):
+            await patiently(lambda: backend.halt(before, order()))
+
+
+async def test_the_longest_timeout_of_any_version_makes_the_bound(simulator: Server, name: str) -> None:
+    client = simulator.client("lambda")
+    client.update_function_configuration(FunctionName=name, Timeout=40)
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    client.publish_version(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Timeout=2)
+    async with opened(KIND, simulator.table()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+    assert before.prior["timeout"] == 40
+
+
+async def test_a_restore_that_the_account_has_no_room_for_says_what_to_do(
+    simulator: Server, faults: Any, name: str
+) -> None:
+    client = simulator.client("lambda")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=100)
+    async with opened(KIND, simulator.table()) as backend:
+        watch = await halted(backend, name)
+        thief = Names.new("thief")
+        simulator.make_function(thief, simulator.make_role(Names.new("role")))
+        room = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] - 100
+        client.put_function_concurrency(FunctionName=thief, ReservedConcurrentExecutions=room)
+        with pytest.raises(Refused, match="free 100 executions"):
+            await patiently(lambda: backend.restore(watch, order()))
+        assert reserved(simulator, name) == 0
+        client.delete_function_concurrency(FunctionName=thief)
+        await patiently(lambda: backend.restore(watch, order()))
+    assert reserved(simulator, name) == 100
+
+
+async def test_a_tagging_api_that_refuses_costs_time_but_no_claims(simulator: Server, faults: Any, name: str) -> None:
+    arn = simulator.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    simulator.client("lambda").tag_resource(Resource=arn, Tags={"agent": "found"})
+    faults.add(operation="tagging", kind="error", status=403, code="AccessDeniedException")
+    faults.add(operation="cloudwatch", kind="error", status=500)
+    async with opened(KIND, simulator.table()) as backend:
+        sighting = (await listed(backend))[name]
+    assert [claim.agent for claim in sighting.claims] == ["found"]
+    assert "unknown" in sighting.facts["running"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"profile": "nobody"}, "nobody"),
+        ({"credentials_file": "/nowhere/credentials"}, "profile"),
+        ({"endpoint_url": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ],
+)
+async def test_a_table_that_cannot_work_says_why_and_goes_on(
+    simulator: Server, change: dict[str, Any], words: str
+) -> None:
+    async with opened(KIND, simulator.table(**change)) as backend:
+        stream = backend.sight()
+        async for sighting in stream:
+            if isinstance(sighting, SightingFailed):
+                assert words in sighting.problem
+                break
+        await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_wrong_credentials_are_unauthenticated(simulator: Server, name: str, tmp_path: Any) -> None:
+    wrong = tmp_path / "credentials"
+    wrong.write_text("[test]\naws_access_key_id = AKIANOBODYNOBODY0000\naws_secret_access_key = wrong\n")
+    async with opened(KIND, simulator.table(credentials_file=str(wrong))) as backend:
+        with pytest.raises(Unauthenticated):
+            await backend.identity()
