@@ -11,6 +11,7 @@ from killswitch_backends.simulator.kubernetes import kinds
 from killswitch_backends.simulator.kubernetes.controllers.manager import Key
 from killswitch_backends.simulator.kubernetes.controllers.pods import (
     condition,
+    ended,
     nonzero,
     own_and_owner,
     owner_reference,
@@ -36,6 +37,8 @@ class DeploymentController:
         self._hashes: dict[str, tuple[JsonObject, str]] = {}
 
     def concerned(self, event: Event) -> Iterable[Key]:
+        if ended(event):
+            self._hashes.pop(event.stored.uid, None)
         return own_and_owner(event, kinds.DEPLOYMENT)
 
     def sync(self, key: Key) -> None:
