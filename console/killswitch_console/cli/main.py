@@ -11,13 +11,18 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
+from typing import NoReturn
 
 from killswitch_console.version import __version__
 
 DONE, INTERNAL, USAGE, REFUSED, UNPROVEN = 0, 1, 2, 3, 4
 """Exit codes of design.md section 5."""
+
+EXIT_SECONDS = 2.0
+"""How long threads may go on once a command is done."""
 
 _PACKAGE = "killswitch_console.cli.commands"
 _DEFAULT = "app"
@@ -25,20 +30,41 @@ _DEFAULT = "app"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the process's exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        _leave_soon(code)
+    return code
+
+
+def _leave_soon(code: int) -> None:
+    """End the process although a thread of an SDK or of a hanging disk never does: all work is done and printed."""
+    import threading
+
+    def leave() -> None:
+        os._exit(code)
+
+    with suppress(OSError):
+        sys.stdout.flush()
+    timer = threading.Timer(EXIT_SECONDS, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _run(given: list[str]) -> int:
     if given in (["--version"], ["-V"]):
         print(f"killswitch-console {__version__}")
         return DONE
-    options = _parse(given)
+    debug = "--debug" in given
+    options = _parse([argument for argument in given if argument != "--debug"])
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
-        return _say("interrupted", UNPROVEN)
+        return _say("interrupted; `status` shows how far a halt got, `resume` finishes it", UNPROVEN)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERNAL
     except Exception as error:
-        if options.debug:
+        if debug:
             raise
         return _explain(error)
 
@@ -51,14 +77,24 @@ def _explain(error: Exception) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"killswitch-console: {text}", file=sys.stderr)
+    with suppress(OSError):  # a terminal that is gone
+        print(f"killswitch-console: {text}", file=sys.stderr)
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; argparse would print the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        from killswitch_console.hostile import clean
+
+        self.exit(USAGE, f"{self.prog}: {clean(message, most=1000)} (--help shows how)\n")
 
 
 def _parse(given: list[str]) -> argparse.Namespace:
     names = _names()
     first = given[0] if given else ""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="killswitch-console",
         description="Halt AI agents, see proof that they stopped, put everything back. Without a command: the console.",
     )

@@ -31,11 +31,19 @@ def add_confirmation(parser: argparse.ArgumentParser, *, verb: str) -> None:
     """``--reason``, ``--confirm``, ``--timeout``: what every change of the world needs."""
     parser.add_argument("--reason", required=True, metavar="TEXT", help=f"why you {verb}; it is recorded")
     parser.add_argument("--confirm", metavar="TEXT", help="the confirmation that the dialog would ask for")
+    add_timeout(parser)
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    """``--timeout S``."""
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop waiting for proof after S seconds")
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
     if not 0 < seconds < 1e6:
         raise argparse.ArgumentTypeError("must be a positive number of seconds")
     return seconds

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from killswitch_console.assembling import engine_settings
 from killswitch_console.cli.failures import UsageError
@@ -24,7 +26,9 @@ def configuration(options: argparse.Namespace) -> Configuration:
 
 
 def run(work: Callable[[], Coroutine[None, None, int]]) -> int:
-    """Run a command's coroutine in an event loop of its own."""
+    """Run a command's coroutine in an event loop of its own, to its end even when the terminal hangs up."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return asyncio.run(work())
 
 
@@ -64,8 +68,9 @@ def report_blind(opened: Engine) -> bool:
 
 
 def warn(text: str) -> None:
-    """One clean line on stderr."""
-    print(f"killswitch-console: {clean(text, most=1000)}", file=sys.stderr)
+    """One clean line on stderr, if anybody can still read it."""
+    with suppress(OSError):
+        print(f"killswitch-console: {clean(text, most=1000)}", file=sys.stderr)
 
 
 def non_empty(value: str, what: str) -> str:

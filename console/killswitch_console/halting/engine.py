@@ -29,6 +29,7 @@ from killswitch_console.halting.restoring import RestoreRun
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.sighting import Opener, Sighter
 from killswitch_console.halting.slo import Objectives
+from killswitch_console.halting.threads import ForgettingExecutor
 from killswitch_inventory.fleet import Declaration, Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef, Layer
@@ -280,6 +281,7 @@ async def open_engine(
     Raises:
         LedgerError: when the ledger is required and cannot be opened.
     """
+    asyncio.get_running_loop().set_default_executor(ForgettingExecutor())
     async with AsyncExitStack() as stack:
         try:
             ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))

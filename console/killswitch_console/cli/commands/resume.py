@@ -9,10 +9,10 @@ SUMMARY = "finish an interrupted halt: halt and prove what is left of it"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_json
+    from killswitch_console.cli.options import add_config, add_json, add_timeout
 
     parser.add_argument("halt", metavar="HALT", help="the halt's id, see `status`")
-    parser.add_argument("--timeout", type=float, metavar="S", help="stop waiting for proof after S seconds")
+    add_timeout(parser)
     add_config(parser)
     add_json(parser)
 
