@@ -7,7 +7,7 @@ restore touches nothing that somebody changed since. The API server answers a fa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, MARK_PREFIX, PRIOR, Workload
@@ -125,11 +125,6 @@ def not_restored(kind: Kind, workload: Workload, prior: Mapping[str, Json]) -> l
     if workload.mark is not None:
         found.append(FieldChange(HALT_ID, None, workload.mark.halt_id))
     return found
-
-
-def words_of(changes: Sequence[FieldChange]) -> str:
-    """Field changes in one line."""
-    return ", ".join(f"{c.field} is {c.found!r}, expected {c.expected!r}" for c in changes)
 
 
 def _annotation(key: str) -> str:

@@ -24,7 +24,9 @@ _SPACING = 0.2
 _MOST_SPACING = 0.5
 _AGAIN_UNWATCHED = 0.5
 _AGAIN_WATCHED = 2.0
-_AGAIN_STOPPED = 15.0
+_AGAIN_STOPPED = 10.0
+_AGAIN_STOPPED_LATER = 60.0
+"""What has been proven again and again is looked at ever less often while the watches stand: 10 s, 20 s, ... 60 s."""
 _AGAIN_STOPPED_UNWATCHED = 3.0
 
 
@@ -40,6 +42,9 @@ class _Subject:
     """Node of each pod seen since, by uid; nodes known from the capture under their own names. Empty once proven."""
     told: tuple[Sight, int | None] | None = None
     failures: int = 0
+    """Looks in a row that ended in ``unknown``."""
+    proofs: int = 0
+    """Looks in a row that ended in ``stopped``."""
     acting_at: float = float("-inf")
     """Loop time when the mirror last showed it acting: a look begun before cannot deny that."""
 
@@ -171,6 +176,7 @@ class Observer:
                 return  # still due: look again
             subject.seen = dict.fromkeys(subject.seen, "")
         subject.failures = subject.failures + 1 if observation.sight is Sight.UNKNOWN else 0
+        subject.proofs = subject.proofs + 1 if observation.sight is Sight.STOPPED else 0
         asked_since = subject.wanted_at >= begun and observation.sight is not Sight.STOPPED
         pause = 0.0 if asked_since else self._pause(subject, observation.sight)
         subject.due = asyncio.get_running_loop().time() + pause
@@ -181,7 +187,8 @@ class Observer:
         if sight is Sight.UNKNOWN:
             return backoff(subject.failures, first=0.5)
         if sight is Sight.STOPPED:
-            return _AGAIN_STOPPED if watched else _AGAIN_STOPPED_UNWATCHED
+            calm = min(_AGAIN_STOPPED * 2.0 ** min(subject.proofs - 1, 10), _AGAIN_STOPPED_LATER)
+            return calm if watched else _AGAIN_STOPPED_UNWATCHED
         return _AGAIN_WATCHED if watched else _AGAIN_UNWATCHED
 
     def _tell_acting(self, subject: _Subject, running: int, note: str) -> None:

@@ -110,11 +110,16 @@ class Sighter:
             health=health_of(workload, pods, off=off),
             mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
             off=off,
-            facts={"replicas": str(workload.desired), "ready": str(workload.ready), "account": workload.account},
+            facts=_facts(workload),
         )
 
     def _failure(self, problem: Problem) -> SightingFailed:
         return SightingFailed(self.ref, self.now(), str(problem))
+
+
+def _facts(workload: Workload) -> dict[str, str]:
+    facts = {"replicas": str(workload.desired), "ready": str(workload.ready), "account": workload.account}
+    return facts | {"deleting": "yes"} if workload.deleting else facts
 
 
 def instance_of(pod: Pod) -> Instance:
