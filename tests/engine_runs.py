@@ -13,7 +13,7 @@ from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.scopes import Scope
-from scripted import World, durable_intent
+from scripted_platform import World, durable_intent
 from virtual_loop import now
 
 INVOKER = Invoker(os_user="responder", uid=1000, host="bastion")

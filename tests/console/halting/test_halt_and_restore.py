@@ -25,7 +25,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import AgentState, Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import Layer, TargetId
-from scripted import Fault, World, durable_intent
+from scripted_platform import Fault, World, durable_intent
 from virtual_loop import now, run
 
 PASSING = [Fault.THROTTLED, Fault.UNREACHABLE_BEFORE, Fault.UNREACHABLE_AFTER, Fault.SLOW]
@@ -260,13 +260,15 @@ def test_graceful_halts_flag_then_process_then_credential(tmp_path: Path) -> Non
     assert record.verdict is Verdict.STOPPED
     for name in ("a0", "a1"):
         process, credential = at[deployment(name)], at[role(name)]
-        assert process.requested_at is not None and process.stopped_at is not None
+        assert process.requested_at is not None
+        assert process.stopped_at is not None
         assert credential.requested_at is not None
         flags = [at[flag(n)].stopped_at for n in ("a0", "a1")]
         assert all(stopped is not None and stopped <= process.requested_at for stopped in flags)
         assert process.stopped_at <= credential.requested_at
     first, second = at[role("a0")].requested_at, at[deployment("a1")].stopped_at
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert first < second, "each credential follows its own processes"
 
 
