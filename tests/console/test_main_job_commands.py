@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from console_command import answer, console
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
 from simulated import Simulated, eventually, running
 from worldview import aws_client, difference, worldview
 
-CONSOLE = Path(sys.executable).with_name("killswitch-console")
 HALT_KEYS = {
     "halt_id", "scope", "environment", "drill", "profile", "reason", "incident", "invoker", "invoked_at",
     "elapsed_seconds", "slo_seconds", "slo_met", "verdict", "agents", "targets", "untouched", "collateral",
@@ -27,21 +24,6 @@ TARGET_KEYS = {
     "id", "agents", "backend", "layer", "state", "prior", "evidence", "accepted_seconds", "stopped_seconds",
     "attempts", "error",
 }  # fmt: skip
-
-
-async def console(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run one command as a script would: no terminal, no platform variable set."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-    command = [str(CONSOLE), *words, "--config", str(config)]
-    return await asyncio.to_thread(
-        subprocess.run, command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=kept
-    )
-
-
-async def answer(config: Path, *words: str, code: int = 0) -> Any:
-    done = await console(config, *words, "--json")
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
 
 
 async def test_agents_plan_halt_status_restore() -> None:
