@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from killswitch_backends.problems import Throttled, Unreachable
+from killswitch_backends.problems import Problem, Throttled, Unreachable
 from killswitch_backends.protocol import (
     Backend,
     Captured,
@@ -245,6 +245,20 @@ async def patiently(change: Callable[[], Awaitable[T]], *, within: float = 15.0)
                 return await change()
             except (Throttled, Unreachable) as later:
                 await asyncio.sleep(getattr(later, "retry_after", None) or 0.2)
+
+
+async def met(server: Server, change: Callable[[], Awaitable[object]], *, within: float = 15.0) -> Problem:
+    """The problem a change meets when the simulator's (only) fault strikes; throttles before that are waited out."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                await change()
+            except Problem as problem:
+                if server.sim.faults.list()[0]["struck"]:
+                    return problem
+                await asyncio.sleep(0.2)
+            else:
+                raise AssertionError("the fault did not strike")
 
 
 async def captured(backend: Backend, target: TargetId) -> Captured:

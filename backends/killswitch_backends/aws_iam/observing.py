@@ -15,7 +15,7 @@ from killswitch_backends.aws_common.tags import stamp
 from killswitch_backends.aws_common.watching import Pace
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, denies_all, deny_all_arn
-from killswitch_backends.aws_iam.prior import MANAGED, Prior
+from killswitch_backends.aws_iam.prior import INLINE, MANAGED, Prior
 from killswitch_backends.aws_iam.roles import role_name
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
@@ -56,7 +56,7 @@ async def _denied(api: IamApi, watch: Watch, name: str) -> bool:
     """Whether a deny-all stands: this halt's or, taken over, another's."""
     if denies_all(await api.deny(name, Urgency.PROVE)):
         return True
-    if watch.accepted.halted.get("by") != MANAGED:
+    if watch.accepted.halted.get("by") == INLINE:
         return False
     attached = await outcome(api.attached(name, Urgency.PROVE))
     if isinstance(attached, Problem):

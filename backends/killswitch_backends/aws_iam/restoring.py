@@ -12,7 +12,7 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.tags import another_halts, ours, stamp
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, sid_in, sid_of
-from killswitch_backends.aws_iam.prior import MANAGED, Prior
+from killswitch_backends.aws_iam.prior import INLINE, Prior
 from killswitch_backends.aws_iam.roles import Role, role_name
 from killswitch_backends.problems import Conflict, Unreachable
 from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
@@ -41,10 +41,10 @@ class Restoring:
 
     @property
     def _attached_by_halt(self) -> str | None:
-        """The managed deny, if the halt attached it (and it was not there before)."""
+        """The managed deny, if the halt attached it, or may have (its answer was lost), and it was not there before."""
         arn = deny_all_arn(self.prior.arn)
-        managed = self.watch.accepted.halted.get("by") == MANAGED
-        return arn if managed and arn not in self.prior.attached else None
+        inline = self.watch.accepted.halted.get("by") == INLINE
+        return None if inline or arn in self.prior.attached else arn
 
     async def run(self) -> Restored:
         """Restore, or change nothing.

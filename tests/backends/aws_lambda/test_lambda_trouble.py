@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, seen
+from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, seen
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Sight
@@ -38,9 +38,9 @@ async def test_a_throttle_says_when_to_come_back_and_applies_nothing(simulator: 
     async with opened(KIND, simulator.table()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         faults.add(operation="lambda.PutFunctionConcurrency", kind="throttle", count=1, retry_after=2)
-        with pytest.raises(Throttled) as throttled:
-            await backend.halt(before, order())
-        assert throttled.value.retry_after == 2
+        throttled = await met(simulator, lambda: backend.halt(before, order()))
+        assert isinstance(throttled, Throttled)
+        assert throttled.retry_after == 2
         assert reserved(simulator, name) is None
         await patiently(lambda: backend.halt(before, order()))
     assert reserved(simulator, name) == 0
@@ -50,8 +50,7 @@ async def test_a_change_whose_answer_was_lost_is_found_applied(simulator: Server
     async with opened(KIND, simulator.table()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         faults.add(operation="lambda.PutFunctionConcurrency", kind="reset-after-apply", count=1)
-        with pytest.raises(Unreachable):
-            await backend.halt(before, order())
+        assert isinstance(await met(simulator, lambda: backend.halt(before, order())), Unreachable)
         simulator.sim.forget_requests()
         accepted = await backend.halt(before, order())
         assert accepted.halted["reserved"] == 0
@@ -74,8 +73,9 @@ async def test_a_missing_right_is_named(simulator: Server, faults: Any, name: st
     faults.add(operation="lambda.PutFunctionConcurrency", kind="error", status=403, code="AccessDeniedException")
     async with opened(KIND, simulator.table()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
-        with pytest.raises(Refused, match="lambda:PutFunctionConcurrency"):
-            await patiently(lambda: backend.halt(before, order()))
+        refused = await met(simulator, lambda: backend.halt(before, order()))
+        assert isinstance(refused, Refused)
+        assert "lambda:PutFunctionConcurrency" in str(refused)
 
 
 async def test_provisioned_concurrency_goes_first_and_comes_back(simulator: Server, name: str) -> None:
@@ -106,6 +106,16 @@ async def test_provisioned_concurrency_that_was_not_captured_is_captured_anew(si
         )
         with pytest.raises(Exception, match="provisioned concurrency appeared"):
             await patiently(lambda: backend.halt(before, order()))
+
+
+async def test_a_function_that_was_off_before_stays_off_after_the_restore(simulator: Server, name: str) -> None:
+    simulator.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    async with opened(KIND, simulator.table()) as backend:
+        watch = await halted(backend, name)
+        assert watch.captured.already_off
+        assert watch.captured.marked_by is None
+        await patiently(lambda: backend.restore(watch, order()))
+    assert reserved(simulator, name) == 0
 
 
 async def test_the_longest_timeout_of_any_version_makes_the_bound(simulator: Server, name: str) -> None:
