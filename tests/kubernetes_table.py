@@ -40,7 +40,7 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/{namespace}/deployments"
 
 def agent(name: str, *, namespace: str = "payments", replicas: int = 2, grace: float = 0.4, **fields: Any) -> AgentSpec:
     """An agent on Kubernetes that acts quickly and ends quickly."""
-    known = {"agent_class": "refund", "tenant": "acme", "tick": 0.05, "role": f"{name}-role"} | fields
+    known: dict[str, Any] = {"agent_class": "refund", "tenant": "acme", "tick": 0.05, "role": f"{name}-role"} | fields
     return AgentSpec(
         name=name, runtime=Runtime.KUBERNETES, namespace=namespace, replicas=replicas, grace=grace, **known
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from killswitch_backends.protocol import Backend, Grade, Observation, Sight
+from killswitch_backends.protocol import Backend, Grade, Observation, Sight, Watch
 from kubernetes_table import (
     Admin,
     Reading,
@@ -17,6 +18,7 @@ from kubernetes_table import (
     is_stopped,
     observing,
     opened,
+    reading,
     sighting,
     target,
 )
@@ -163,7 +165,7 @@ async def test_many_targets_need_few_lists() -> None:
         watches = await halted(backend, *targets)
         sim.forget_requests()
         async with observing(backend, watches) as seen:
-            done = set()
+            done: set[object] = set()
             while len(done) < 60:
                 done.add((await seen.until(is_stopped)).target)
         counts = sim.counts()
@@ -174,21 +176,28 @@ async def test_many_targets_need_few_lists() -> None:
 
 async def test_targets_may_arrive_while_others_are_observed(backend: Backend) -> None:
     first, second = await halted(backend, ONE, TWO)
+    first_is_stopped = asyncio.Event()
 
-    async with observing(backend, [first, second]) as seen:
-        done: set[object] = set()
-        while len(done) < 2:
-            done.add((await seen.until(is_stopped)).target)
+    async def arriving() -> AsyncIterator[Watch]:
+        yield first
+        await first_is_stopped.wait()
+        yield second
+
+    async with reading(backend.observe(arriving())) as seen:
+        await _stopped(seen, ONE)
+        assert all(item.target == ONE for item in seen.seen)
+        first_is_stopped.set()
+        await _stopped(seen, TWO)
 
 
 async def test_closing_the_table_ends_an_observation_that_nobody_closed(sim: Simulated) -> None:
     async with opened(sim) as backend:
         watches = await halted(backend, ONE)
 
-        async def arriving() -> AsyncIterator[object]:
+        async def arriving() -> AsyncIterator[Watch]:
             for watch in watches:
                 yield watch
 
-        stream = backend.observe(arriving())  # type: ignore[arg-type]
+        stream = backend.observe(arriving())
         assert isinstance(await anext(stream), Observation)
     await stream.aclose()  # type: ignore[attr-defined]

@@ -157,7 +157,11 @@ async def test_without_the_right_to_pods_and_accounts_workloads_are_still_told(
     sim.faults.add(operation="kubernetes.list.pods", kind="error", status=403)
     sim.faults.add(operation="kubernetes.list.serviceaccounts", kind="error", status=403)
     async with sighting(backend) as sights:
-        assert sum(isinstance(item, TargetSighting) for item in sights.seen) == 2
+        told = [item for item in sights.seen if isinstance(item, TargetSighting)]
+        assert [(item.concurrency, item.health, item.instances) for item in told] == [
+            (2, Health.OK, ()),
+            (1, Health.OK, ()),
+        ]
         assert sum(isinstance(item, SightingFailed) for item in sights.seen) == 2
 
 
