@@ -59,7 +59,7 @@ class ConsoleApp(App[int]):
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "killswitch-console"
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = ["app.tcss", "screens/fleet.tcss"]  # Textual does not load the styles of a default screen
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "fleet", "Fleet", show=False, id="app.fleet"),
         Binding("2", "halts", "Halts", id="app.halts"),

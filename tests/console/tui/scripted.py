@@ -177,7 +177,7 @@ class ScriptedBackend:
             at = now()
             if not self._world.stops.is_set():
                 observations.put_nowait(Observation(watch.target, Sight.DRAINING, at, running=1, note="1 still ends"))
-            while not self._world.stops.is_set():
+            while not self._world.stops.is_set():  # noqa: ASYNC110  (set by other threads)
                 await asyncio.sleep(POLL)
             evidence = Evidence(Grade.OBSERVED, "nothing runs", now())
             observations.put_nowait(Observation(watch.target, Sight.STOPPED, now(), evidence, running=0))

@@ -10,7 +10,7 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, wrapped
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.targets import BackendRef, TargetId
+from killswitch_inventory.targets import BackendRef
 
 NAMES_MOST = 12
 """Agents named in one breath."""
@@ -28,14 +28,16 @@ def summary(plan: Plan, slo_seconds: float, width: int) -> list[Line]:
         (f"{agents}, {running:,} running, {targets}", Tone.PLAIN),
     ]
     lines: list[Line] = [tuple(first)]
-    lines += wrapped(named([agent.key for agent in plan.agents]), width, tone=Tone.MUTED)
+    if len(plan.agents) > 1:
+        lines += wrapped(named([agent.key for agent in plan.agents]), width, tone=Tone.MUTED)
     calls = sum(floor.api_calls for floor in plan.floors.values())
     seconds = max((floor.floor_seconds for floor in plan.floors.values()), default=0.0)
     lines.append(
         (
             (f"SLO {slo_seconds:g} s", Tone.PLAIN),
-            (f"  {words.counted(calls, 'call')}, rate limits take at least {words.lasting(seconds)}", Tone.MUTED),
-            ("  longer than the SLO" if seconds > slo_seconds else "", Tone.BAD),
+            (f"  {words.counted(calls, 'call')}", Tone.MUTED),
+            (f", rate limits take at least {words.lasting(seconds)}" if seconds else "", Tone.MUTED),
+            (": longer than the SLO" if seconds > slo_seconds else "", Tone.BAD),
         )
     )
     return lines
@@ -112,17 +114,18 @@ def _targets(plan: Plan, width: int) -> list[Line]:
         floor = plan.floors.get(ref)
         cost = f", {words.counted(floor.api_calls, 'call')}" if floor else ""
         lines += [BLANK, heading(f"{clean(str(ref))}: {words.counted(len(targets), 'target')}{cost}", width)]
-        lines += [line for target in islice(targets, TARGETS_MOST) for line in _target(target, width)]
+        room = max(len(clean(target.target.path)) for target in islice(targets, TARGETS_MOST))
+        lines += [line for target in islice(targets, TARGETS_MOST) for line in _target(target, room, width)]
         if (more := len(targets) - TARGETS_MOST) > 0:
             lines.append(plain(f"and {words.counted(more, 'target')} more", Tone.MUTED))
     return lines
 
 
-def _target(target: PlannedTarget, width: int) -> list[Line]:
+def _target(target: PlannedTarget, room: int, width: int) -> list[Line]:
     """One target in one line, its action beside it; what stood in the way of reading it below."""
-    path = clean(path_of(target.target))
+    path = clean(target.target.path)
     action = clean(target.action or "halt", most=80)
-    room = max(16, width - 4 - len(action))
+    room = max(16, min(room, width - 4 - len(action)))
     lines: list[Line] = [
         (
             (f"{words.LETTER[target.layer]} ", Tone.ACCENT),
@@ -133,8 +136,3 @@ def _target(target: PlannedTarget, width: int) -> list[Line]:
     if target.problem:
         lines += wrapped(clean(target.problem, most=400), width - 2, tone=Tone.WARN, indent="  ")
     return lines
-
-
-def path_of(target: TargetId) -> str:
-    """A target's id without its backend, where that is said already."""
-    return target.path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import Line, Span, Tone, fit, right
@@ -31,7 +33,7 @@ MARGIN = 2
 def columns(width: int) -> Columns:
     """Give columns away in the order of their importance: the name last."""
     other = 14 if width >= 92 else 0
-    status = 24 if width >= 78 else 12
+    status = 24 if width >= 70 else 17 if width >= 56 else 14
     layers = 6 if width >= 46 else 0
     running = 6 if width >= 38 else 0
     health = 11 if width >= 30 else 2
@@ -59,12 +61,13 @@ def group(row: GroupRow, width: int) -> Line:
     """A group's row: its name, how many agents of which health, and what is held or uncovered of it."""
     c = columns(width)
     opened = "▾" if row.expanded else "▸"
-    agents = f" {row.agents:,}"
-    room = c.name - 2 - len(agents) - 1
+    agents = f" {row.agents:,} "
+    called = clean(row.name)
+    room = min(cell_len(called), c.name - 2 - len(agents))
     name: list[Span] = [
         (f"{opened} ", Tone.ACCENT),
-        (fit(clean(row.name), room), Tone.STRONG),
-        (f"{agents} ", Tone.MUTED),
+        (fit(called, room), Tone.STRONG),
+        (fit(agents, c.name - 2 - room), Tone.MUTED),
     ]
     counts = _healths(row, c.other + c.health)
     running = right(f"{row.running:,}", c.running - 1) + " " if c.running else ""

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines.spans import Line, Tone, plain
-from killswitch_console.tui.widgets.listing import Lines, Listing
+from killswitch_console.tui.widgets.listing import Lines, ShortListing
 
 ONE_KEY = "yes"
 """What ``required_confirmation`` answers where one key is enough."""
@@ -52,7 +52,7 @@ class ConfirmDialog(ModalScreen[bool]):
         """What it hits, the question, and Cancel first."""
         with Vertical(id="dialog"):
             yield Lines(lambda _: [plain(clean(self._title), Tone.BAD)], id="question")
-            yield Listing(self._hit, id="hit")
+            yield ShortListing(self._hit, id="hit")
             yield Lines(self._ask, id="ask")
             if self._typed:
                 yield Input(id="typed", compact=True, select_on_focus=False)

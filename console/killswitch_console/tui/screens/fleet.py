@@ -24,7 +24,6 @@ from killswitch_inventory.scopes import Scope, ScopeKind
 class FleetScreen(ConsoleScreen):
     """The first screen."""
 
-    CSS_PATH = "fleet.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (an instance variable to Textual)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("h", "halt", "Halt", id="fleet.halt"),

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain
-from killswitch_console.tui.widgets.listing import Listing
+from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
+from killswitch_console.tui.widgets.listing import ShortListing
 
 EVERYWHERE = (
     ("1  2", "the fleet; the halts"),
@@ -20,6 +20,12 @@ EVERYWHERE = (
     ("Esc", "one step back"),
     ("q", "leave; a halt under way runs to its end"),
 )
+
+
+class HelpLines(ShortListing):
+    """All keys, if the terminal is high enough."""
+
+    MOST = 30
 
 
 class HelpDialog(ModalScreen[None]):
@@ -37,20 +43,25 @@ class HelpDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """All keys."""
         with Vertical(id="dialog"):
-            yield Listing(self._lines, id="keys")
+            yield HelpLines(self._lines, id="keys")
 
     def _lines(self, width: int) -> list[Line]:
         room = width - 1
         return [
             heading("On this screen", room),
-            *(_key(keys, does) for keys, does in self._here),
+            *(line for keys, does in self._here for line in _key(keys, does, room)),
             BLANK,
             heading("Everywhere", room),
-            *(_key(keys, does) for keys, does in EVERYWHERE),
+            *(line for keys, does in EVERYWHERE for line in _key(keys, does, room)),
             BLANK,
             plain("No key halts anything without a dialog whose default is Cancel.", Tone.MUTED),
         ]
 
 
-def _key(keys: str, does: str) -> Line:
-    return ((fit(keys, 12), Tone.STRONG), (does, Tone.PLAIN))
+def _key(keys: str, does: str, width: int) -> list[Line]:
+    lines = wrapped(does, width - _KEYS)
+    return [((fit(keys if n == 0 else "", _KEYS), Tone.STRONG), *line) for n, line in enumerate(lines)]
+
+
+_KEYS = 12
+"""Cells for the keys themselves."""

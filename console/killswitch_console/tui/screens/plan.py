@@ -8,7 +8,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Checkbox, Input
+from textual.widgets import Input
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Profile
@@ -27,9 +27,16 @@ from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_inventory.scopes import Scope
 
 PROFILES = {
-    Profile.IMMEDIATE: "every layer at once; processes get their own grace period",
-    Profile.GRACEFUL: "flags first, processes drain, credentials last",
+    Profile.IMMEDIATE: "every layer at once; processes get their grace",
+    Profile.GRACEFUL: "flags first, then drained, credentials last",
     Profile.FORCE: "immediate, without grace",
+}
+
+ACCEPTED = "accepted"
+
+COLLATERAL = {
+    "not accepted": "agents outside the scope would be hit: Space accepts that",
+    ACCEPTED: "agents outside the scope are hit as well",
 }
 
 OLD_SECONDS = 30.0
@@ -72,8 +79,7 @@ class PlanScreen(ConsoleScreen):
             yield Field("Reason", Input(id="reason", compact=True, max_length=500))
             yield Field("Incident", Input(id="incident", compact=True, max_length=100))
             yield Field("Profile", Choice({str(p): meaning for p, meaning in PROFILES.items()}, id="profile"))
-            accept = Checkbox("accepted: agents outside the scope are hit as well", id="accept", compact=True)
-            yield Field("Collateral", accept, id="collateral")
+            yield Field("Collateral", Choice(COLLATERAL, id="accept"), id="collateral")
             yield Lines(self._next, id="next")
 
     def on_mount(self) -> None:
@@ -87,9 +93,9 @@ class PlanScreen(ConsoleScreen):
     @work(exclusive=True, group="plan", exit_on_error=False)
     async def _make_plan(self) -> None:
         """Ask the engine for the plan with the profile that is chosen."""
-        scope, profile = self._scope, Profile(self.query_one(Choice).value)
+        scope, profile = self._scope, Profile(self.query_one("#profile", Choice).value)
         self._plan, self._problem = None, ""
-        self.query_one("#accept", Checkbox).value = False  # what is accepted is one plan's collateral
+        self.query_one("#accept", Choice).reset()  # what is accepted is one plan's collateral
         self.freshen_body()
 
         async def ask(engine: Engine) -> Plan:
@@ -106,7 +112,7 @@ class PlanScreen(ConsoleScreen):
         """The fleet may have changed since."""
         self._make_plan()
 
-    @on(Choice.Changed)
+    @on(Choice.Changed, "#profile")
     def _profile_changed(self) -> None:
         self._make_plan()
 
@@ -151,7 +157,7 @@ class PlanScreen(ConsoleScreen):
     def _edited(self) -> None:
         self._say("")
 
-    @on(Checkbox.Changed)
+    @on(Choice.Changed, "#accept")
     def _toggled(self) -> None:
         self._say("")
 
@@ -167,7 +173,7 @@ class PlanScreen(ConsoleScreen):
         elif not reason:
             self._say("a reason is required")
             self.query_one("#reason").focus()
-        elif plan.collateral and not self.query_one("#accept", Checkbox).value:
+        elif plan.collateral and self.query_one("#accept", Choice).value != ACCEPTED:
             self._say("the collateral must be accepted first (Tab to it, then Space)")
             self.query_one("#accept").focus()
         elif not plan.targets:

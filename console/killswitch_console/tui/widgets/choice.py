@@ -24,9 +24,14 @@ class Choice(Lines, can_focus=True):
     class Changed(Message):
         """Another word was chosen."""
 
-        def __init__(self, value: str) -> None:
+        def __init__(self, choice: Choice) -> None:
             super().__init__()
-            self.value = value
+            self.choice = choice
+
+        @property
+        def control(self) -> Choice:
+            """Where it was chosen."""
+            return self.choice
 
     def __init__(self, options: Mapping[str, str], *, id: str) -> None:  # noqa: A002
         """Choose among ``options``: words and what they mean; the first is the default."""
@@ -51,7 +56,12 @@ class Choice(Lines, can_focus=True):
         words = list(self._options)
         self.value = words[(words.index(self.value) + by) % len(words)]
         self.show()
-        self.post_message(self.Changed(self.value))
+        self.post_message(self.Changed(self))
+
+    def reset(self) -> None:
+        """Back to the first word; nobody is told."""
+        self.value = next(iter(self._options))
+        self.show()
 
     def on_focus(self, _: events.Focus) -> None:
         """Show that the arrows work."""

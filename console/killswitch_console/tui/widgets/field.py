@@ -17,7 +17,7 @@ class Field(Horizontal):
     Field {
         height: 1;
         & > .label { width: 12; }
-        & > Input, & > Checkbox, & > Choice { width: 1fr; }
+        & > Input, & > Choice { width: 1fr; }
     }
     """
 

@@ -58,7 +58,7 @@ class Listing(TonedView, can_focus=True):
             self.refresh(*changed)
 
     def fit_height(self, lines: int) -> None:
-        """Hear how many lines there are; a listing that scrolls does not mind."""
+        """Hear how many lines there are; a listing that fills its place does not mind."""
 
     def on_resize(self) -> None:
         """Make the lines for the new width."""
@@ -71,6 +71,16 @@ class Listing(TonedView, can_focus=True):
         """Paint one visible line."""
         row = y + self.scroll_offset.y
         return self.paint(self._lines[row] if row < len(self._lines) else ())
+
+
+class ShortListing(Listing):
+    """A listing as high as its lines, up to ``MOST``, where it scrolls: for dialogs."""
+
+    MOST = 12
+
+    def fit_height(self, lines: int) -> None:
+        """Take the room that the lines need, within reason."""
+        self.styles.height = min(lines, self.MOST)
 
 
 class Lines(Listing, can_focus=False):

@@ -73,4 +73,6 @@ class TonedView(ScrollView):
         width = self.line_width
         strip = Strip([Segment(text, styles[tone]) for text, tone in line if text])
         strip = strip.adjust_cell_length(width, base)
-        return strip.apply_style(styles["cursor"]) if cursor else strip
+        if not cursor:
+            return strip
+        return Strip(Segment.apply_style(strip, None, styles["cursor"]), width)

@@ -1,0 +1,93 @@
+"""Driving the whole console in a test: a scripted world, a real engine in its own thread, Textual's pilot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import events
+from textual.app import App
+from textual.pilot import Pilot
+
+from console.tui.scripted import World, settings
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.thread import EngineThread
+from killswitch_console.tui.app import ConsoleApp
+from killswitch_console.tui.state import ConsoleState
+
+ALICE = Invoker(os_user="alice", uid=1000, host="bastion-1")
+
+
+def screen_text(app: App[int]) -> str:
+    """What is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+@dataclass
+class Driven:
+    """A console that a test drives."""
+
+    app: ConsoleApp
+    pilot: Pilot[int]
+    world: World
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def state(self) -> ConsoleState:
+        return self.app.state
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        """Paste a text into what has the focus: as a person may, and faster than key by key."""
+        assert self.app.focused is not None
+        self.app.focused.post_message(events.Paste(text))
+        await self.pilot.pause(0.02)
+
+    async def until(self, condition: Callable[[], bool], *, within: float = 10.0) -> None:
+        """Let the app run until a condition holds; fails with the screen when it does not."""
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {within:g} s:\n{self.text}"
+            await self.pilot.pause(0.01)
+
+    async def sees(self, *texts: str) -> None:
+        """Wait until the screen shows all of these."""
+        await self.until(lambda: all(text in self.text for text in texts))
+
+
+@asynccontextmanager
+async def console(
+    world: World, state_dir: Path, *, size: tuple[int, int] = (80, 24), agents: int | None = None
+) -> AsyncIterator[Driven]:
+    """The console on a world, once it has listed everything; its engine ends with it."""
+    chosen = settings(world, state_dir)
+    state = ConsoleState(chosen.environment, ALICE, chosen.objectives)
+    threads: list[EngineThread] = []
+
+    def make(publish):  # type: ignore[no-untyped-def]
+        threads.append(EngineThread(chosen, publish))
+        return threads[0]
+
+    app = ConsoleApp(state, make)
+    try:
+        async with app.run_test(size=size) as pilot:
+            driven = Driven(app, pilot, world)
+            wanted = 5 if agents is None else agents
+            await driven.until(
+                lambda: len(state.fleet) == wanted and bool(state.backends) and not state.listing and state.book.loaded
+            )
+            await pilot.pause(0.12)
+            yield driven
+    finally:
+        world.stops.set()  # a halt that a test left open must be able to end
+        await asyncio.to_thread(threads[0].close)
