@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from killswitch_backends.protocol import BackendKind
 
@@ -29,6 +29,10 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A duration of the configuration."""
+
+
 class Labels(_Table):
     """The label and tag keys that name an agent, its class and its tenant."""
 
@@ -40,11 +44,11 @@ class Labels(_Table):
 class Slo(_Table):
     """Published seconds from confirmation to proof."""
 
-    agent: PositiveFloat | int = 30
-    tenant: PositiveFloat | int = 60
-    agent_class: Annotated[PositiveFloat | int, Field(alias="class")] = 60
-    global_: Annotated[PositiveFloat | int, Field(alias="global")] = 120
-    backend: Mapping[str, PositiveFloat | int] = Field(
+    agent: Seconds = 30
+    tenant: Seconds = 60
+    agent_class: Annotated[Seconds, Field(alias="class")] = 60
+    global_: Annotated[Seconds, Field(alias="global")] = 120
+    backend: Mapping[str, Seconds] = Field(
         default_factory=lambda: {"kubernetes": 45, "lambda": 30, "iam": 60, "launchdarkly": 5}
     )
 
