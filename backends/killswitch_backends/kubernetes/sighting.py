@@ -106,7 +106,7 @@ class Sighter:
             claims=(workload.claim,) if workload.claim else (),
             runs_as=(RunsAs(role, How.IRSA),) if role else (),
             instances=tuple(instance_of(pod) for pod in sorted(pods, key=lambda pod: pod.name) if not pod.over),
-            concurrency=sum(pod.running for pod in pods) if pods else workload.ready,
+            concurrency=sum(pod.running for pod in pods) if pods or off else workload.ready,
             health=health_of(workload, pods, off=off),
             mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
             off=off,
@@ -131,9 +131,9 @@ def health_of(workload: Workload, pods: list[Pod], *, off: bool) -> Health:
     """How a workload does: the worst of its pods, degraded while it has too few.
 
     Where none of its pods is seen although it has some (no label on them, no right to read them), its controller's
-    count stands.
+    count stands; not once it is off, when that count lags behind the pods.
     """
-    if not pods and workload.ready:
+    if not pods and workload.ready and not off:
         return Health.OK if workload.ready >= workload.desired else Health.DEGRADED
     healths = [pod.health for pod in pods if pod.ends_at is None and not pod.over]
     if off and not healths:
