@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from killswitch_console.halting import happenings
 from killswitch_console.halting.events import EngineEvent, TargetsMoved, Warned
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader
+from killswitch_console.halting.recording import UNRECORDED, Recorder
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
 
@@ -42,6 +44,7 @@ class Board:
         publish: Publish,
         *,
         unwritten: HaltHeader | None = None,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         """Take over targets as they are.
 
@@ -51,11 +54,13 @@ class Board:
             ledger: where to keep that, if anywhere.
             publish: where faces are told of moves.
             unwritten: the halt's header, when the ledger does not have it yet: it goes with the first write.
+            recorder: the audit trail.
         """
         self.halt_id = halt_id
         self._progress = {t.target: t for t in targets}
         self._ledger = ledger
         self._publish = publish
+        self._recorder = recorder
         self._unwritten = unwritten
         self._ledger_broken = False
         self._unshown: set[TargetId] = set()
@@ -88,6 +93,8 @@ class Board:
     def move(self, progress: TargetProgress) -> None:
         """Put a target where it now is."""
         target = progress.target
+        for kind, data in happenings.moved(self._progress[target], progress):
+            self._recorder.note(kind, data, halt_id=self.halt_id)
         self._progress[target] = progress
         self._unshown.add(target)
         self._unsaved.add(target)
@@ -109,8 +116,12 @@ class Board:
 
     async def make_durable(self, targets: Iterable[TargetProgress]) -> None:
         """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had."""
-        if not self._ledger_broken:
-            await self._save(targets)
+        targets = tuple(targets)
+        work = [] if self._ledger_broken else [self._save(targets)]
+        if targets:
+            kind, data = happenings.intent(targets)
+            work.append(self._recorder.record(kind, data, halt_id=self.halt_id))
+        await asyncio.gather(*work)
 
     def durable(self, targets: Iterable[TargetProgress]) -> None:
         """Note that these are on disk as they are now."""

@@ -17,14 +17,16 @@ from pathlib import Path
 
 from killswitch_backends.protocol import Order, Profile
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting import happenings
 from killswitch_console.halting.board import Publish
-from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.events import EngineEvent, Warned
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
 from killswitch_console.halting.overlap import overlaps
 from killswitch_console.halting.plan import Plan, Protection
 from killswitch_console.halting.planning import make_plan
 from killswitch_console.halting.progress import TargetProgress, to_prove_again
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.recording import UNRECORDED, Recorder, RecorderOpener, unrecorded
 from killswitch_console.halting.restoring import RestoreRun
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.sighting import Opener, Sighter
@@ -72,6 +74,8 @@ class EngineSettings:
     declared: tuple[Declaration, ...] = ()
     protection: Protection = field(default_factory=Protection)
     objectives: Objectives = field(default_factory=Objectives)
+    recorder: RecorderOpener = unrecorded
+    """Opens the audit trail of this engine's session."""
 
 
 def utc_now() -> datetime:
@@ -83,10 +87,16 @@ class Engine:
     """An open engine. Use ``open_engine``; call its methods from its own event loop only."""
 
     def __init__(
-        self, settings: EngineSettings, ledger: Ledger | None, publish: Publish, now: Callable[[], datetime]
+        self,
+        settings: EngineSettings,
+        ledger: Ledger | None,
+        publish: Publish,
+        now: Callable[[], datetime],
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         self.settings = settings
         self.ledger = ledger
+        self.recorder = recorder
         self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
@@ -107,7 +117,7 @@ class Engine:
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
         """Plan a halt. Changes nothing. Raises ``planning.EmptyScope`` when no agent is known in the scope."""
-        return await make_plan(
+        plan = await make_plan(
             self.fleet,
             scope,
             profile,
@@ -116,6 +126,8 @@ class Engine:
             protection=self.settings.protection,
             now=self._now(),
         )
+        self.recorder.note(*happenings.plan_shown(plan))
+        return plan
 
     async def halt(
         self,
@@ -163,6 +175,8 @@ class Engine:
         record = await self.record(halt_id)
         if record.restored_at is not None and not record.held:
             raise AlreadyRestored(f"{halt_id} was restored; halt {record.header.scope} anew instead")
+        kind, data = happenings.halt_resumed(record.header)
+        self.recorder.note(kind, data, halt_id=halt_id)
         targets = tuple(to_prove_again(target) for target in record.targets)
         return await self._run(replace(record, targets=targets, ended_at=None, restored_at=None), timeout)
 
@@ -173,6 +187,7 @@ class Engine:
             ledger=self.ledger,
             publish=self._publish,
             now=self._now,
+            recorder=self.recorder,
         )
         return await run.run(timeout)
 
@@ -188,6 +203,7 @@ class Engine:
             ledger=self._needed_ledger(),
             publish=self._publish,
             now=self._now,
+            recorder=self.recorder,
         )
         return await run.run(timeout if timeout is not None else default_timeout(record))
 
@@ -282,14 +298,16 @@ async def open_engine(
         LedgerError: when the ledger is required and cannot be opened.
     """
     asyncio.get_running_loop().set_default_executor(ForgettingExecutor())
+    publish = guarded(publish)
     async with AsyncExitStack() as stack:
+        recorder = await stack.enter_async_context(settings.recorder(lambda text: publish(Warned(text))))
         try:
             ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))
         except LedgerError:
             if ledger_required:
                 raise
             ledger = None
-        engine = Engine(settings, ledger, publish, now)
+        engine = Engine(settings, ledger, publish, now, recorder)
         sighting = asyncio.create_task(engine.sight(), name="sighting")
         try:
             yield engine

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
 from killswitch_backends.protocol import Accepted, Backend, Order, Restored, Watch
+from killswitch_console.halting import happenings
 from killswitch_console.halting.board import Board, Publish
 from killswitch_console.halting.events import HaltBegun, HaltEnded
 from killswitch_console.halting.lane import ATTEMPT_SECONDS
@@ -21,6 +22,7 @@ from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.overlap import Overlaps, Part, topmost
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.recording import UNRECORDED, Recorder
 from killswitch_console.halting.retrying import Backoff, is_final
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
@@ -45,6 +47,7 @@ class RestoreRun:
         ledger: Ledger,
         publish: Publish,
         now: Callable[[], datetime],
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         self._record = record
         self._order = order
@@ -53,8 +56,9 @@ class RestoreRun:
         self._ledger = ledger
         self._publish = publish
         self._now = now
+        self._recorder = recorder
         self._slots = {ref: asyncio.Semaphore(b.budget.parallel) for ref, b in backends.items()}
-        self.board = Board(record.header.halt_id, record.targets, ledger, publish)
+        self.board = Board(record.header.halt_id, record.targets, ledger, publish, recorder=recorder)
         self.board.durable(record.targets)
         self._due = [t for t in record.touched if t.state is not TargetState.RESTORED]
 
@@ -63,7 +67,10 @@ class RestoreRun:
 
         Raises:
             LedgerError: when the ledger cannot be written: before anything was changed, or (it says so) afterwards.
+            RecordingNeeded: when the audit trail cannot be written; nothing was changed then.
         """
+        kind, data = happenings.restore_confirmed(self._record, self._order)
+        await self._recorder.require(kind, data, halt_id=self._order.halt_id)
         await self._ledger.begin_restore(self._order)
         self._publish(HaltBegun(self._record))
         flushing = asyncio.create_task(self.board.keep_flushing(), name="board")
@@ -150,6 +157,8 @@ class RestoreRun:
     async def _end(self, *, saved: bool) -> HaltRecord:
         at = self._now()
         record = replace(self._record, targets=tuple(self.board), restored_at=at, warnings=tuple(self.board.warnings))
+        kind, data = happenings.restore_ended(record, at)
+        await self._recorder.record(kind, data, halt_id=self._order.halt_id)
         self._publish(HaltEnded(record))
         if not saved:
             raise LedgerError("what was put back could not be recorded: repair the ledger, then restore again")

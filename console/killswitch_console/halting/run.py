@@ -13,6 +13,7 @@ from functools import partial
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend, Order, Profile
+from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board, Publish
 from killswitch_console.halting.events import HaltBegun, HaltEnded
@@ -20,6 +21,7 @@ from killswitch_console.halting.lane import CHUNK, Lane, most_dangerous_first
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.recording import UNRECORDED, Recorder
 from killswitch_inventory.targets import BackendRef, Layer
 
 FLAG_LEAD_SECONDS = 5.0
@@ -45,6 +47,7 @@ class HaltRun:
         ledger: Ledger | None,
         publish: Publish,
         now: Callable[[], datetime],
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got."""
         self._header = record.header
@@ -52,8 +55,9 @@ class HaltRun:
         self._ledger = ledger
         self._publish = publish
         self._now = now
+        self._recorder = recorder
         header = record.header
-        self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header)
+        self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header, recorder=recorder)
 
     async def run(self, timeout: float | None = None) -> HaltRecord:
         """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then.
@@ -116,7 +120,9 @@ class HaltRun:
         first = [target for targets in queues.values() for target in targets[:CHUNK]]
         if self._ledger is None:
             self.board.warn("no ledger: prior states are kept in memory and as marks on the targets only")
-        await self.board.make_durable(first)
+        kind, data = happenings.halt_confirmed(self._header)
+        confirmed = self._recorder.record(kind, data, halt_id=self._header.halt_id)
+        await asyncio.gather(confirmed, self.board.make_durable(first))
 
     async def _work(self, queues: Queues) -> None:
         async with asyncio.TaskGroup() as group:
@@ -207,6 +213,8 @@ class HaltRun:
             except LedgerError as error:
                 self.board.warn(f"the end of the halt could not be written: {error}")
         record = self.record(ended_at)
+        kind, data = happenings.halt_ended(record, ended_at)
+        await self._recorder.record(kind, data, halt_id=self._header.halt_id)
         self._publish(HaltEnded(record))
         return record
 

@@ -1,0 +1,187 @@
+"""What each step of a halt or restore leaves in the audit trail: kinds of events and their particulars. Pure.
+
+Numbers of seconds are integer milliseconds. Lists that a fleet can make long are cut, and say how much is missing;
+intents are not: every target's prior state is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from killswitch_backends.protocol import Order
+from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.halting.document import moment
+from killswitch_console.halting.plan import Plan
+from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.recording import Happening
+
+MOST = 200
+"""Entries of one list in one event."""
+
+_SILENT = (TargetState.PENDING, TargetState.REQUESTED, TargetState.ACCEPTED)
+"""States that the intent and the call already tell."""
+
+
+def plan_shown(plan: Plan) -> Happening:
+    """A person was shown what a halt would do."""
+    return "plan.shown", {
+        "scope": str(plan.scope),
+        "environment": plan.environment,
+        "profile": str(plan.profile),
+        "agents": _some([str(agent.key) for agent in plan.agents]),
+        "targets": _some([f"{t.target}: {t.action or t.problem or 'halt'}" for t in plan.targets]),
+        "untouched": _some([f"{u.id}: {u.reason}" for u in plan.untouched]),
+        "collateral": _some([f"{c.target}: {', '.join(map(str, c.agents))}" for c in plan.collateral]),
+        "risks": _some(list(plan.risks)),
+        "blind": [str(view.ref) for view in plan.blind],
+    }
+
+
+def refused(action: str, scope: str, why: str) -> Happening:
+    """Something was asked for and not done."""
+    return "action.refused", {"action": action, "scope": scope, "why": why}
+
+
+def halt_confirmed(header: HaltHeader) -> Happening:
+    """A person confirmed a halt: by the text that this scope takes."""
+    return "halt.confirmed", {
+        **_header(header),
+        "confirmation": required_confirmation(header.scope, header.environment),
+        "invoked_at": moment(header.invoked_at),
+        "slo_ms": _ms(header.slo_seconds),
+        "backend_slo_ms": {kind: _ms(seconds) for kind, seconds in header.backend_slo.items()},
+        "agents": _some([str(key) for key in header.agents]),
+        "untouched": _some([f"{u.id}: {u.reason}" for u in header.untouched]),
+        "collateral": _some([f"{c.target}: {', '.join(map(str, c.agents))}" for c in header.collateral]),
+        "blind": header.blinded,
+    }
+
+
+def halt_resumed(header: HaltHeader) -> Happening:
+    """An interrupted halt goes on."""
+    return "halt.resumed", _header(header)
+
+
+def intent(targets: Iterable[TargetProgress]) -> Happening:
+    """What is about to be changed, and what it was before."""
+    return "halt.intent", {
+        "targets": [
+            {
+                "target": str(t.target),
+                "layer": str(t.layer),
+                "agents": [str(key) for key in t.agents],
+                "prior": dict(t.captured.prior) if t.captured else None,
+                "running": t.running,
+            }
+            for t in targets
+        ]
+    }
+
+
+def moved(before: TargetProgress, after: TargetProgress) -> Iterator[Happening]:
+    """What a target's step says: a call that was answered, a failed attempt, a new state with its evidence."""
+    if after.accepted is not None and after.accepted is not before.accepted:
+        yield _call(after)
+    if after.error and after.error != before.error:
+        yield "target.error", {**_which(after), "state": str(after.state), "error": after.error}
+    if after.state is not before.state and after.state not in _SILENT:
+        yield _state(before, after)
+
+
+def halt_ended(record: HaltRecord, now: datetime) -> Happening:
+    """A halt came to its end, with this verdict."""
+    return "halt.ended", {**_header(record.header), **_outcome(record, now), "slo_met": record.slo_met(now)}
+
+
+def restore_confirmed(record: HaltRecord, order: Order) -> Happening:
+    """A person confirmed a restore. ``reason`` is the restore's, not the halt's."""
+    header = record.header
+    needed = required_confirmation(header.scope, header.environment, restore=True)
+    targets = _some([str(t.target) for t in record.touched])
+    return "restore.confirmed", {**_header(header), "reason": order.reason, "confirmation": needed, "targets": targets}
+
+
+def restore_ended(record: HaltRecord, now: datetime) -> Happening:
+    """A restore came to its end, whole or not."""
+    return "restore.ended", {**_header(record.header), **_outcome(record, now)}
+
+
+def _header(header: HaltHeader) -> dict[str, Any]:
+    return {
+        "scope": str(header.scope),
+        "environment": header.environment,
+        "profile": str(header.profile),
+        "reason": header.reason,
+        "incident": header.incident,
+        "invoker": asdict(header.invoker),
+        "drill": header.drill,
+    }
+
+
+def _outcome(record: HaltRecord, now: datetime) -> dict[str, Any]:
+    states = sorted({t.state for t in record.targets})
+    return {
+        "verdict": str(record.verdict),
+        "elapsed_ms": _ms(record.elapsed(now)),
+        "slo_ms": _ms(record.header.slo_seconds),
+        "targets": {str(state): sum(t.state is state for t in record.targets) for state in states},
+        "unproven": _some([str(t.target) for t in record.targets if t.state not in _PROVEN]),
+        "backends": {str(ref): _proof_ms(record, str(ref)) for ref in record.backends()},
+        "warnings": list(record.warnings),
+    }
+
+
+_PROVEN = (TargetState.STOPPED, TargetState.RESTORED)
+
+
+def _proof_ms(record: HaltRecord, ref: str) -> int | None:
+    """Milliseconds until a backend's last target was proven stopped; None while one is not."""
+    stopped = [t.stopped_at for t in record.targets if str(t.target.backend) == ref]
+    if not stopped or None in stopped:
+        return None
+    last = max(at for at in stopped if at is not None)
+    return _ms((last - record.header.invoked_at).total_seconds())
+
+
+def _call(after: TargetProgress) -> Happening:
+    answer = after.accepted
+    assert answer is not None  # noqa: S101  (the caller looked; for the type checker)
+    return "target.call", {
+        **_which(after),
+        "attempt": after.attempts,
+        "request_id": answer.request_id,
+        "requested_at": moment(after.requested_at),
+        "answered_at": moment(answer.at),
+        "bound": moment(answer.bound),
+        "detail": answer.detail,
+    }
+
+
+def _state(before: TargetProgress, after: TargetProgress) -> Happening:
+    kind = "target.revived" if after.state is TargetState.REVIVED else "target.state"
+    evidence = after.evidence
+    return kind, {
+        **_which(after),
+        "from": str(before.state),
+        "state": str(after.state),
+        "running": after.running,
+        "note": after.note,
+        "evidence": evidence and {"grade": str(evidence.grade), "detail": evidence.detail, "at": moment(evidence.at)},
+    }
+
+
+def _which(target: TargetProgress) -> dict[str, Any]:
+    return {"target": str(target.target), "layer": str(target.layer)}
+
+
+def _some(entries: Sequence[str]) -> list[str]:
+    left = len(entries) - MOST
+    return [*entries[:MOST], f"and {left} more"] if left > 0 else list(entries)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
