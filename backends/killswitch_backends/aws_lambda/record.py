@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.helpers import helpers
-from killswitch_backends.aws_common.outcomes import or_refusal, outcome
+from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, State
 from killswitch_backends.aws_lambda.reading import by_function, by_name, executions_or_none, finish
@@ -115,9 +115,7 @@ class Record:
         if isinstance(reading, Problem):  # the state known so far stays, and ages
             return name
         sources = listing.event_sources.get(name, ())
-        state = await outcome(
-            or_refusal(finish(self._api, reading, listing.versions[name], sources, at=at, urgency=Urgency.SIGHT))
-        )
+        state = await outcome(finish(self._api, reading, listing.versions[name], sources, at=at, urgency=Urgency.SIGHT))
         if not isinstance(state, Problem):
             executions = None if listing.executions is None else listing.executions.get(name, 0)
             unreadable = (*listing.unreadable, *state.unreadable)
