@@ -7,25 +7,19 @@ console's business.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
 from killswitch_inventory.agents import (
-    UNASSIGNED,
-    UNCLASSIFIED,
     Agent,
     AgentKey,
     Binding,
-    How,
     worst,
 )
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import (
-    Claim,
     ListingComplete,
     ListingStarted,
     RunsAs,
@@ -35,9 +29,7 @@ from killswitch_inventory.sightings import (
     TargetSighting,
 )
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
+from killswitch_inventory.ties import Ties, same_ties
 
 
 class Sightedness(StrEnum):
@@ -106,30 +98,12 @@ class Fleet:
         """
         self._layers = dict(layers or {})
         self._targets: dict[TargetId, TargetSighting] = {}
-        self._founded: defaultdict[AgentKey, set[TargetId]] = defaultdict(set)
-        """Agents by the targets whose own labels name them whole."""
-        self._keys_by_name: defaultdict[str, set[AgentKey]] = defaultdict(set)
-        self._keys_by_class: defaultdict[str, set[AgentKey]] = defaultdict(set)
-        self._by_name: defaultdict[str, set[TargetId]] = defaultdict(set)
-        """Targets that claim every agent of a name."""
-        self._by_class: defaultdict[str, set[TargetId]] = defaultdict(set)
-        self._identities: dict[str, TargetId] = {}
-        self._users: defaultdict[str, set[TargetId]] = defaultdict(set)
-        """Process targets by the identity they run as."""
-        self._declared: defaultdict[TargetId, set[AgentKey]] = defaultdict(set)
-        self._declared_of: dict[AgentKey, tuple[TargetId, ...]] = {}
+        self._ties = Ties(self._targets)
         self._backends = {ref: BackendView(ref, Sightedness.WAITING) for ref in backends}
         self._unlisted: dict[BackendRef, set[TargetId]] = {}
         """While a backend lists: its targets that this listing has not shown yet."""
         for declaration in declared:
-            self._declare(declaration)
-
-    def _declare(self, declaration: Declaration) -> None:
-        known = self._declared_of.get(declaration.key, ())
-        self._declared_of[declaration.key] = (*known, *declaration.targets)
-        for target in declaration.targets:
-            self._declared[target].add(declaration.key)
-        self._index_key(declaration.key)
+            self._ties.declare(declaration.key, declaration.targets)
 
     # -- folding ---------------------------------------------------------------------------------------------------
 
@@ -156,26 +130,27 @@ class Fleet:
             unlisted.discard(seen.target)
         self._heard(seen.target.backend, seen.seen_at)
         before = self._targets.get(seen.target)
-        if before is None or _ties(before) != _ties(seen):
-            touched = self._affected(before) if before else set()
-            if before:
-                self._unindex(before)
+        if before is not None and same_ties(before, seen):
             self._targets[seen.target] = seen
-            self._index(seen)
-            touched |= self._affected(seen)
-        else:
-            self._targets[seen.target] = seen
-            touched = self._affected(seen)
-        return self._touched(touched)
+            return self._touched(self._ties.affected(seen))
+        touched = self._untie(before) if before else set()
+        self._targets[seen.target] = seen
+        self._ties.add(seen)
+        return self._touched(touched | self._ties.affected(seen) | self._ties.orphans_of(seen))
 
     def _forget(self, target: TargetId) -> Touched:
         before = self._targets.get(target)
         if before is None:
             return _NOTHING
-        touched = self._affected(before)
-        self._unindex(before)
+        touched = self._untie(before)
         del self._targets[target]
         return self._touched(touched)
+
+    def _untie(self, seen: TargetSighting) -> set[AgentKey]:
+        """Take a target's ties out; the agents that had them, and the orphans that may come of it."""
+        touched = self._ties.affected(seen) | self._ties.orphans_of(seen)
+        self._ties.remove(seen)
+        return touched
 
     def _complete(self, complete: ListingComplete) -> Touched:
         touched = _NOTHING
@@ -204,78 +179,9 @@ class Fleet:
         known = self._backends.get(ref)
         self._backends[ref] = BackendView(ref, sightedness, as_of or (known.as_of if known else None))
 
-    # -- indexes ---------------------------------------------------------------------------------------------------
-
-    def _index(self, seen: TargetSighting) -> None:
-        target = seen.target
-        for claim in seen.claims:
-            if key := _founds(seen, claim):
-                self._founded[key].add(target)
-                self._index_key(key)
-            elif claim.agent:
-                self._by_name[claim.agent].add(target)
-            elif claim.agent_class:
-                self._by_class[claim.agent_class].add(target)
-        if seen.identity:
-            self._identities[seen.identity] = target
-        for runs_as in seen.runs_as:
-            self._users[runs_as.identity].add(target)
-
-    def _unindex(self, seen: TargetSighting) -> None:
-        target = seen.target
-        for claim in seen.claims:
-            if key := _founds(seen, claim):
-                _discard(self._founded, key, target)
-                self._unindex_key(key)
-            elif claim.agent:
-                _discard(self._by_name, claim.agent, target)
-            elif claim.agent_class:
-                _discard(self._by_class, claim.agent_class, target)
-        if seen.identity and self._identities.get(seen.identity) == target:
-            del self._identities[seen.identity]
-        for runs_as in seen.runs_as:
-            _discard(self._users, runs_as.identity, target)
-
-    def _index_key(self, key: AgentKey) -> None:
-        self._keys_by_name[key.name].add(key)
-        self._keys_by_class[key.agent_class].add(key)
-
-    def _unindex_key(self, key: AgentKey) -> None:
-        if key not in self._founded and key not in self._declared_of:
-            _discard(self._keys_by_name, key.name, key)
-            _discard(self._keys_by_class, key.agent_class, key)
-
-    def _affected(self, seen: TargetSighting) -> set[AgentKey]:
-        """Agents whose view this target is part of."""
-        keys = set(self._declared.get(seen.target, ()))
-        for claim in seen.claims:
-            keys |= self._claimed(seen, claim)
-        if seen.identity:
-            for user in self._users.get(seen.identity, ()):
-                keys |= self._direct_agents(user)
-        return keys
-
-    def _claimed(self, seen: TargetSighting, claim: Claim) -> set[AgentKey]:
-        if key := _founds(seen, claim):
-            return {key, _orphan(key.name)}
-        if claim.agent:
-            named = self._keys_by_name.get(claim.agent, set())
-            return {key for key in named if _fits(claim, key)} | {_orphan(claim.agent)}
-        return set(self._keys_by_class.get(claim.agent_class or "", ()))
-
-    def _direct_agents(self, target: TargetId) -> set[AgentKey]:
-        seen = self._targets[target]
-        keys = {key for claim in seen.claims if (key := _founds(seen, claim))}
-        return keys | self._declared.get(target, set())
-
     def _touched(self, keys: set[AgentKey]) -> Touched:
-        gone = {key for key in keys if not self._exists(key)}
+        gone = {key for key in keys if not self._ties.exists(key)}
         return Touched(frozenset(keys - gone), frozenset(gone))
-
-    def _exists(self, key: AgentKey) -> bool:
-        if key in self._founded or key in self._declared_of:
-            return True
-        return key == _orphan(key.name) and key.name in self._by_name and not self._keys_by_name.get(key.name)
 
     # -- views -----------------------------------------------------------------------------------------------------
 
@@ -294,15 +200,11 @@ class Fleet:
 
     def keys(self) -> Iterator[AgentKey]:
         """All agents, in no particular order."""
-        yield from self._founded
-        yield from (key for key in self._declared_of if key not in self._founded)
-        for name in self._by_name:
-            if not self._keys_by_name.get(name):
-                yield _orphan(name)
+        return self._ties.keys()
 
     def agent(self, key: AgentKey) -> Agent | None:
         """The frozen view of one agent, or None if it is not known."""
-        if not self._exists(key):
+        if not self._ties.exists(key):
             return None
         bindings = self.bindings(key)
         seen = [found for binding in bindings if (found := self._targets.get(binding.target))]
@@ -324,28 +226,9 @@ class Fleet:
 
     def bindings(self, key: AgentKey) -> tuple[Binding, ...]:
         """How an agent can be stopped: each target once, the most explicit way it is known first."""
-        known: dict[TargetId, How] = {}
-        for target, how in self._tied(key):
-            known.setdefault(target, how)
-        for target in list(known):
-            for runs_as in self._runs_as(target):
-                if role := self._identities.get(runs_as.identity):
-                    known.setdefault(role, runs_as.how)
+        known = self._ties.of(key)
         layered = ((target, self._layer(target), how) for target, how in known.items())
         return tuple(sorted(Binding(target, layer, how) for target, layer, how in layered if layer))
-
-    def _tied(self, key: AgentKey) -> Iterator[tuple[TargetId, How]]:
-        """Targets bound to an agent by declaration or by their own claims, the most explicit first."""
-        yield from ((target, How.DECLARED) for target in self._declared_of.get(key, ()))
-        for target in self._founded.get(key, ()):
-            seen = self._targets[target]
-            yield from ((target, claim.how) for claim in seen.claims if _founds(seen, claim) == key)
-        for target in self._by_name.get(key.name, ()):
-            claims = self._targets[target].claims
-            yield from ((target, c.how) for c in claims if c.agent == key.name and _fits(c, key))
-        for target in self._by_class.get(key.agent_class, ()):
-            claims = self._targets[target].claims
-            yield from ((target, c.how) for c in claims if c.agent is None and c.agent_class == key.agent_class)
 
     def layer_of(self, kind: str) -> Layer | None:
         """The layer of a kind of backend, where it was said."""
@@ -362,7 +245,7 @@ class Fleet:
     def unseen_identities(self, key: AgentKey) -> tuple[str, ...]:
         """Identities its processes run as, but that no backend sights: credentials that nobody here can deny."""
         runs_as = {r.identity for binding in self.bindings(key) for r in self._runs_as(binding.target)}
-        return tuple(sorted(identity for identity in runs_as if identity not in self._identities))
+        return tuple(sorted(identity for identity in runs_as if not self._ties.is_seen(identity)))
 
     def target(self, target: TargetId) -> TargetSighting | None:
         """What was last seen of a target."""
@@ -372,47 +255,16 @@ class Fleet:
         """All agents that a change of this target would hit."""
         seen = self._targets.get(target)
         if seen is None:
-            return frozenset(self._declared.get(target, ()))
-        return frozenset(key for key in self._affected(seen) if self._exists(key))
+            return self._ties.declared(target)
+        return frozenset(key for key in self._ties.affected(seen) if self._ties.exists(key))
 
     def unclassified(self) -> list[TargetSighting]:
         """Process targets that no agent is known to use: shown, so that nothing hides by lacking a label."""
         return [
             seen
             for seen in self._targets.values()
-            if seen.layer is Layer.PROCESS and not seen.claims and seen.target not in self._declared
+            if seen.layer is Layer.PROCESS and not seen.claims and not self._ties.is_declared(seen.target)
         ]
 
 
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def _ties(seen: TargetSighting) -> tuple[object, ...]:
-    """What the indexes are made of: while this is equal, a new sighting needs no re-indexing."""
-    return seen.claims, seen.identity, seen.runs_as, seen.layer
-
-
-def _orphan(name: str) -> AgentKey:
-    """The agent that a name-only claim stands for while nothing names it whole."""
-    return AgentKey(UNCLASSIFIED, UNASSIGNED, name)
-
-
-def _founds(seen: TargetSighting, claim: Claim) -> AgentKey | None:
-    """The agent a claim names whole. A process target always does; others only with class and tenant."""
-    if not claim.agent:
-        return None
-    if seen.layer is Layer.PROCESS or (claim.agent_class and claim.tenant):
-        return AgentKey(claim.agent_class or UNCLASSIFIED, claim.tenant or UNASSIGNED, claim.agent)
-    return None
-
-
-def _fits(claim: Claim, key: AgentKey) -> bool:
-    return (claim.agent_class in (None, key.agent_class)) and (claim.tenant in (None, key.tenant))
-
-
-def _discard(index: dict[_K, set[_V]], key: _K, value: _V) -> None:
-    """Take a value out of an index, and the key with it when it was the last."""
-    if values := index.get(key):
-        values.discard(value)
-        if not values:
-            del index[key]
