@@ -70,8 +70,10 @@ def _run(given: list[str]) -> int:
 
 
 def _explain(error: Exception) -> int:
-    from killswitch_console.cli.failures import explain
-
+    try:
+        from killswitch_console.cli.failures import explain
+    except ImportError:  # an installation that is not whole: the first error says so
+        return _say(f"internal error: {error!r} (--debug shows where)", INTERNAL)
     text, code = explain(error)
     return _say(text, code)
 
