@@ -16,6 +16,7 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_console.hostile import clean
+from killswitch_inventory.targets import TargetId
 
 MOST_LINES = 20
 """Rows of one list that are shown; how many more there are is always said."""
@@ -33,9 +34,14 @@ def print_plan(plan: Plan, *, to_stderr: bool = False) -> None:
         [f"{c.target} also hits {', '.join(names(c.agents))}" for c in plan.collateral],
     )
     _lines(out, "untouched", [f"{u.id}: {u.reason}" for u in plan.untouched])
-    _lines(out, "risks", list(plan.risks))
+    _lines(out, "risks", [_risk(text, targets) for text, targets in plan.risks_by_text().items()])
     for ref, floor in sorted(plan.floors.items()):
         _line(out, f"{ref}: {_count(floor.api_calls, 'call')}, at least {floor.floor_seconds:.1f} s")
+
+
+def _risk(text: str, targets: list[TargetId]) -> str:
+    others = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
+    return f"{targets[0]}{others}: {text}"
 
 
 def print_halts(records: list[HaltRecord]) -> None:

@@ -89,6 +89,14 @@ class Plan:
         """The layers at which agents of this plan go on whatever the halt does."""
         return tuple(Unhalted(key, u.layer) for u in self.untouched if u.layer for key in u.agents)
 
+    def risks_by_text(self) -> dict[str, list[TargetId]]:
+        """Each risk once, with the targets that bear it: hundreds of targets mostly share a few risks."""
+        grouped: dict[str, list[TargetId]] = {}
+        for target in self.targets:
+            for risk in target.risks:
+                grouped.setdefault(risk, []).append(target.target)
+        return grouped
+
     @property
     def blinding(self) -> bool:
         """Whether something unseen may carry a process or a credential of an agent in scope."""
