@@ -14,7 +14,7 @@ Rules every backend keeps:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -147,6 +147,30 @@ class Sight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentReports:
+    """What instances of agents say themselves of a change, each as ``AGENT/INSTANCE``.
+
+    Their word only: shown beside the evidence, never part of it, and no state follows from it.
+    """
+
+    current: tuple[str, ...] = ()
+    """They have evaluated what the halt made."""
+    behind: tuple[str, ...] = ()
+    """What they evaluated last is from before the halt: a task begun then may go on."""
+    lost: tuple[str, ...] = ()
+    """They were behind when they were last heard of."""
+    ended: tuple[str, ...] = ()
+    """They said that they end."""
+    problem: str = ""
+    """Why the reports cannot be read now; what is listed is then as old as that."""
+
+    def silent(self, agents: Iterable[str]) -> tuple[str, ...]:
+        """The agents of which no instance reports: they may hold a stale value until they reconnect."""
+        heard = {name.partition("/")[0] for name in (*self.current, *self.behind, *self.lost, *self.ended)}
+        return tuple(sorted(set(agents) - heard))
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """An independent look at one halted target."""
 
@@ -157,6 +181,8 @@ class Observation:
     running: int | None = None
     note: str = ""
     """One line: what is still there (``2 pods terminating, 11 s of grace left``), or who revived it."""
+    reports: AgentReports | None = None
+    """What agents say themselves of the change, where agents can; None where the platform's own view is all."""
 
     def __post_init__(self) -> None:
         if self.sight is Sight.STOPPED and not (self.evidence and self.evidence.grade.proves):

@@ -124,8 +124,17 @@ def _target(target: TargetProgress, header: HaltHeader) -> Document:
         "attempts": target.attempts,
         "running": target.running,
         "note": target.note or None,
+        "reports": _reports(target),
         "error": target.error or None,
     }
+
+
+def _reports(target: TargetProgress) -> Document | None:
+    """What agents say themselves: whose word is new, old or missing. None where agents cannot tell."""
+    if target.reports is None:
+        return None
+    silent = target.reports.silent(names(target.agents))
+    return {**asdict(target.reports), "silent": list(silent)}
 
 
 def _since(header: HaltHeader, at: datetime | None) -> float | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from killswitch_backends.problems import Blocked, Gone, Problem, Unsupported
-from killswitch_backends.protocol import Accepted, Captured, Evidence, Grade, Observation, Sight
+from killswitch_backends.protocol import Accepted, AgentReports, Captured, Evidence, Grade, Observation, Sight
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
 
@@ -66,6 +66,8 @@ class TargetProgress:
     attempts: int = 0
     running: int | None = None
     note: str = ""
+    reports: AgentReports | None = None
+    """What agents say themselves of the change: their word, beside the evidence."""
     error: str = ""
     released: bool = False
     """A restore let go of it, but left it halted for another halt that holds it."""
@@ -115,6 +117,7 @@ def observed(progress: TargetProgress, observation: Observation) -> TargetProgre
         stopped_at=progress.stopped_at or first_stop,
         running=observation.running if observation.running is not None else progress.running,
         note=observation.note,
+        reports=observation.reports or progress.reports,
     )
 
 
