@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from killswitch_backends.protocol import LabelKeys, Surroundings
+from killswitch_console.audit.assembling import recorder_opener
+from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.config import Configuration, ConfigurationError, DeclaredAgent, Slo
 from killswitch_console.halting.engine import EngineSettings, utc_now
 from killswitch_console.halting.plan import Protection
@@ -23,7 +25,9 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
     """
     document = configuration.document
     labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
-    surroundings = Surroundings(document.environment, labels, resolve_secret, utc_now)
+    scrubber = Scrubber()
+    secret = scrubber.listening(resolve_secret)
+    surroundings = Surroundings(document.environment, labels, secret, utc_now)
     return EngineSettings(
         environment=document.environment,
         state_dir=configuration.state_dir,
@@ -35,6 +39,7 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         declared=tuple(_declaration(configuration, agent) for agent in document.agent),
         protection=Protection(frozenset(document.protect.agents), frozenset(document.protect.targets)),
         objectives=_objectives(document.slo),
+        recorder=recorder_opener(configuration, scrubber),
     )
 
 

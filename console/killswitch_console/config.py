@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from killswitch_backends.protocol import BackendKind
+from killswitch_console.audit.settings import Audit
 
 ENTRY_POINTS = "killswitch.backends"
 
@@ -78,12 +79,12 @@ class Document(_Table):
     slo: Slo = Slo()
     agent: list[DeclaredAgent] = []
     protect: Protect = Protect()
+    audit: Audit = Audit()
 
 
 _NOT_BUILT: Mapping[str, str] = {
     "authority": "roles are not enforced",
     "restore": "two-person restores are not enforced",
-    "audit": "the audit trail is not synchronised",
     "notify": "nobody is notified",
 }
 """Tables of design.md whose function this version does not have; accepting them would promise what nothing keeps."""

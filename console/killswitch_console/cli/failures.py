@@ -9,6 +9,7 @@ from killswitch_console.halting.confirmation import NotConfirmed
 from killswitch_console.halting.engine import AlreadyRestored, CollateralNotAccepted, LedgerNeeded, UnknownHalt
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.planning import EmptyScope
+from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_console.hostile import clean
 from killswitch_inventory.scopes import ScopeError
 
@@ -27,6 +28,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (AlreadyRestored, USAGE),
     (LedgerNeeded, USAGE),
     (LedgerError, USAGE),
+    (RecordingNeeded, USAGE),
     (Problem, UNPROVEN),
 )
 

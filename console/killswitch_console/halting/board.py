@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from killswitch_backends.protocol import Captured
 from killswitch_console.halting import happenings
 from killswitch_console.halting.events import EngineEvent, TargetsMoved, Warned
 from killswitch_console.halting.ledger import Ledger, LedgerError
@@ -65,6 +66,8 @@ class Board:
         self._ledger_broken = False
         self._unshown: set[TargetId] = set()
         self._unsaved = set(self._progress)
+        self._told: dict[TargetId, Captured | None] = {}
+        """The prior states that the audit trail has been told as intents."""
         self._unsettled: set[TargetId] = set()
         self._unsettled_of: Counter[tuple[Layer, AgentKey | None]] = Counter()
         """Unsettled targets by layer, and by layer and agent."""
@@ -118,8 +121,9 @@ class Board:
         """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had."""
         targets = tuple(targets)
         work = [] if self._ledger_broken else [self._save(targets)]
-        if targets:
-            kind, data = happenings.intent(targets)
+        if untold := [t for t in targets if self._told.get(t.target) != t.captured or t.target not in self._told]:
+            self._told.update({t.target: t.captured for t in untold})
+            kind, data = happenings.intent(untold)
             work.append(self._recorder.record(kind, data, halt_id=self.halt_id))
         await asyncio.gather(*work)
 

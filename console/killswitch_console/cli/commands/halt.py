@@ -27,8 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Halt, then exit 0 (stopped), 3 (refused) or 4 (not all proven)."""
     from killswitch_console.cli import session
+    from killswitch_console.cli.refusals import recorded
 
-    return session.run(lambda: _halt(options))
+    return session.run(lambda: recorded(_halt(options), options, "halt", options.scope))
 
 
 async def _halt(options: argparse.Namespace) -> int:

@@ -20,8 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Restore, then exit 0 (all restored), 3 (refused) or 4 (something is not)."""
     from killswitch_console.cli import session
+    from killswitch_console.cli.refusals import recorded
 
-    return session.run(lambda: _restore(options))
+    return session.run(lambda: recorded(_restore(options), options, "restore", options.halt))
 
 
 async def _restore(options: argparse.Namespace) -> int:

@@ -1,0 +1,145 @@
+"""The Merkle tree of RFC 6962: one hash for the whole trail, short proofs for one event of it or for its growth.
+
+Pure. An ``Edge`` (the right-hand rim of the tree) is all that is needed to go on growing a tree of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+HASH_BYTES: Final = 32
+EMPTY: Final = sha256(b"").digest()
+
+
+def leaf_hash(body: bytes) -> bytes:
+    """The hash of one event's bytes."""
+    return sha256(b"\x00" + body).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The roots of the perfect subtrees that make up a tree of ``size`` leaves, largest first."""
+
+    size: int = 0
+    hashes: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.hashes) != self.size.bit_count():
+            raise ValueError(f"a tree of {self.size} leaves has not {len(self.hashes)} perfect subtrees")
+
+    def grown(self, leaves: Iterable[bytes]) -> Edge:
+        """The edge after these leaf hashes were appended."""
+        size, hashes = self.size, list(self.hashes)
+        for leaf in leaves:
+            merges, node = size, leaf
+            while merges & 1:
+                node = node_hash(hashes.pop(), node)
+                merges >>= 1
+            hashes.append(node)
+            size += 1
+        return Edge(size, tuple(hashes))
+
+    def root(self) -> bytes:
+        """The tree's root hash."""
+        if not self.hashes:
+            return EMPTY
+        *rest, root = self.hashes
+        for left in reversed(rest):
+            root = node_hash(left, root)
+        return root
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.hashes)
+
+    @classmethod
+    def read(cls, size: int, data: bytes) -> Edge:
+        """An edge from its bytes. Raises ``ValueError``."""
+        return cls(size, tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)))
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The root of a whole tree."""
+    return Edge().grown(leaves).root()
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The audit path of a leaf (RFC 6962 section 2.1.1)."""
+    size = len(leaves)
+    if size <= 1:
+        return []
+    split = _split(size)
+    if index < split:
+        return [*inclusion_proof(leaves[:split], index), root_of(leaves[split:])]
+    return [*inclusion_proof(leaves[split:], index - split), root_of(leaves[:split])]
+
+
+def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that a proof leads to (RFC 9162 section 2.1.3.2). Raises ``ValueError`` for a proof of another shape."""
+    if not 0 <= index < size:
+        raise ValueError("the index is not within the tree")
+    first, last, root = index, size - 1, leaf
+    for step in proof:
+        if last == 0:
+            raise ValueError("the proof is too long")
+        if first & 1 or first == last:
+            root = node_hash(step, root)
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            root = node_hash(root, step)
+        first, last = first >> 1, last >> 1
+    if last:
+        raise ValueError("the proof is too short")
+    return root
+
+
+def consistency_proof(leaves: Sequence[bytes], old: int) -> list[bytes]:
+    """Why the first ``old`` leaves of this tree are an unchanged earlier tree (RFC 6962 section 2.1.2)."""
+    return _subproof(leaves, old, whole=True) if 0 < old < len(leaves) else []
+
+
+def _subproof(leaves: Sequence[bytes], old: int, *, whole: bool) -> list[bytes]:
+    size = len(leaves)
+    if old == size:
+        return [] if whole else [root_of(leaves)]
+    split = _split(size)
+    if old <= split:
+        return [*_subproof(leaves[:split], old, whole=whole), root_of(leaves[split:])]
+    return [*_subproof(leaves[split:], old - split, whole=False), root_of(leaves[:split])]
+
+
+def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether a proof shows that a tree grew from another (RFC 9162 section 2.1.4.2)."""
+    if old == new:
+        return not proof and old_root == new_root
+    if not 0 < old < new or not proof:
+        return False
+    path = list(proof) if old & (old - 1) else [old_root, *proof]
+    first, last = old - 1, new - 1
+    while first & 1:
+        first, last = first >> 1, last >> 1
+    was = now = path[0]
+    for step in path[1:]:
+        if last == 0:
+            return False
+        if first & 1 or first == last:
+            was, now = node_hash(step, was), node_hash(step, now)
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            now = node_hash(now, step)
+        first, last = first >> 1, last >> 1
+    return last == 0 and was == old_root and now == new_root
+
+
+def _split(size: int) -> int:
+    """The largest power of two smaller than ``size``."""
+    return 1 << ((size - 1).bit_length() - 1)

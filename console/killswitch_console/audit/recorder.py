@@ -1,0 +1,370 @@
+"""The trail as the engine sees it (``halting.recording.Recorder``): a queue, one writer, and the ladder below.
+
+A halt waits for an event until it is durable or has fallen, at most ``RECORD_SECONDS``; it never learns of a failure.
+The writer puts everything that waits into one transaction, reopens a trail that failed, and replays what fell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
+
+from killswitch_console.audit.events import Draft
+from killswitch_console.audit.journal import DEFAULT_SOCKET
+from killswitch_console.audit.ladder import Direct, Ladder, Rung
+from killswitch_console.audit.notes import Checkpoint, Signer
+from killswitch_console.audit.session import Session
+from killswitch_console.audit.spool import Spool, Spooled, SpoolError
+from killswitch_console.audit.storage import Head, TrailUnavailable
+from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered, open_trail
+from killswitch_console.audit.volumes import TrailDirectory
+from killswitch_console.halting.recording import RecordingNeeded, Warn
+
+TRAIL_SECONDS: Final = 0.15
+"""A halt's wait for the trail itself, before the ladder."""
+
+REQUIRE_SECONDS: Final = 5.0
+BATCH: Final = 2000
+KEEP_SECONDS: Final = 60.0
+"""A checkpoint is kept at least this often while there is something new."""
+
+RETRY_SECONDS: Final = (0.5, 30.0)
+CLOSE_SECONDS: Final = 3.0
+
+_KEPT_AT: Final = frozenset({"halt.ended", "restore.ended", "session.ended"})
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An event on its way into the trail."""
+
+    draft: Draft
+    done: asyncio.Future[None]
+    rung: Rung | None = None
+    required: bool = False
+    """It is put in now or never: what it tells of does not happen otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailStatus:
+    """How the trail stands, for a screen."""
+
+    receipt: str
+    """``SIZE@ROOT`` of the last signed head; empty before there is one."""
+    problem: str
+    waiting: int
+    """Events that are not in the trail yet."""
+
+
+class TrailRecorder:
+    """Records for one session. Use ``open_recorder``."""
+
+    def __init__(
+        self,
+        directory: TrailDirectory,
+        session: Session,
+        ladder: Ladder,
+        signing_secret: Callable[[], Awaitable[str | None]],
+        warn: Warn,
+    ) -> None:
+        self.session = session
+        self.directory = directory
+        self._ladder = ladder
+        self._signing_secret = signing_secret
+        self._warn = warn
+        self._urgent: deque[Entry] = deque()
+        self._queue: deque[Entry] = deque()
+        self._fallen: list[Entry] = []
+        """What the trail did not take, oldest first."""
+        self._some = asyncio.Event()
+        self._trail: Trail | None = None
+        self._head: Head | None = None
+        self._lost: Mapping[str, Any] | None = None
+        self._broken = ""
+        self._kept_at = asyncio.get_running_loop().time()
+        self._warned: set[str] = set()
+        self._leftover = True
+        """A spool of an earlier run may be there."""
+
+    @property
+    def status(self) -> TrailStatus:
+        """How the trail stands now."""
+        head = self._head
+        signed = head is not None and head.note is not None
+        receipt = Checkpoint("", head.edge.size, head.edge.root()).receipt if head and signed else ""
+        return TrailStatus(receipt, self._broken, len(self._urgent) + len(self._queue) + len(self._fallen))
+
+    def note(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
+        """See ``Recorder``."""
+        self.put(self.session.draft(kind, data, halt_id=halt_id))
+
+    def put(self, draft: Draft, *, urgent: bool = False, required: bool = False) -> Entry:
+        """Queue a draft."""
+        entry = Entry(draft, asyncio.get_running_loop().create_future(), required=required)
+        (self._urgent if urgent else self._queue).append(entry)
+        self._some.set()
+        return entry
+
+    async def record(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
+        """See ``Recorder``."""
+        entry = self.put(self.session.draft(kind, data, halt_id=halt_id), urgent=True)
+        if not self._broken:
+            await asyncio.wait({entry.done}, timeout=TRAIL_SECONDS)
+        if not entry.done.done() and entry.rung is None:
+            why = self._broken or f"no answer within {TRAIL_SECONDS * 1000:.0f} ms"
+            await self._fall([entry], why)
+
+    async def require(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
+        """See ``Recorder``."""
+        entry = self.put(self.session.draft(kind, data, halt_id=halt_id), urgent=True, required=True)
+        await asyncio.wait({entry.done}, timeout=REQUIRE_SECONDS)
+        if entry.done.done() and not entry.done.cancelled():
+            return
+        why = self._broken or f"no answer within {REQUIRE_SECONDS:g} s"
+        self.note("action.refused", {"action": kind, "why": f"it could not be recorded: {why}"}, halt_id=halt_id)
+        raise RecordingNeeded(f"the audit trail cannot be written ({why}); nothing was changed")
+
+    async def write(self) -> None:
+        """Write what is queued, until cancelled. Survives everything but its own cancellation."""
+        pause, longest = RETRY_SECONDS
+        rotated = False
+        while True:
+            try:
+                await self._write_next()
+                pause, rotated = RETRY_SECONDS[0], False
+            except TrailClosed as error:  # most often a rotation: the new volume is there already
+                await self._let_go()
+                if rotated:
+                    await self._failed(error)
+                    await self._wait(pause)
+                rotated = True
+            except Exception as error:  # noqa: BLE001  (whatever befalls the trail, the writer goes on)
+                await self._failed(error)
+                await self._wait(pause)
+                pause = min(2 * pause, longest)
+
+    async def _write_next(self) -> None:
+        trail = self._trail or await self._open()
+        if self._fallen or self._leftover:
+            await self._replay(trail)
+        while not (self._urgent or self._queue):
+            if await self._minute_passed():
+                await self._append(trail, [], keep=True)
+        entries = self._take()
+        try:
+            await self._append(trail, entries, keep=any(e.draft.kind in _KEPT_AT for e in entries))
+        except TrailClosed:
+            self._urgent.extendleft(reversed(entries))
+            raise
+        except BaseException:
+            self._fallen += _kept(entries)
+            raise
+
+    def _take(self) -> list[Entry]:
+        entries: list[Entry] = []
+        for queue in (self._urgent, self._queue):
+            while queue and len(entries) < BATCH:
+                entries.append(queue.popleft())
+        return sorted(entries, key=lambda entry: entry.draft.mono_ns)
+
+    async def _minute_passed(self) -> bool:
+        """Wait for something to write; whether instead a checkpoint is due."""
+        self._some.clear()
+        if self._urgent or self._queue:
+            return False
+        loop = asyncio.get_running_loop()
+        dirty = self._head is not None and self._kept_size != self._head.size
+        try:
+            async with asyncio.timeout_at(self._kept_at + KEEP_SECONDS if dirty else None):
+                await self._some.wait()
+        except TimeoutError:
+            return loop.time() >= self._kept_at + KEEP_SECONDS
+        return False
+
+    _kept_size = 0
+
+    async def _append(self, trail: Trail, entries: list[Entry], *, keep: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        keep = keep or now >= self._kept_at + KEEP_SECONDS
+        self._head = await trail.append([entry.draft for entry in entries], keep=keep)
+        if keep:
+            self._kept_at, self._kept_size = now, self._head.size
+        for entry in entries:
+            if not entry.done.done():
+                entry.done.set_result(None)
+        if any(entry.rung for entry in entries):
+            self._leftover = True  # it was slow, not broken: the spool has copies to be cleared
+        if trail.unsigned:
+            self._warn_once(f"the audit trail is written but not signed: {trail.unsigned}")
+
+    async def _open(self) -> Trail:
+        signer = await self._signer()
+        path = await asyncio.to_thread(self.directory.ready, self.session.draft, signer, self._lost)
+        self._trail = await open_trail(path, signer)
+        self._lost = None
+        try:
+            await asyncio.to_thread(self._ladder.spool.prepare)
+        except SpoolError as error:
+            self._warn_once(f"the audit trail has no spool to fall back on: {error}")
+        return self._trail
+
+    async def _signer(self) -> Signer | None:
+        try:
+            return await asyncio.to_thread(self.directory.signer, await self._signing_secret())
+        except TrailUnavailable as error:
+            self._warn_once(f"the audit trail will not be signed: {error}")
+            return None
+
+    async def _failed(self, error: Exception) -> None:
+        """Let go of a trail that failed; everything that waits for it falls."""
+        await self._let_go()
+        self._broken = str(error) if isinstance(error, TrailUnavailable) else f"internal error: {error!r}"
+        if isinstance(error, TrailTampered):
+            self.note("audit.alarm", {"what": str(error)})
+        self._fallen += _kept(self._take())
+        await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
+
+    async def _let_go(self) -> None:
+        """Close the volume; remember how far it was, should it turn out to be gone."""
+        trail, self._trail = self._trail, None
+        if trail is None:
+            return
+        if trail.written is not None:
+            seq, leaf = trail.written
+            self._lost = {"after": seq, "leaf": leaf.hex()}
+        await trail.close()
+
+    async def _fall(self, entries: list[Entry], why: str) -> None:
+        if not entries:
+            return
+        for entry in entries:
+            entry.rung = Rung.MEMORY
+        rung = await self._ladder.take([entry.draft for entry in entries])
+        for entry in entries:
+            entry.rung = rung
+        kept = {Rung.SPOOL: "in the spool", Rung.JOURNAL: "in the machine's log"}.get(rung, "in memory ONLY")
+        self._warn_once(f"AUDIT TRAIL NOT WRITTEN: {why}. Halts go on; events are kept {kept} and put in later")
+
+    async def _wait(self, seconds: float) -> None:
+        """Pause before the next try; what comes meanwhile falls at once."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            self._some.clear()
+            self._fallen += _kept(self._take())
+            await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
+            try:
+                async with asyncio.timeout(left):
+                    await self._some.wait()
+            except TimeoutError:
+                return
+
+    async def _replay(self, trail: Trail) -> None:
+        """Put in what fell, of this process and of those before it, after an event that says so."""
+        spooled = await self._spooled()
+        waiting = {entry.draft.id: entry.draft for entry in self._fallen}
+        waiting |= {draft.id: draft for draft in (spooled.drafts if spooled else ())}
+        late = [_late(draft) for draft in await trail.missing(sorted(waiting.values(), key=lambda d: (d.at, d.id)))]
+        if late or (spooled and spooled.damaged):
+            gap = self._gap(late, spooled)
+            self._head = await trail.append([gap, *late], keep=True)
+            self._warn(f"the audit trail is written again; {len(late)} events were put in late")
+        for entry in self._fallen:
+            if not entry.done.done():
+                entry.done.set_result(None)
+        self._fallen.clear()
+        if spooled and spooled.end:
+            await asyncio.to_thread(self._ladder.spool.empty, spooled)
+        self._broken, self._leftover = "", False
+        self._warned.clear()
+
+    async def _spooled(self) -> Spooled | None:
+        try:
+            return await asyncio.to_thread(self._ladder.spool.read)
+        except SpoolError as error:
+            self._warn_once(f"the spool of the audit trail cannot be read: {error}")
+            return None
+
+    def _gap(self, late: list[Draft], spooled: Spooled | None) -> Draft:
+        """The event that marks a gap. The same spool gives the same id, whichever process replays it."""
+        digest = spooled.digest if spooled and spooled.end else ""
+        times = [draft.at for draft in late]
+        data = {
+            "reason": self._broken or "an earlier run could not write the trail, or ended before it could",
+            "from": min(times, default=None),
+            "to": max(times, default=None),
+            "events": len(late),
+            "rungs": dict(Counter(str(entry.rung) for entry in self._fallen if entry.rung)),
+            "spool_sha256": digest or None,
+            "damaged": spooled.damaged if spooled else 0,
+        }
+        event_id = sha256(b"gap" + digest.encode()).hexdigest()[:26].upper() if digest else None
+        return self.session.draft("audit.gap", data, event_id=event_id)
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
+
+    async def close(self) -> None:
+        """Let go of the volume."""
+        await self._let_go()
+
+    async def finish(self) -> None:
+        """Record the end of the session and let the writer get it all out, for ``CLOSE_SECONDS`` at most."""
+        ended = self.put(self.session.ended(unwritten=len(self._fallen)))
+        await asyncio.wait({ended.done}, timeout=0.0 if self._broken else CLOSE_SECONDS)
+        await self._fall([e for e in [*self._fallen, *self._urgent, *self._queue] if e.rung is None], self._broken)
+        await self._ladder.settle()
+        held = sum(e.rung is Rung.MEMORY for e in [*self._fallen, *self._urgent, *self._queue])
+        if held:
+            self._warn(f"{held} audit events could not be stored anywhere and are lost with this process")
+
+
+def _late(draft: Draft) -> Draft:
+    return replace(draft, late=True)
+
+
+def _kept(entries: list[Entry]) -> list[Entry]:
+    """What may fall; those who required their events are told that these are not in the trail."""
+    for entry in entries:
+        if entry.required:
+            entry.done.cancel()
+    return [entry for entry in entries if not entry.required]
+
+
+@asynccontextmanager
+async def open_recorder(
+    directory: TrailDirectory,
+    session: Session,
+    warn: Warn,
+    *,
+    signing_secret: Callable[[], Awaitable[str | None]],
+    direct: Direct | None = None,
+    journal_socket: str = DEFAULT_SOCKET,
+) -> AsyncIterator[TrailRecorder]:
+    """Record a session, from its first event to its last. Never raises for a trail that cannot be used.
+
+    Args:
+        directory: where the trail lives.
+        session: who sits there.
+        warn: says one line to whoever watches.
+        signing_secret: the configured signing key, or None for the directory's own.
+        direct: sends events past the trail when that is broken.
+        journal_socket: the machine's log.
+    """
+    ladder = Ladder(Spool(directory.spool), direct, journal_socket)
+    recorder = TrailRecorder(directory, session, ladder, signing_secret, warn)
+    recorder.put(session.started())
+    writing = asyncio.create_task(recorder.write(), name="audit trail")
+    try:
+        yield recorder
+    finally:
+        await recorder.finish()
+        writing.cancel()
+        await asyncio.wait({writing})
+        await recorder.close()

@@ -1,0 +1,80 @@
+"""Who sits at this console, as the first event of a session says it, and how drafts of this session are made."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from killswitch_console.audit.canonical import plain
+from killswitch_console.audit.events import Draft, moment_now, new_id
+from killswitch_console.audit.scrubbing import Scrubber
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.version import __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the console. Makes the drafts of everything that happens in it."""
+
+    invoker: Invoker
+    environment: str
+    command: str = "app"
+    drill: bool = False
+    scrubber: Scrubber = field(default_factory=Scrubber)
+    id: str = field(default_factory=new_id)
+    _incidents: dict[str, str | None] = field(default_factory=dict)
+    """The incident of each halt that this session told of."""
+
+    def draft(
+        self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None, event_id: str | None = None
+    ) -> Draft:
+        """An event that happens now."""
+        made = plain(data, scrub=self.scrubber)
+        incident = made.get("incident")
+        if halt_id is not None:
+            incident = self._incidents.setdefault(halt_id, incident) or incident
+        return Draft(
+            id=event_id or new_id(),
+            at=moment_now(),
+            mono_ns=time.monotonic_ns(),
+            session=self.id,
+            kind=kind,
+            actor=plain(str(self.invoker)),
+            data=made,
+            halt=halt_id,
+            incident=incident,
+            drill=self.drill or made.get("drill") is True,
+        )
+
+    def started(self) -> Draft:
+        """The session's first event: who, where, with what."""
+        return self.draft(
+            "session.started",
+            {
+                "invoker": asdict(self.invoker),
+                "environment": self.environment,
+                "command": self.command,
+                "version": __version__,
+                "python": sys.version.split()[0],
+                "pid": os.getpid(),
+                "boot_id": _boot_id(),
+                "clock_synchronised": Path("/run/systemd/timesync/synchronized").exists(),
+            },
+        )
+
+    def ended(self, *, unwritten: int) -> Draft:
+        """The session's last event."""
+        return self.draft("session.ended", {"unwritten": unwritten})
+
+
+def _boot_id() -> str | None:
+    """What monotonic times are relative to."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
