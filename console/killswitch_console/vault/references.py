@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from killswitch_backends.problems import Unauthenticated
+from killswitch_console.vault.children import Silence, ask_child
 
 FORMS = "keyring:NAME, env:NAME or file:PATH"
 
@@ -60,28 +60,11 @@ def _from_file(name: str) -> str:
 
 async def _from_keyring(name: str) -> str:
     """Ask the OS keyring in a killable child with a clean environment; the secret comes back over a pipe."""
-    kept = {k: v for k, v in os.environ.items() if k in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME", "PATH")}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-m",
-        "killswitch_console.vault.keyring_child",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=kept,
-    )
     try:
-        async with asyncio.timeout(KEYRING_SECONDS):
-            value, complaint = await child.communicate(name.encode())
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-        raise Unauthenticated(
-            f"keyring:{name}",
-            f"the keyring did not answer within {KEYRING_SECONDS:g} s",
-            todo="unlock it, or use file:PATH",
-        ) from None
-    if child.returncode != 0:
-        raise Unauthenticated(f"keyring:{name}", complaint.decode(errors="replace").strip() or "the keyring refused")
+        value = await ask_child("killswitch_console.vault.keyring_child", name.encode(), seconds=KEYRING_SECONDS)
+    except Silence as silence:
+        if silence.timed_out:
+            what = f"the keyring did not answer within {KEYRING_SECONDS:g} s"
+            raise Unauthenticated(f"keyring:{name}", what, todo="unlock it, or use file:PATH") from None
+        raise Unauthenticated(f"keyring:{name}", str(silence) or "the keyring refused") from None
     return value.decode()

@@ -1,0 +1,123 @@
+"""The gate that every invocation passes: who is it, may they, and who is told. Before anything is changed.
+
+Refusals and overrides are recorded and notified as security events. A gate that cannot learn what it needs refuses; the
+override is there for that, where the configuration allows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from killswitch_backends.problems import Problem
+from killswitch_backends.protocol import Backend
+from killswitch_console.authority.invoker import Invoker, PlatformName
+from killswitch_console.authority.roles import Authority, NotAuthorised
+from killswitch_console.halting.recording import Recorder
+from killswitch_console.notify.notice import Notice, NoticeKind, Notifier
+from killswitch_inventory.agents import AgentKey
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef
+
+IDENTITY_SECONDS = 5.0
+"""How long platforms may take to say whom they take us for, when a role hangs on it."""
+
+Backends = Callable[[], Mapping[BackendRef, Backend]]
+
+
+class Gate:
+    """One engine's gate. ``authority`` None: no roles are configured, and everyone may."""
+
+    def __init__(
+        self,
+        authority: Authority | None,
+        *,
+        environment: str,
+        backends: Backends,
+        recorder: Recorder,
+        notifier: Notifier,
+    ) -> None:
+        self._authority, self._environment, self._backends = authority, environment, backends
+        self._recorder, self._notifier = recorder, notifier
+        self._names: dict[BackendRef, PlatformName] = {}
+        self._asking = asyncio.Lock()
+
+    async def identify(self) -> tuple[PlatformName, ...]:
+        """Ask every open backend that has not said yet whom it takes us for; what is known then."""
+        async with self._asking:
+            unasked = {ref: backend for ref, backend in self._backends().items() if ref not in self._names}
+            answers = await asyncio.gather(*(_name(ref, backend) for ref, backend in unasked.items()))
+            self._names |= {ref: name for ref, name in zip(unasked, answers, strict=True) if name is not None}
+            return self.names
+
+    @property
+    def names(self) -> tuple[PlatformName, ...]:
+        """Whom the platforms take us for, as far as they have said."""
+        return tuple(self._names[ref] for ref in sorted(self._names))
+
+    def forget(self) -> None:
+        """Ask anew next time: the credentials changed."""
+        self._names.clear()
+
+    async def admit(
+        self, invoker: Invoker, *, act: str, scope: Scope, agents: Iterable[AgentKey], reason: str = ""
+    ) -> Invoker:
+        """Let a person do something, or not; the invoker as it is to be recorded.
+
+        Raises:
+            NotAuthorised: when no role of theirs allows it, and the override is not configured or not used.
+        """
+        members = tuple(agents)
+        invoker = replace(invoker, platforms=self.names)
+        if self._authority is None:
+            admitted = replace(invoker, override=None)  # without roles there is nothing to override
+        else:
+            admitted = await self._permitted(self._authority, invoker, act, scope, members)
+        self._tell(admitted, act, scope, len(members), reason)
+        return admitted
+
+    async def _permitted(
+        self, authority: Authority, invoker: Invoker, act: str, scope: Scope, agents: tuple[AgentKey, ...]
+    ) -> Invoker:
+        ask = {"act": act, "scope": scope, "agents": agents, "environment": self._environment}
+        try:
+            role = authority.permit(replace(invoker, override=None), **ask)  # type: ignore[arg-type]
+        except NotAuthorised:
+            invoker = replace(invoker, platforms=await self.identify())
+            role = await self._second_look(authority, invoker, ask)
+        return replace(invoker, role=role, override=None if role else invoker.override)
+
+    async def _second_look(self, authority: Authority, invoker: Invoker, ask: Mapping[str, Any]) -> str | None:
+        """With all identities, and the override: either way, it is a security event unless a role is found."""
+        try:
+            role = authority.permit(invoker, **ask)
+        except NotAuthorised as refusal:
+            await self._misused("authority.refused", f"REFUSED: {refusal}", invoker, ask)
+            raise
+        if role is None:
+            title = f"OVERRIDE: {invoker} acts outside their role: {ask['act']} {ask['scope']} in {self._environment}"
+            await self._misused("authority.overridden", title, invoker, ask)
+        return role
+
+    async def _misused(self, kind: str, title: str, invoker: Invoker, ask: Mapping[str, Any]) -> None:
+        why = invoker.override or ""
+        self._notifier.tell(Notice(NoticeKind.MISUSE, title, (f"reason given: {why}",) if why else ()))
+        particulars = {"act": ask["act"], "scope": str(ask["scope"]), "environment": self._environment, "what": title}
+        await self._recorder.record(kind, {**particulars, "override": why, "invoker": asdict(invoker)})
+
+    def _tell(self, invoker: Invoker, act: str, scope: Scope, agents: int, reason: str) -> None:
+        kind = NoticeKind.RESTORE if act == "restore" else NoticeKind.INVOCATION
+        count = f"{agents} agent{'' if agents == 1 else 's'}"
+        title = f"{act} of {scope} in {self._environment} by {invoker} ({count})"
+        self._notifier.tell(Notice(kind, title, (f"reason: {reason}",) if reason else ()))
+
+
+async def _name(ref: BackendRef, backend: Backend) -> PlatformName | None:
+    try:
+        async with asyncio.timeout(IDENTITY_SECONDS):
+            who = await backend.identity()
+    except (Problem, TimeoutError):  # the fleet view says what is wrong with it; a role it would give is not given
+        return None
+    return PlatformName(backend=str(ref), name=who.name, account=who.account, related=who.related)
