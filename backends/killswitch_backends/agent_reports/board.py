@@ -12,11 +12,12 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
+
+from killswitch_backends.agent_reports.wire import InstanceState, WireReport
 
 LOST_AFTER = 30.0
 """Seconds of silence after which an instance counts as lost: three of the helper's reports."""
@@ -31,24 +32,6 @@ _LONGEST_WAIT = 25.0
 
 Key = tuple[str, str]
 """Agent and instance."""
-
-
-class InstanceState(StrEnum):
-    """How the board stands with an instance."""
-
-    REPORTING = "reporting"
-    LOST = "lost"
-    """It was cut off, frozen or killed: what it holds is not known."""
-    ENDED = "ended"
-    """It said that it ends."""
-
-
-class WireReport(BaseModel):
-    """What an instance sends: the version it evaluated last, of each flag it asks."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    flags: dict[str, int] = Field(max_length=500)
 
 
 @dataclass(slots=True)

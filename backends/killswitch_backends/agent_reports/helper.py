@@ -51,7 +51,7 @@ class FlagReporter:
         self._thread.start()
 
     def saw(self, flag: str, version: int) -> None:
-        """Tell that this instance has just acted on this version of a flag (or a later one). Returns at once, never raises."""
+        """Tell that this instance has just acted on this version of a flag, or a later one. Never waits or raises."""
         with self._changed:
             if self._flags.get(flag) != version:
                 self._flags[flag] = version

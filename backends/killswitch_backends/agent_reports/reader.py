@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from killswitch_backends.agent_reports.board import InstanceState
+from killswitch_backends.agent_reports.wire import InstanceState, WireAnswer
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import AgentReports
 
@@ -25,23 +25,6 @@ _WAIT = 20.0
 _TIMEOUT = aiohttp.ClientTimeout(total=_WAIT + 5, connect=3)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class _WireReport(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    agent: str
-    instance: str
-    flags: dict[str, int]
-    state: InstanceState
-
-
-class _WireAnswer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    epoch: str
-    at: int
-    reports: list[_WireReport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +73,20 @@ class Reader:
                 for flag in self._take(answer):
                     changed(flag)
 
-    async def _ask(self, session: aiohttp.ClientSession) -> _WireAnswer:
+    async def _ask(self, session: aiohttp.ClientSession) -> WireAnswer:
         query: dict[str, Any] = {"epoch": self._epoch, "after": self._at, "wait": _WAIT}
         headers = {"Authorization": f"Bearer {await self._token()}"}
         async with session.get(f"{self._uri}/reports", params=query, headers=headers, allow_redirects=False) as answer:
             if answer.status != 200:
                 raise Problem("reports", f"answered {answer.status}")
-            return _WireAnswer.model_validate_json(await answer.read())
+            return WireAnswer.model_validate_json(await answer.read())
 
     def _say(self, problem: str, changed: Callable[[str | None], None]) -> None:
         if problem != self.problem:
             self.problem = problem
             changed(None)
 
-    def _take(self, answer: _WireAnswer) -> set[str]:
+    def _take(self, answer: WireAnswer) -> set[str]:
         """Take over what a board says; the flags of which something is new."""
         new: set[str] = set()
         if answer.epoch != self._epoch:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
+from killswitch_backends.agent_reports.reader import Reader
 from killswitch_backends.launchdarkly.api import Api
 from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.launchdarkly.halting import Switch
@@ -53,7 +55,8 @@ class LaunchDarklyBackend:
         self._observer = Observer(settings, surroundings.secret, surroundings.now)
         self._records = Records(self._api, self._ref)
         self._switch = Switch(api=self._api, environment=settings.environment, now=surroundings.now)
-        self._proof = Proof(observer=self._observer, api=self._api, now=surroundings.now)
+        self._secret = surroundings.secret
+        self._proof = Proof(observer=self._observer, api=self._api, now=surroundings.now, reader=self._reader)
         self._sighter = Sighter(
             api=self._api,
             observer=self._observer,
@@ -118,6 +121,13 @@ class LaunchDarklyBackend:
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
         return await self._switch.halt(captured, order)
+
+    def _reader(self) -> Reader | None:
+        """What follows the board on which agents report, if one is configured."""
+        uri, reference = self._settings.reports_uri, self._settings.reports_token
+        if uri is None or reference is None:
+            return None
+        return Reader(uri, partial(self._secret, reference))
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return self._proof.observe(watches)

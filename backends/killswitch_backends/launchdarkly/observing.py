@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from killswitch_backends.agent_reports.reader import Reader
 from killswitch_backends.launchdarkly.api import Api
 from killswitch_backends.launchdarkly.connection import Served
 from killswitch_backends.launchdarkly.observer import Observer, Subscription
 from killswitch_backends.problems import Problem
-from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
+from killswitch_backends.protocol import AgentReports, Evidence, Grade, Observation, Sight, Watch
 from killswitch_inventory.targets import TargetId
 
 RENEW_AFTER = 3.0
@@ -43,7 +44,7 @@ class _Watched:
     watch: Watch
     since: float
     """When it came, on the loop's clock."""
-    told: tuple[Sight, str] | None = None
+    told: tuple[Sight, str, AgentReports] | None = None
     stopped: bool = False
     """Whether it was seen stopped; what is served on after that is a revival."""
 
@@ -67,21 +68,31 @@ class _Look:
 class Proof:
     """Observes halted flags through the observer's client."""
 
-    def __init__(self, *, observer: Observer, api: Api, now: Callable[[], datetime]) -> None:
-        self._observer, self._api, self._now = observer, api, now
+    def __init__(
+        self,
+        *,
+        observer: Observer,
+        api: Api,
+        now: Callable[[], datetime],
+        reader: Callable[[], Reader | None] = lambda: None,
+    ) -> None:
+        """Prove through ``observer``; ``reader`` makes a new reader of what agents say themselves, if they can."""
+        self._observer, self._api, self._now, self._reader = observer, api, now, reader
 
     async def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         """See ``Backend.observe``."""
         await self._observer.start()
-        watched, helpers = _Watchlist(), _Helpers()
+        watched, helpers, reader = _Watchlist(), _Helpers(), self._reader()
         with self._observer.subscription() as changes:
             helpers.start(_collect(watches, watched, changes), "collecting flags to observe")
+            if reader is not None:
+                helpers.start(reader.follow(changes.changed), "following the reports of agents")
             try:
                 while True:
                     await changes.wait(_LOOK)
                     helpers.check()
                     for state in watched.to_look_at(changes.take()):
-                        observation = self._look(state)
+                        observation = self._look(state, _reported(state.watch, reader))
                         if observation is None:
                             continue
                         if observation.note == _ON_AGAIN and watched.revived() <= _NAMED_REVIVALS:
@@ -92,23 +103,23 @@ class Proof:
             finally:
                 await helpers.end()
 
-    def _look(self, state: _Watched) -> Observation | None:
-        """An observation, if what is seen of a target is not what was told of it."""
+    def _look(self, state: _Watched, reports: AgentReports) -> Observation | None:
+        """An observation, if what is seen of a target, or said of it by agents, is not what was told of it."""
         look = self._judge(state)
         if look.sight is Sight.ACTING and state.who:
             look = _Look(Sight.ACTING, state.who)
-        if (look.sight, look.note) == state.told:
+        if (look.sight, look.note, reports) == state.told:
             return None
-        state.told = (look.sight, look.note)
+        state.told = (look.sight, look.note, reports)
         state.stopped = state.stopped or look.sight is Sight.STOPPED
         if look.sight is not Sight.ACTING:
             state.who = ""
-        return self._observation(state.watch.target, look)
+        return self._observation(state.watch.target, look, reports)
 
-    def _observation(self, target: TargetId, look: _Look) -> Observation:
+    def _observation(self, target: TargetId, look: _Look, reports: AgentReports) -> Observation:
         at = self._now()
         evidence = Evidence(Grade.OBSERVED, look.detail, at) if look.sight is Sight.STOPPED else None
-        return Observation(target, look.sight, at, evidence=evidence, note=look.note)
+        return Observation(target, look.sight, at, evidence=evidence, note=look.note, reports=reports)
 
     def _judge(self, state: _Watched) -> _Look:
         """What the separate client shows of one target now."""
@@ -178,6 +189,11 @@ class Proof:
 
 
 _ON_AGAIN = "it is on"
+
+
+def _reported(watch: Watch, reader: Reader | None) -> AgentReports:
+    """What agents say themselves of the halt's change; nothing where no board is configured."""
+    return AgentReports() if reader is None else reader.reports(watch.target.path, _version(watch))
 
 
 def _version(watch: Watch) -> int:

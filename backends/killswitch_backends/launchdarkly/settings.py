@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 _REFERENCE = re.compile(r"(keyring|env|file):.+")
 _KEY = r"^[A-Za-z0-9._-]+$"
@@ -54,3 +55,16 @@ class LaunchDarklySettings(BaseModel):
     """Where SDKs stream from; a Relay Proxy's address proves what its clients are served."""
     events_uri: Address = "https://events.launchdarkly.com"
     """Where SDKs send events. The observer sends none: it must not count as a user of the flags."""
+    trigger: Mapping[str, SecretReference] = Field(default_factory=dict)
+    """By flag key: where the URL of its ``turnFlagOff`` trigger is kept, for when the REST API refuses or is down.
+
+    The key ``*`` stands for every other flag, with ``{flag}`` in the reference for its key."""
+    reports_uri: Address | None = None
+    """The board on which agents report the flag versions they evaluated (``killswitch_backends.agent_reports``)."""
+    reports_token: SecretReference | None = None
+
+    @model_validator(mode="after")
+    def _board_and_token(self) -> LaunchDarklySettings:
+        if (self.reports_uri is None) != (self.reports_token is None):
+            raise ValueError("reports_uri and reports_token belong together")
+        return self

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from killswitch_backends.agent_reports.board import Board
 from killswitch_backends.simulator.clock import Clock, rfc3339
 from killswitch_backends.simulator.fleet import role_arn
 from killswitch_backends.simulator.seams import AgentSpec, Capability, Credentials, Runtime
@@ -63,6 +64,8 @@ class _Instance:
     """One running copy."""
 
     agent: _Agent
+    name: str
+    """As it reports itself: a pod's uid; the execution environment of a function, which outlives an invocation."""
     identity: str | None
     until: float
     """By the clock's ``elapsed``: when it is gone, ended or not."""
@@ -88,6 +91,8 @@ class World:
         self._order = itertools.count()
         self._credentials: Credentials | None = None
         self._capability: Capability | None = None
+        self.board = Board(clock=clock.elapsed)
+        """Where agents that have the helper report which version of their flag they evaluated."""
 
     def connect(self, *, credentials: Credentials, capability: Capability) -> None:
         """Say who answers for credentials and flags. Until then nothing that needs them acts."""
@@ -102,7 +107,7 @@ class World:
         # A function works from the moment it is invoked; a process that runs on may be anywhere in its tick.
         lead = spec.tick if within is None else min(spec.tick, within / 4)
         until = float("inf") if within is None else now + within
-        started = _Instance(record, identity, until)
+        started = _Instance(record, instance if within is None else "environment", identity, until)
         self._instances[instance] = started
         heapq.heappush(self._due, (now + self._rng.random() * lead, next(self._order), started))
         record.running += 1
@@ -113,6 +118,8 @@ class World:
         if ended is not None:
             ended.ended = True
             ended.agent.running -= 1
+            if ended.until == float("inf"):  # a process that is told to end says so; an environment is just frozen
+                self.board.end(ended.agent.spec.name, ended.name)
 
     def start_unreachable(self) -> None:
         """Start the agents that have no process layer: they run somewhere that no console can stop."""
@@ -151,7 +158,7 @@ class World:
         """One tick of one instance: an action, unless its flag or its credentials keep it from acting."""
         agent = instance.agent
         if instance.ticks_left == 0:
-            if not self._may_start(agent):
+            if not self._may_start(instance):
                 return
             instance.ticks_left = agent.spec.ticks_per_task
         if not self._may_call(agent, instance.identity):
@@ -162,13 +169,16 @@ class World:
         agent.actions += 1
         agent.last_action = self._clock.now()
 
-    def _may_start(self, agent: _Agent) -> bool:
-        """Ask the flag, as an agent does at the start of a task only."""
+    def _may_start(self, instance: _Instance) -> bool:
+        """Ask the flag, as an agent does at the start of a task only, and report the version it was evaluated at."""
+        agent = instance.agent
         if agent.spec.flag is None:
             return True
         if self._capability is None:
             return False
         on, agent.flag_version = self._capability.evaluate(agent.spec.flag)
+        if agent.spec.reports:
+            self.board.put(agent.spec.name, instance.name, {agent.spec.flag: agent.flag_version})
         return on
 
     def _may_call(self, agent: _Agent, identity: str | None) -> bool:

@@ -21,7 +21,7 @@ from killswitch_backends.simulator.aws import (
 )
 from killswitch_backends.simulator.kubernetes import access
 from killswitch_backends.simulator.launchdarkly import accounts
-from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT, REGION
+from killswitch_backends.simulator.seams import BOARD, BOARD_TOKEN, FLAG_ENVIRONMENT, PROJECT, REGION
 
 ENVIRONMENT = "simulator"
 NAME = "sim"
@@ -51,6 +51,7 @@ def write_configuration(file: Path, *, url: str) -> Path:
     _write(beside / "aws-credentials", _aws_credentials())
     _write(beside / "launchdarkly-token", accounts.TOKEN + "\n")
     _write(beside / "launchdarkly-sdk-key", accounts.SDK_KEY + "\n")
+    _write(beside / "agent-reports-token", BOARD_TOKEN + "\n")
     _write(file, _configuration(url, beside=beside, state=file.parent / "state"))
     return file
 
@@ -80,6 +81,8 @@ def _configuration(url: str, *, beside: Path, state: Path) -> str:
                 "events_uri": f"{url}/launchdarkly",
                 "token": f"file:{beside / 'launchdarkly-token'}",
                 "sdk_key": f"file:{beside / 'launchdarkly-sdk-key'}",
+                "reports_uri": f"{url}{BOARD}",
+                "reports_token": f"file:{beside / 'agent-reports-token'}",
             },
         ),
     ]

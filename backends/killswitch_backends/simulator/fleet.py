@@ -103,11 +103,11 @@ class _Draw:
         """Agents that lack a layer, each way of lacking one in turn."""
         for number in range(count):
             if number % 3 == 0:
-                yield replace(self.agent(Runtime.NONE), replicas=1)
+                yield replace(self.agent(Runtime.NONE), replicas=1, reports=False)
             elif number % 3 == 1:
                 yield replace(self.agent(Runtime.KUBERNETES), role=None)
             else:
-                yield replace(self.agent(Runtime.NONE), replicas=1, role=None)
+                yield replace(self.agent(Runtime.NONE), replicas=1, role=None, reports=False)
 
     def _next(self, choices: tuple[str, ...]) -> str:
         return choices[self.drawn] if self.drawn < len(choices) else self.rng.choice(choices)

@@ -17,6 +17,9 @@ ACCOUNT = "111122223333"
 REGION = "eu-central-1"
 PROJECT = "agents"
 FLAG_ENVIRONMENT = "production"
+BOARD = "/agent-reports"
+"""Where agents report the flag versions they evaluated."""
+BOARD_TOKEN = "board-simulator-00000000-0000-4000-8000-000000000004"  # noqa: S105 - opens nothing but the simulator
 
 
 class Runtime(StrEnum):
@@ -50,6 +53,8 @@ class AgentSpec:
     """Seconds between two actions of one running instance."""
     ticks_per_task: int = 3
     """The flag is asked at the start of a task only."""
+    reports: bool = True
+    """Whether it has the helper that reports the flag version it evaluated last."""
 
 
 class Acting(Protocol):

@@ -15,6 +15,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from killswitch_backends.agent_reports import board
 from killswitch_backends.simulator.acting import World
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.control import PREFIX, Control
@@ -22,7 +23,7 @@ from killswitch_backends.simulator.faces import make_faces
 from killswitch_backends.simulator.faults import FaultRules
 from killswitch_backends.simulator.fleet import dice
 from killswitch_backends.simulator.requests import RequestLog
-from killswitch_backends.simulator.seams import AgentSpec, Face, Faults
+from killswitch_backends.simulator.seams import BOARD, BOARD_TOKEN, AgentSpec, Face, Faults
 
 HOST = "127.0.0.1"
 _BACKLOG = 1024
@@ -103,6 +104,7 @@ class Simulator:
         app = web.Application(middlewares=[_only_neighbours, self._log], client_max_size=_LARGEST_BODY)
         control = Control(specs=self.specs, world=self.world, faults=self.faults, requests=self.requests)
         app.add_subapp(PREFIX, control.application())
+        app.add_subapp(BOARD, board.application(self.world.board, BOARD_TOKEN))
         for face in self.faces:
             app.add_subapp(face.prefix, face.application())
         return app
@@ -110,7 +112,7 @@ class Simulator:
     @web.middleware
     async def _log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Record the request, and drop its connection if a fault says so."""
-        if request.path.startswith(PREFIX):
+        if request.path.startswith((PREFIX, BOARD)):
             return await handler(request)
         with self.requests.serving(request) as entry:
             try:

@@ -21,12 +21,14 @@ from launchdarkly_backend import observing, order, sighting, these
 from launchdarkly_simulated import until
 from simulated import Simulated, running
 
+SECRETS = ("token", "sdk_key", "reports_token")
+
 
 @asynccontextmanager
 async def configured(simulated: Simulated) -> AsyncIterator[Backend]:
     """The backend of the configuration's own table."""
     [table] = tomllib.loads(simulated.config_path.read_text())["launchdarkly"]
-    files = {table[name]: Path(table[name].removeprefix("file:")) for name in ("token", "sdk_key")}
+    files = {table[name]: Path(table[name].removeprefix("file:")) for name in SECRETS}
     known = {reference: file.read_text().strip() for reference, file in files.items()}
 
     async def secret(reference: str) -> str:

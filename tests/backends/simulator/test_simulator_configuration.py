@@ -39,7 +39,7 @@ def test_every_address_is_the_simulators(written):
     ]
     kubeconfig = yaml.safe_load(Path(content["kubernetes"][0]["kubeconfig"]).read_text())
     addresses.append(kubeconfig["clusters"][0]["cluster"]["server"])
-    assert len(addresses) == 6
+    assert len(addresses) == 7
     assert all(address.startswith(f"{URL}/") for address in addresses)
 
 
