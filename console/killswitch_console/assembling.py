@@ -7,10 +7,13 @@ from functools import partial
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.audit.assembling import recorder_opener
 from killswitch_console.audit.scrubbing import Scrubber
-from killswitch_console.config import Configuration, ConfigurationError, DeclaredAgent, Slo
+from killswitch_console.authority.roles import Authority, Role
+from killswitch_console.config import AuthorityTable, Configuration, ConfigurationError, DeclaredAgent, Slo
 from killswitch_console.halting.engine import EngineSettings, utc_now
 from killswitch_console.halting.plan import Protection
 from killswitch_console.halting.slo import Objectives
+from killswitch_console.notify.notice import silent
+from killswitch_console.notify.sending import sending
 from killswitch_console.vault.references import resolve_secret
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import Declaration
@@ -40,7 +43,24 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         protection=Protection(frozenset(document.protect.agents), frozenset(document.protect.targets)),
         objectives=_objectives(document.slo),
         recorder=recorder_opener(configuration, scrubber),
+        authority=_authority(document.authority),
+        notifier=partial(sending, document.notify.urls) if document.notify.urls else silent,
     )
+
+
+def _authority(table: AuthorityTable | None) -> Authority | None:
+    if table is None:
+        return None
+    roles = tuple(
+        Role(
+            name=role.name,
+            principals=tuple(role.principals),
+            scopes=tuple(role.scopes),
+            environments=tuple(role.environments),
+        )
+        for role in table.role
+    )
+    return Authority(roles=roles, override=table.override)
 
 
 def _declaration(configuration: Configuration, agent: DeclaredAgent) -> Declaration:

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from killswitch_backends.protocol import BackendKind
 from killswitch_console.audit.settings import Audit
+from killswitch_console.authority.roles import PRINCIPAL_KINDS
+from killswitch_console.notify.urls import check_entry
+from killswitch_inventory.scopes import Scope, ScopeKind
 
 ENTRY_POINTS = "killswitch.backends"
 
@@ -54,6 +57,24 @@ class Slo(_Table):
     )
 
 
+def _principal(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if kind not in PRINCIPAL_KINDS or not name:
+        raise ValueError("expected os:ACCOUNT, os:%GROUP, aws:ARN, kubernetes:USER-OR-GROUP or launchdarkly:TOKEN-NAME")
+    return text
+
+
+def _granted(text: str) -> str:
+    if text not in set(ScopeKind):
+        Scope.parse(text)
+    return text
+
+
+Principal = Annotated[str, AfterValidator(_principal)]
+Granted = Annotated[str, AfterValidator(_granted)]
+VaultName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
 class DeclaredAgent(_Table):
     """An ``[[agent]]`` table: a binding that no label or tag tells."""
 
@@ -70,6 +91,57 @@ class Protect(_Table):
     targets: list[str] = []
 
 
+class RoleTable(_Table):
+    """An ``[[authority.role]]`` table: who may invoke what, where."""
+
+    name: Annotated[str, Field(min_length=1)]
+    principals: list[Principal] = Field(min_length=1)
+    scopes: list[Granted] = Field(min_length=1)
+    environments: list[str] = Field(default=["*"], min_length=1)
+
+
+class AuthorityTable(_Table):
+    """The ``[authority]`` table; without it no roles are enforced."""
+
+    override: bool = False
+    """Whether a person outside the roles may act with a reason (``--override``): a security event."""
+    role: list[RoleTable] = Field(min_length=1)
+
+
+class Notify(_Table):
+    """Whom to tell: apprise URLs, or references to them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    urls: list[Annotated[str, AfterValidator(check_entry)]] = []
+
+
+class SealedFileVault(_Table):
+    """A ``[[vault]]`` of kind ``sealed-file``."""
+
+    kind: Literal["sealed-file"]
+    name: VaultName
+    path: Annotated[str, Field(min_length=1)]
+
+
+class SecretServiceVault(_Table):
+    """A ``[[vault]]`` of kind ``secret-service``: a collection of its own in the OS keyring."""
+
+    kind: Literal["secret-service"]
+    name: VaultName
+    collection: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")] = "killswitch"
+
+
+VaultTable = Annotated[SealedFileVault | SecretServiceVault, Field(discriminator="kind")]
+
+
+class Contact(_Table):
+    """A ``[[contact]]`` table: whom the runbook names."""
+
+    role: str
+    name: str
+    reach: str
+
+
 class Document(_Table):
     """Everything in the file but the backends' tables."""
 
@@ -80,12 +152,15 @@ class Document(_Table):
     agent: list[DeclaredAgent] = []
     protect: Protect = Protect()
     audit: Audit = Audit()
+    authority: AuthorityTable | None = None
+    notify: Notify = Notify()
+    vault: list[VaultTable] = []
+    """Where break-glass credentials are kept, in the order in which they are tried."""
+    contact: list[Contact] = []
 
 
 _NOT_BUILT: Mapping[str, str] = {
-    "authority": "roles are not enforced",
     "restore": "two-person restores are not enforced",
-    "notify": "nobody is notified",
 }
 """Tables of design.md whose function this version does not have; accepting them would promise what nothing keeps."""
 

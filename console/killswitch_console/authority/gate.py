@@ -7,6 +7,7 @@ override is there for that, where the configuration allows it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -23,6 +24,8 @@ from killswitch_inventory.targets import BackendRef
 
 IDENTITY_SECONDS = 5.0
 """How long platforms may take to say whom they take us for, when a role hangs on it."""
+
+_LOG = logging.getLogger(__name__)
 
 Backends = Callable[[], Mapping[BackendRef, Backend]]
 
@@ -119,5 +122,8 @@ async def _name(ref: BackendRef, backend: Backend) -> PlatformName | None:
         async with asyncio.timeout(IDENTITY_SECONDS):
             who = await backend.identity()
     except (Problem, TimeoutError):  # the fleet view says what is wrong with it; a role it would give is not given
+        return None
+    except Exception as defect:  # noqa: BLE001  (one broken backend must not keep the others from being asked)
+        _LOG.warning("%s: asking for its identity failed: %r", ref, defect)
         return None
     return PlatformName(backend=str(ref), name=who.name, account=who.account, related=who.related)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from killswitch_backends.problems import Problem
+from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
 from killswitch_console.config import ConfigurationError
 from killswitch_console.halting.confirmation import NotConfirmed
@@ -21,6 +22,7 @@ class UsageError(Exception):
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotConfirmed, REFUSED),
     (CollateralNotAccepted, REFUSED),
+    (NotAuthorised, REFUSED),
     (UsageError, USAGE),
     (ConfigurationError, USAGE),
     (ScopeError, USAGE),

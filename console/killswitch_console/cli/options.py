@@ -39,6 +39,15 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop waiting for proof after S seconds")
 
 
+def add_override(parser: argparse.ArgumentParser) -> None:
+    """``--override REASON``."""
+    parser.add_argument(
+        "--override",
+        metavar="REASON",
+        help="act outside your role, where the configuration allows that; recorded and notified as a security event",
+    )
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)

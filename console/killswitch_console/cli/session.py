@@ -9,8 +9,10 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from killswitch_console.assembling import engine_settings
+from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.cli.failures import UsageError
 from killswitch_console.config import Configuration, find_configuration, load_configuration
 from killswitch_console.halting.engine import Engine, UnknownHalt, open_engine
@@ -58,6 +60,12 @@ async def known(opened: Ledger, halt_id: str) -> HaltRecord:
     if record is None:
         raise UnknownHalt(f"no halt {halt_id} is known here; `status` lists them")
     return record
+
+
+def invoker(options: argparse.Namespace) -> Invoker:
+    """Who runs this command, and why they act outside their role if they say so."""
+    why = options.override
+    return replace(current_invoker(), override=non_empty(why, "--override") if why is not None else None)
 
 
 def report_blind(opened: Engine) -> bool:

@@ -11,12 +11,14 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from killswitch_backends.protocol import Order, Profile
-from killswitch_console.authority.invoker import Invoker
+from killswitch_console.authority.gate import Gate
+from killswitch_console.authority.invoker import Invoker, current_invoker
+from killswitch_console.authority.roles import Authority
 from killswitch_console.halting import happenings
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import EngineEvent, Warned
@@ -32,6 +34,8 @@ from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.sighting import Opener, Sighter
 from killswitch_console.halting.slo import Objectives
 from killswitch_console.halting.threads import ForgettingExecutor
+from killswitch_console.notify.notice import SILENT, Notifier, NotifierOpener, silent
+from killswitch_console.notify.watching import Watching
 from killswitch_inventory.fleet import Declaration, Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef, Layer
@@ -76,6 +80,10 @@ class EngineSettings:
     objectives: Objectives = field(default_factory=Objectives)
     recorder: RecorderOpener = unrecorded
     """Opens the audit trail of this engine's session."""
+    authority: Authority | None = None
+    """The roles; None: none are configured, so that none are enforced."""
+    notifier: NotifierOpener = silent
+    """Opens what tells people elsewhere."""
 
 
 def utc_now() -> datetime:
@@ -93,14 +101,23 @@ class Engine:
         publish: Publish,
         now: Callable[[], datetime],
         recorder: Recorder = UNRECORDED,
+        notifier: Notifier = SILENT,
     ) -> None:
         self.settings = settings
         self.ledger = ledger
         self.recorder = recorder
+        self.notifier = notifier
         self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
         self._sighter = Sighter(fleet, settings.openers, publish, now)
+        self.gate = Gate(
+            settings.authority,
+            environment=settings.environment,
+            backends=lambda: self._sighter.backends,
+            recorder=recorder,
+            notifier=notifier,
+        )
 
     @property
     def fleet(self) -> Fleet:
@@ -109,7 +126,15 @@ class Engine:
 
     async def sight(self) -> None:
         """Keep the fleet, until cancelled."""
-        await self._sighter.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sighter.run(), name="sighter")
+            group.create_task(self._identify(), name="identities")
+
+    async def _identify(self) -> None:
+        """Learn and record whom the platforms take us for, once they can be seen."""
+        await self._sighter.settled()
+        names = await self.gate.identify()
+        self.recorder.note("session.identity", {"platforms": [asdict(name) for name in names]})
 
     async def discover(self, timeout: float = DISCOVER_SECONDS) -> None:
         """Wait for a first whole picture: each backend has listed, failed, or had ``timeout`` seconds."""
@@ -144,8 +169,11 @@ class Engine:
 
         Raises:
             CollateralNotAccepted: when the plan hits agents outside its scope and ``accept_collateral`` is False.
+            NotAuthorised: when no role of the invoker's allows it.
         """
         self.check_collateral(plan, accepted=accept_collateral)
+        members = [agent.key for agent in plan.agents]
+        invoker = await self.gate.admit(invoker, act="halt", scope=plan.scope, agents=members, reason=reason)
         header = self._header(plan, invoker, reason, incident, halt_id or new_halt_id(self._now()))
         intents = tuple(
             TargetProgress(
@@ -165,16 +193,21 @@ class Engine:
         if plan.collateral and not accepted:
             raise CollateralNotAccepted(_collateral(plan))
 
-    async def resume(self, halt_id: str, *, timeout: float | None = None) -> HaltRecord:
+    async def resume(self, halt_id: str, *, timeout: float | None = None, invoker: Invoker | None = None) -> HaltRecord:
         """Finish a halt that was interrupted: halt what is left, prove all of it anew.
 
         Raises:
             UnknownHalt, LedgerNeeded, LedgerError: it cannot be looked up.
             AlreadyRestored: it was put back, so that there is nothing to finish.
+            NotAuthorised: when no role of the invoker's (by default: of whoever runs this process) allows it.
         """
         record = await self.record(halt_id)
         if record.restored_at is not None and not record.held:
             raise AlreadyRestored(f"{halt_id} was restored; halt {record.header.scope} anew instead")
+        header = record.header
+        await self.gate.admit(
+            invoker or current_invoker(), act="resume", scope=header.scope, agents=header.agents, reason=header.reason
+        )
         kind, data = happenings.halt_resumed(record.header)
         self.recorder.note(kind, data, halt_id=halt_id)
         targets = tuple(to_prove_again(target) for target in record.targets)
@@ -192,8 +225,10 @@ class Engine:
         return await run.run(timeout)
 
     async def restore(self, halt_id: str, *, invoker: Invoker, reason: str, timeout: float | None = None) -> HaltRecord:
-        """Put back what a halt changed. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
+        """Put back what a halt changed. Raises ``NotAuthorised``, ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
         record = await self.record(halt_id)
+        header = record.header
+        invoker = await self.gate.admit(invoker, act="restore", scope=header.scope, agents=header.agents, reason=reason)
         order = Order(halt_id=halt_id, invoker=str(invoker), reason=reason, at=self._now())
         run = RestoreRun(
             record,
@@ -264,6 +299,18 @@ def guarded(publish: Publish) -> Publish:
     return tell
 
 
+def both(first: Publish, second: Publish) -> Publish:
+    """A publisher that tells two; whatever the first does, the second is told."""
+
+    def tell(event: EngineEvent) -> None:
+        try:
+            first(event)
+        finally:
+            second(event)
+
+    return tell
+
+
 def new_halt_id(now: datetime) -> str:
     """A halt id that sorts by time, reads aloud, and fits a label, an annotation and a tag."""
     alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -307,11 +354,14 @@ async def open_engine(
             if ledger_required:
                 raise
             ledger = None
-        engine = Engine(settings, ledger, publish, now, recorder)
+        notifier = await stack.enter_async_context(settings.notifier(recorder, lambda text: publish(Warned(text))))
+        watching = Watching(notifier)
+        engine = Engine(settings, ledger, both(publish, watching.hear), now, recorder, notifier)
         sighting = asyncio.create_task(engine.sight(), name="sighting")
         try:
             yield engine
         finally:
+            watching.close()
             sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):

@@ -59,6 +59,10 @@ class Sighter:
                 if view.sightedness in (Sightedness.WAITING, Sightedness.LISTING):
                     self._fold(SightingFailed(view.ref, self._now(), f"no whole listing within {timeout:g} s"))
 
+    async def settled(self) -> None:
+        """Wait until each backend has listed whole or failed, however long that takes."""
+        await self._known.wait()
+
     async def _keep_sighting(self, ref: BackendRef, opener: Opener) -> None:
         while True:
             try:

@@ -9,7 +9,7 @@ SUMMARY = "halt a scope and wait for proof; exits 0 only when every agent in it 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_profile
+    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_override, add_profile
 
     parser.add_argument(
         "scope", metavar="SCOPE", help="agent:NAME, instance:AGENT/INSTANCE, tenant:NAME, class:NAME, global"
@@ -20,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-collateral", action="store_true", help="halt also where agents outside the scope share a target"
     )
+    add_override(parser)
     add_config(parser)
     add_json(parser)
 
@@ -34,7 +35,6 @@ def run(options: argparse.Namespace) -> int:
 
 async def _halt(options: argparse.Namespace) -> int:
     from killswitch_backends.protocol import Profile
-    from killswitch_console.authority.invoker import current_invoker
     from killswitch_console.cli import session
     from killswitch_console.cli.asking import ask, can_ask, decide_early
     from killswitch_console.cli.showing import Progress, finish, print_plan
@@ -55,7 +55,7 @@ async def _halt(options: argparse.Namespace) -> int:
         ask(options.confirm, scope, environment)
         record = await engine.halt(
             plan,
-            invoker=current_invoker(),
+            invoker=session.invoker(options),
             reason=reason,
             incident=options.incident,
             accept_collateral=options.accept_collateral,

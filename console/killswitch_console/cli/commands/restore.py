@@ -9,10 +9,11 @@ SUMMARY = "put back exactly what a halt changed; what someone changed since is l
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_confirmation, add_json
+    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_override
 
     parser.add_argument("halt", metavar="HALT", help="the halt's id, see `status`")
     add_confirmation(parser, verb="restore")
+    add_override(parser)
     add_config(parser)
     add_json(parser)
 
@@ -26,7 +27,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _restore(options: argparse.Namespace) -> int:
-    from killswitch_console.authority.invoker import current_invoker
     from killswitch_console.cli import session
     from killswitch_console.cli.asking import ask
     from killswitch_console.cli.showing import Progress, finish
@@ -37,5 +37,7 @@ async def _restore(options: argparse.Namespace) -> int:
         record = await engine.record(options.halt)
         ask(options.confirm, record.header.scope, record.header.environment, restore=True)
         await engine.discover()
-        record = await engine.restore(options.halt, invoker=current_invoker(), reason=reason, timeout=options.timeout)
+        record = await engine.restore(
+            options.halt, invoker=session.invoker(options), reason=reason, timeout=options.timeout
+        )
     return finish(record, as_json=options.json)

@@ -9,10 +9,11 @@ SUMMARY = "finish an interrupted halt: halt and prove what is left of it"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_json, add_timeout
+    from killswitch_console.cli.options import add_config, add_json, add_override, add_timeout
 
     parser.add_argument("halt", metavar="HALT", help="the halt's id, see `status`")
     add_timeout(parser)
+    add_override(parser)
     add_config(parser)
     add_json(parser)
 
@@ -30,5 +31,5 @@ async def _resume(options: argparse.Namespace) -> int:
 
     async with session.engine(session.configuration(options), Progress(quiet=options.json)) as engine:
         await engine.record(options.halt)
-        record = await engine.resume(options.halt, timeout=options.timeout)
+        record = await engine.resume(options.halt, timeout=options.timeout, invoker=session.invoker(options))
     return finish(record, as_json=options.json)
