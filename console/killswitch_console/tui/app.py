@@ -176,7 +176,7 @@ class ConsoleApp(App[int]):
     def _freshen(self) -> None:
         """Have the screen that is on top, or under a dialog, show what is known now."""
         screen = next((s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen)), None)
-        if screen is not None and screen.is_mounted:
+        if screen is not None:
             screen.freshen()
 
     # -- work for the engine ---------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ beyond a row (bindings, instances) it asks of the engine for one agent at a time
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
@@ -16,6 +15,7 @@ from enum import StrEnum
 from itertools import accumulate
 
 from killswitch_console.tui.fleet_groups import HEALTH_CODE, HEALTHS, Group
+from killswitch_console.tui.ordering import natural
 from killswitch_inventory.agents import Agent, AgentKey, Health
 from killswitch_inventory.targets import Layer
 
@@ -191,7 +191,7 @@ class FleetModel:
         return group
 
     def _sort_groups(self) -> None:
-        self._sorted = sorted(self._groups.values(), key=lambda group: _natural(group.name))
+        self._sorted = sorted(self._groups.values(), key=lambda group: natural(group.name))
 
     def _restructure(self) -> None:
         """Count the rows anew: a step per group."""
@@ -261,8 +261,8 @@ class FleetModel:
         return self._tops[self._index_of(group)] + offset
 
     def _index_of(self, group: Group) -> int:
-        key = _natural(group.name)
-        return bisect_right(self._sorted, key, key=lambda g: _natural(g.name)) - 1
+        key = natural(group.name)
+        return bisect_right(self._sorted, key, key=lambda g: natural(g.name)) - 1
 
     def group_of(self, node: Node) -> str:
         """The name of the group that a node belongs to, or is."""
@@ -323,14 +323,6 @@ class FleetModel:
         return changed
 
 
-_DIGITS = re.compile(r"\d+")
-
-
-def _natural(text: str) -> tuple[str, str]:
-    """An order in which ``refund-2`` comes before ``refund-10``."""
-    return _DIGITS.sub(lambda number: number[0].zfill(10), text), text
-
-
 def _order(key: AgentKey) -> str:
     """What an agent is ordered by within any group: a text no other agent has."""
-    return "\0".join((_natural(key.name)[0], key.name, key.agent_class, key.tenant))
+    return "\0".join((natural(key.name)[0], key.name, key.agent_class, key.tenant))

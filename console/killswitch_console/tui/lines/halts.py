@@ -32,7 +32,7 @@ def row(halt: LiveHalt, now: datetime, width: int) -> Line:
     )
 
 
-_STATE, _WHEN = 20, 12
+_STATE, _WHEN = 22, 11
 
 
 def _columns(width: int) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from killswitch_console.halting.plan import Plan, PlannedTarget
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, wrapped
+from killswitch_console.tui.ordering import natural
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import BackendRef
 
@@ -55,7 +56,8 @@ def warnings(plan: Plan, width: int) -> list[Line]:
     if plan.blinding:
         lines.append(plain("! a platform is not seen whole: agents may be missing", Tone.WARN))
     if plan.risks:
-        lines.append(plain(f"! {words.counted(len(plan.risks), 'risk')}", Tone.WARN))
+        kinds = len({risk for target in plan.targets for risk in target.risks})
+        lines.append(plain(f"! {words.counted(kinds, 'kind of risk', 'kinds of risk')}, see the plan", Tone.WARN))
     return lines
 
 
@@ -65,14 +67,15 @@ def whole(plan: Plan, slo_seconds: float, width: int) -> list[Line]:
         *summary(plan, slo_seconds, width),
         *_collateral(plan, width),
         *_untouched(plan, width),
-        *_risks(plan, width),
         *_targets(plan, width),
+        *_risks(plan, width),
     ]
 
 
 def named(keys: list[AgentKey]) -> str:
     """Some agents by name, the rest by number."""
-    shown = ", ".join(clean(key.name, most=60) for key in islice(keys, NAMES_MOST))
+    in_order = sorted(keys, key=lambda key: natural(key.name))
+    shown = ", ".join(clean(key.name, most=60) for key in islice(in_order, NAMES_MOST))
     more = len(keys) - NAMES_MOST
     return f"{shown} and {more:,} more" if more > 0 else shown
 
@@ -97,11 +100,19 @@ def _untouched(plan: Plan, width: int) -> list[Line]:
 
 
 def _risks(plan: Plan, width: int) -> list[Line]:
-    if not plan.risks:
+    """Each risk once, with the targets it is about."""
+    about: defaultdict[str, list[str]] = defaultdict(list)
+    for target in plan.targets:
+        for risk in target.risks:
+            about[risk].append(str(target.target))
+    if not about:
         return []
     lines: list[Line] = [BLANK, heading("Risks", width)]
-    for risk in islice(plan.risks, TARGETS_MOST):
+    for risk, targets in about.items():
         lines += wrapped(f"! {clean(risk, most=400)}", width, tone=Tone.WARN)
+        more = f" and {len(targets) - 3:,} more" if len(targets) > 3 else ""
+        shown = ", ".join(clean(target, most=80) for target in targets[:3])
+        lines += wrapped(f"{shown}{more}", width, tone=Tone.MUTED, indent="  ")
     return lines
 
 
@@ -115,6 +126,7 @@ def _targets(plan: Plan, width: int) -> list[Line]:
         cost = f", {words.counted(floor.api_calls, 'call')}" if floor else ""
         lines += [BLANK, heading(f"{clean(str(ref))}: {words.counted(len(targets), 'target')}{cost}", width)]
         room = max(len(clean(target.target.path)) for target in islice(targets, TARGETS_MOST))
+        targets.sort(key=lambda target: natural(target.target.path))
         lines += [line for target in islice(targets, TARGETS_MOST) for line in _target(target, room, width)]
         if (more := len(targets) - TARGETS_MOST) > 0:
             lines.append(plain(f"and {words.counted(more, 'target')} more", Tone.MUTED))

@@ -10,6 +10,7 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt, Phase, Tally
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, spread, wrapped
+from killswitch_console.tui.ordering import natural
 
 LAGGARDS_MOST = 300
 """Laggards listed; the rest is counted."""
@@ -43,7 +44,8 @@ def _outcome(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
     if halt.phase is Phase.RESTORING:
         return [plain("putting back what the halt changed; nothing is called restored before it was read back")]
     if halt.phase is Phase.RESTORED:
-        return _verdict(halt.verdict, "", width)
+        means = _MEANS[Verdict.RESTORED] if halt.verdict is Verdict.RESTORED else "not everything was put back"
+        return _verdict(halt.verdict, means, "", width)
     elapsed = ((halt.proven_at or halt.base.ended_at or now) - header.invoked_at).total_seconds()
     done = halt.proven_at is not None or halt.phase is Phase.ENDED
     said, tone = words.timer(elapsed, header.slo_seconds, done=done)
@@ -51,7 +53,7 @@ def _outcome(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
         return [(("SLO of the scope  ", Tone.MUTED), (said, tone))]
     if halt.proven_at is None:
         said, tone = f"SLO of {header.slo_seconds:g} s missed: not proven when it ended", Tone.BAD
-    return [*_verdict(halt.verdict, _agents(halt), width), plain(said, tone)]
+    return [*_verdict(halt.verdict, _MEANS[halt.verdict], _agents(halt), width), plain(said, tone)]
 
 
 _MEANS = {
@@ -62,9 +64,9 @@ _MEANS = {
 }
 
 
-def _verdict(verdict: Verdict, more: str, width: int) -> list[Line]:
+def _verdict(verdict: Verdict, means: str, more: str, width: int) -> list[Line]:
     symbol, tone = words.VERDICT[verdict]
-    lines: list[Line] = [((f"{symbol} {verdict.upper()}  ", tone), (_MEANS[verdict], Tone.PLAIN))]
+    lines: list[Line] = [((f"{symbol} {verdict.upper()}  ", tone), (means, Tone.PLAIN))]
     return [*lines, *wrapped(more, width, tone=Tone.MUTED)]
 
 
@@ -174,7 +176,7 @@ def laggards(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
 
 
 def _done(targets: list[TargetProgress], goal: TargetState, now: datetime, width: int, *, room: int) -> list[Line]:
-    done = [t for t in targets if t.state is goal]
+    done = sorted((t for t in targets if t.state is goal), key=lambda t: natural(str(t.target)))
     if not done:
         return []
     lines: list[Line] = [heading(f"{goal.capitalize()}: {len(done):,}, by evidence", width)]
@@ -184,9 +186,9 @@ def _done(targets: list[TargetProgress], goal: TargetState, now: datetime, width
     return lines
 
 
-def _urgency(target: TargetProgress) -> tuple[bool, int, str]:
+def _urgency(target: TargetProgress) -> tuple[bool, int, tuple[str, str]]:
     """Unsettled before settled, the furthest from proof first."""
-    return (target.state.settled, -_FAR[target.state], str(target.target))
+    return (target.state.settled, -_FAR[target.state], natural(str(target.target)))
 
 
 _FAR = {
@@ -200,16 +202,19 @@ def _target(target: TargetProgress, now: datetime, width: int) -> list[Line]:
     numbers = [f"{target.running:,} running"] if target.running else []
     numbers += [f"{target.attempts} tries"] if target.attempts > 1 else []
     numbers += _bound(target, now)
-    tail = "  ".join(numbers)
-    room = max(16, width - 14 - len(tail))
+    tail, called = "  ".join(numbers), clean(str(target.target))
+    room = width - 14 - len(tail)
+    below = "" if len(called) <= room else tail  # a name is worth more than its numbers
+    tail, room = ("", width - 13) if below else (tail, room)
     lines: list[Line] = [
         (
             (f"{symbol} {target.state:<11}", tone),
-            (fit(clean(str(target.target)), room), Tone.PLAIN),
+            (fit(called, max(16, room)), Tone.PLAIN),
             (f" {tail}" if tail else "", Tone.MUTED),
         )
     ]
-    for text, its_tone in ((target.error, Tone.BAD), (_note(target), Tone.MUTED)):
+    error = target.error.removeprefix(f"{target.target}: ")
+    for text, its_tone in ((below, Tone.MUTED), (error, Tone.BAD), (_note(target), Tone.MUTED)):
         lines += wrapped(clean(text, most=400), width - 2, tone=its_tone, indent=" " * 13)
     return lines
 

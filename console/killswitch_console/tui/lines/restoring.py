@@ -11,7 +11,11 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
+from killswitch_console.tui.ordering import natural
 from killswitch_inventory.targets import BackendRef
+
+FACTS_MOST, FACT_MOST = 4, 20
+"""Fields of a prior state that are shown, and how long each may be."""
 
 TARGETS_MOST = 500
 """Targets listed per backend; the rest is counted."""
@@ -29,6 +33,7 @@ def whole(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
         by_backend[target.target.backend].append(target)
     for ref, targets in sorted(by_backend.items()):
         lines += [BLANK, heading(f"{clean(str(ref))}: {words.counted(len(targets), 'target')}", width)]
+        targets.sort(key=lambda target: natural(target.target.path))
         lines += [_target(target, width) for target in targets[:TARGETS_MOST]]
         if (more := len(targets) - TARGETS_MOST) > 0:
             lines.append(plain(f"and {more:,} more", Tone.MUTED))
@@ -52,8 +57,11 @@ def _prior(target: TargetProgress) -> str:
         return "its prior state is not known: set it by hand"
     if target.captured.already_off:
         return "was off before the halt: stays so"
-    return "back to " + ", ".join(f"{key} {_short(value)}" for key, value in target.captured.prior.items())
+    facts = [f"{key} {said}" for key, value in target.captured.prior.items() if (said := _short(value))]
+    return f"back to {', '.join(facts[:FACTS_MOST])}" if facts else "back to what it was, field by field"
 
 
 def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    """A prior value that can be read in a line; nothing for one that cannot."""
+    said = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return said if len(said) <= FACT_MOST else ""

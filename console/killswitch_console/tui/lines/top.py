@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
 from killswitch_console.tui.lines import words
-from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread
+from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread, wrapped
 from killswitch_console.tui.model import GroupRow
 from killswitch_inventory.fleet import BackendView, Sightedness
 
@@ -19,7 +21,7 @@ def title(environment: str, invoker: str, total: GroupRow, now: datetime, width:
     left.append((f"  {total.running:,} running", Tone.PLAIN))
     if total.uncovered:
         left.append((f"  ! {total.uncovered:,} not covered", Tone.WARN))
-    tail: list[Span] = [(clean(invoker, most=30), Tone.MUTED), (f"  {now:%H:%M:%S}Z ", Tone.MUTED)]
+    tail: list[Span] = [(clean(invoker, most=30), Tone.MUTED), (f"  {now:%H:%M}Z ", Tone.MUTED)]
     while len(tail) > 0 and length(left) + length(tail) >= width:
         tail.pop(0)
     return spread(tuple(left), tuple(tail), width)
@@ -29,6 +31,10 @@ def backends(views: tuple[BackendView, ...], now: datetime, width: int) -> list[
     """Each platform: seen live, or since when not; short names and one line if they fit, two at most."""
     if not views:
         return [plain(" no platform is configured", Tone.WARN)]
+    if all(view.sightedness is Sightedness.LIVE for view in views):
+        names = "  ".join(f"● {clean(str(view.ref), most=40)}" for view in views)
+        if cell_len(names) + 7 <= width:
+            return [((f" {names}", Tone.OK), ("  live", Tone.MUTED))]
     lines: list[Line] = []
     current: tuple[Span, ...] = ((" ", Tone.PLAIN),)
     for view in views:
@@ -49,12 +55,13 @@ def _backend(view: BackendView, now: datetime) -> tuple[Span, ...]:
 
 
 def problems(views: tuple[BackendView, ...], width: int) -> list[Line]:
-    """One line for each platform that cannot be seen: why."""
-    return [
-        ((" ✖ ", Tone.BAD), (clean(f"{view.ref}: {view.problem}", most=max(20, width - 4)), Tone.BAD))
-        for view in views
-        if view.problem and view.sightedness in (Sightedness.STALE, Sightedness.FAILED)
-    ]
+    """Why each platform that cannot be seen cannot, in two lines at most."""
+    lines: list[Line] = []
+    for view in views:
+        if view.problem and view.sightedness in (Sightedness.STALE, Sightedness.FAILED):
+            said = view.problem if view.problem.startswith(str(view.ref)) else f"{view.ref}: {view.problem}"
+            lines += wrapped(f"✖ {clean(said, most=2 * width - 8)}", width - 2, tone=Tone.BAD, indent=" ")
+    return lines
 
 
 def banner(book: HaltBook, now: datetime, width: int) -> list[Line]:

@@ -70,12 +70,29 @@ class ConsoleScreen(Screen[None]):
 
     def freshen(self) -> None:
         """Show what the app knows now. Called while this screen is on top: on events, and every second."""
+        if not self._whole:  # resumed before its widgets are there; the end of mounting calls again
+            return
         self.query_one("#title", Lines).show()
         self.query_one("#banner", Lines).show()
         self.freshen_body()
 
+    def offer_anew(self) -> None:
+        """Have the footer show the keys that make sense now, if those are others than before."""
+        offered = tuple(key for key, active in self.active_bindings.items() if active.enabled)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
+
+    _offered: tuple[str, ...] = ()
+    _whole = False
+
     def freshen_body(self) -> None:
         """Show what this screen's body is about as it is now."""
+
+    def on_mount(self) -> None:
+        """Its widgets are there now (``is_mounted`` says so before they are)."""
+        self._whole = True
+        self.call_after_refresh(self.freshen)
 
     def on_screen_resume(self) -> None:
         """On top again: much may have happened."""

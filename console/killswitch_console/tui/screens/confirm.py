@@ -14,6 +14,7 @@ from textual.widgets import Button, Input
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines.spans import Line, Tone, plain
+from killswitch_console.tui.widgets.field import text_line
 from killswitch_console.tui.widgets.listing import Lines, ShortListing
 
 ONE_KEY = "yes"
@@ -55,7 +56,7 @@ class ConfirmDialog(ModalScreen[bool]):
             yield ShortListing(self._hit, id="hit")
             yield Lines(self._ask, id="ask")
             if self._typed:
-                yield Input(id="typed", compact=True, select_on_focus=False)
+                yield text_line(id="typed", most=500)
             yield Lines(id="answer")
             with Horizontal(id="buttons"):
                 yield Button("Cancel  (Esc)", id="cancel", compact=True)

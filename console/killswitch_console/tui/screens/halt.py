@@ -79,7 +79,7 @@ class HaltScreen(ConsoleScreen):
         for name in ("#head", "#bars"):
             self.query_one(name, Lines).show()
         self.query_one("#targets", Listing).show()
-        self.refresh_bindings()
+        self.offer_anew()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Restore is offered once there is something to restore."""

@@ -79,16 +79,16 @@ class HaltsScreen(ConsoleScreen):
         self.query_one("#heading", Lines).show()
         self.query_one(PickList).follow()
         self.query_one("#empty", Listing).show()
-        self.refresh_bindings()
+        self.offer_anew()
 
     @on(PickList.Picked)
     def _moved(self) -> None:
-        self.refresh_bindings()
+        self.offer_anew()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense for the halt under the cursor."""
         del parameters
-        if action in ("restore", "finish") and self.is_mounted:
+        if action in ("restore", "finish") and self.query(PickList):
             halt = self._picked
             if halt is None or halt.phase.under_way:
                 return False

@@ -22,7 +22,7 @@ from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ConfirmDialog
 from killswitch_console.tui.widgets.choice import Choice
-from killswitch_console.tui.widgets.field import Field
+from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_inventory.scopes import Scope
 
@@ -76,8 +76,8 @@ class PlanScreen(ConsoleScreen):
         yield Lines(self._heading, id="heading")
         yield Listing(self._lines, id="plan")
         with Vertical(id="form"):
-            yield Field("Reason", Input(id="reason", compact=True, max_length=500))
-            yield Field("Incident", Input(id="incident", compact=True, max_length=100))
+            yield Field("Reason", text_line(id="reason", most=500))
+            yield Field("Incident", text_line(id="incident", most=100))
             yield Field("Profile", Choice({str(p): meaning for p, meaning in PROFILES.items()}, id="profile"))
             yield Field("Collateral", Choice(COLLATERAL, id="accept"), id="collateral")
             yield Lines(self._next, id="next")

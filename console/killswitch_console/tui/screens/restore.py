@@ -17,7 +17,7 @@ from killswitch_console.tui.lines import halts, restoring
 from killswitch_console.tui.lines.spans import Line, Tone, plain
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ConfirmDialog
-from killswitch_console.tui.widgets.field import Field
+from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
 
 
@@ -48,7 +48,7 @@ class RestoreScreen(ConsoleScreen):
         yield Lines(lambda _: [plain(heading, Tone.ACCENT)], id="heading")
         yield Listing(self._lines, id="plan")
         with Vertical(id="form"):
-            yield Field("Reason", Input(id="reason", compact=True, max_length=500))
+            yield Field("Reason", text_line(id="reason", most=500))
             yield Lines(self._next, id="next")
 
     def on_mount(self) -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
+from textual.widgets import Input
 
 from killswitch_console.tui.lines.spans import Tone, plain
 from killswitch_console.tui.widgets.listing import Lines
+
+
+def text_line(*, id: str, most: int) -> Input:  # noqa: A002
+    """A line to type into; its cursor does not blink, so that a quiet screen sends nothing."""
+    line = Input(id=id, compact=True, max_length=most)
+    line.cursor_blink = False
+    return line
 
 
 class Field(Horizontal):

@@ -1,0 +1,43 @@
+"""Pictures of screens in the top-level folder ``snapshots/``: an SVG, and beside it the same as readable text.
+
+The comparison is our own: syrupy wants a folder per test file and names made of tests' names, this project wants
+``snapshots/fleet-80x24.svg``. ``--snapshot-update`` renews them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_textual_snapshot import normalize_svg
+
+from console.tui.driving import Driven
+
+ROOT = Path(__file__).resolve().parents[3] / "snapshots"
+
+
+class Pictures:
+    """Compares what a console shows with the picture of a name."""
+
+    def __init__(self, *, renew: bool) -> None:
+        self._renew = renew
+
+    def __call__(self, driven: Driven, name: str) -> None:
+        """Compare text first, for its readable difference, then the picture."""
+        width, height = driven.app.size
+        path = ROOT / f"{name}-{width}x{height}"
+        self._compare(path.with_suffix(".txt"), driven.text)
+        self._compare(path.with_suffix(".svg"), normalize_svg(driven.app.export_screenshot()))
+
+    def _compare(self, path: Path, shown: str) -> None:
+        if self._renew:
+            ROOT.mkdir(exist_ok=True)
+            path.write_text(shown, encoding="utf-8")
+            return
+        assert path.exists(), f"there is no {path.name} yet: look at the screen, then run with --snapshot-update"
+        assert shown == path.read_text(encoding="utf-8"), f"{path.name} is not what the screen shows"
+
+
+def pictures(request: pytest.FixtureRequest) -> Pictures:
+    """The pictures of this repository; renewed with ``--snapshot-update``."""
+    return Pictures(renew=bool(request.config.getoption("--snapshot-update")))
