@@ -93,11 +93,11 @@ class FleetModel:
         leaving: defaultdict[str, list[int]] = defaultdict(list)
         for agent in agents:
             slot = self._slots.get(agent.key)
+            fresh = slot is None
             if slot is None:
                 slot = self._take_slot(agent.key)
                 arriving[self._group_name(agent.key)].append(slot)
-                self._count(slot, 1)
-            self._set(slot, agent)
+            self._set(slot, agent, fresh=fresh)
         for key in gone:
             if (slot := self._slots.get(key)) is not None:
                 self._count(slot, -1)
@@ -120,19 +120,21 @@ class FleetModel:
         self._slots[key] = slot
         return slot
 
-    def _set(self, slot: int, agent: Agent) -> None:
-        """Store an agent's new values, keeping its group's sums right."""
+    def _set(self, slot: int, agent: Agent, *, fresh: bool) -> None:
+        """Store an agent's new values, keeping its group's sums right; a fresh one was not counted yet."""
         flags = self._flags[slot] & _HALTING
         for layer in agent.layers:
             flags |= _LAYER_BIT[layer]
         flags |= (_UNCOVERED if agent.uncovered else 0) | (_HALTED if agent.halted else 0)
         health, running = HEALTH_CODE[agent.health], min(agent.concurrency, 0xFFFFFFFF)
-        if (flags, health, running) == (self._flags[slot], self._health[slot], self._running[slot]):
-            return
-        self._count(slot, -1)
+        if not fresh:
+            if (flags, health, running) == (self._flags[slot], self._health[slot], self._running[slot]):
+                return
+            self._count(slot, -1)
         self._flags[slot], self._health[slot], self._running[slot] = flags, health, running
         self._count(slot, 1)
-        self.touched |= {agent.key, self._group_name(agent.key)}
+        if not fresh:
+            self.touched |= {agent.key, self._group_name(agent.key)}
 
     def _count(self, slot: int, sign: int) -> None:
         """Count an agent's values into its group (1) or out of it (-1)."""

@@ -172,7 +172,8 @@ def laggards(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
         lines += [line for target in late[:LAGGARDS_MOST] for line in _target(target, now, width)]
         if (more := len(late) - LAGGARDS_MOST) > 0:
             lines.append(plain(f"and {more:,} more", Tone.MUTED))
-    return [*lines, *_done(targets, goal, now, width, room=max(0, LAGGARDS_MOST - len(late)))]
+    gap = [BLANK] if lines else []
+    return [*lines, *gap, *_done(targets, goal, now, width, room=max(0, LAGGARDS_MOST - len(late)))]
 
 
 def _done(targets: list[TargetProgress], goal: TargetState, now: datetime, width: int, *, room: int) -> list[Line]:
