@@ -59,8 +59,8 @@ async def halt(
     return await engine.halt(plan, invoker=INVOKER, reason="test", accept_collateral=True, timeout=timeout)
 
 
-async def restore(engine: Engine, record: HaltRecord, *, timeout: float | None = None) -> HaltRecord:
-    return await engine.restore(record.header.halt_id, invoker=INVOKER, reason="over", timeout=timeout)
+async def restore(engine: Engine, record: HaltRecord, *, timeout: float | None = None, **more: Any) -> HaltRecord:
+    return await engine.restore(record.header.halt_id, invoker=INVOKER, reason="over", timeout=timeout, **more)
 
 
 def states(record: HaltRecord) -> dict[str, TargetState]:

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -294,6 +294,23 @@ class Backend(Protocol):
             Problem: any other failure.
         """
         ...
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """What a backend may offer besides: to say what a restore would find changed, without changing anything."""
+
+    async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
+        """The fields for which ``restore`` would raise ``Conflict``; none if it would not. Raises a ``Problem``."""
+        ...
+
+
+@runtime_checkable
+class ShowsInstances(Protocol):
+    """What a backend may say of itself: its sight stream tells of running instances as they come and go."""
+
+    @property
+    def shows_instances(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

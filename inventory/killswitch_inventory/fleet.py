@@ -258,6 +258,10 @@ class Fleet:
             return self._ties.declared(target)
         return frozenset(key for key in self._ties.affected(seen) if self._ties.exists(key))
 
+    def marked(self) -> Iterator[TargetSighting]:
+        """The targets that carry a halt's mark, in no particular order."""
+        return (seen for seen in self._targets.values() if seen.mark is not None)
+
     def unclassified(self) -> list[TargetSighting]:
         """Process targets that no agent is known to use: shown, so that nothing hides by lacking a label."""
         return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 
 from killswitch_backends.protocol import Captured
@@ -19,6 +20,7 @@ from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader
 from killswitch_console.halting.recording import UNRECORDED, Recorder
+from killswitch_console.halting.reviving import Revival
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
 
@@ -68,6 +70,7 @@ class Board:
         self._unsaved = set(self._progress)
         self._told: dict[TargetId, Captured | None] = {}
         """The prior states that the audit trail has been told as intents."""
+        self._unnoted: dict[tuple[TargetId, datetime], Revival] = {}
         self._unsettled: set[TargetId] = set()
         self._unsettled_of: Counter[tuple[Layer, AgentKey | None]] = Counter()
         """Unsettled targets by layer, and by layer and agent."""
@@ -112,6 +115,24 @@ class Board:
         for agent in (None, *progress.agents):
             self._unsettled_of[progress.layer, agent] += -1 if settled else 1
 
+    def adopt(self, targets: Iterable[TargetProgress]) -> None:
+        """Take further targets in; they are durable already, or cannot be."""
+        for target in targets:
+            if target.target not in self._progress:
+                self._progress[target.target] = target
+                self._unshown.add(target.target)
+                self._count(target, settled=target.state.settled)
+        self._moved.set()
+
+    def tell(self, event: EngineEvent) -> None:
+        """Tell the faces something at once, after what moved before it."""
+        self.show()
+        self._publish(event)
+
+    def note_revival(self, revival: Revival) -> None:
+        """Keep a revival, with the next write."""
+        self._unnoted[revival.target, revival.at] = revival
+
     async def moved(self) -> None:
         """Wait for the next move."""
         self._moved.clear()
@@ -147,7 +168,7 @@ class Board:
     async def _save(self, targets: Iterable[TargetProgress]) -> None:
         """Write those that changed since they were last written; what cannot be written now is tried again later."""
         unsaved = [t for t in targets if t.target in self._unsaved]
-        if self._ledger is None or not (unsaved or self._unwritten):
+        if self._ledger is None or not (unsaved or self._unwritten or self._unnoted):
             return
         self._unsaved.difference_update(t.target for t in unsaved)
         try:
@@ -167,9 +188,14 @@ class Board:
     async def _write(self, ledger: Ledger, targets: list[TargetProgress]) -> None:
         if self._unwritten is None:
             await ledger.save(self.halt_id, targets)
-            return
-        await ledger.begin(self._unwritten, targets)
-        self._unwritten = None
+        else:
+            await ledger.begin(self._unwritten, targets)
+            self._unwritten = None
+        if noted := dict(self._unnoted):
+            await ledger.note_revivals(self.halt_id, noted.values())
+            for key, revival in noted.items():
+                if self._unnoted[key] is revival:
+                    del self._unnoted[key]
 
     def show(self) -> None:
         """Tell the faces what moved since the last time."""

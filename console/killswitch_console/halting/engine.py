@@ -15,29 +15,34 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from killswitch_backends.protocol import Order, Profile
+from killswitch_backends.protocol import Profile
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.authority.roles import Authority
 from killswitch_console.halting import happenings
+from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import EngineEvent, Warned
+from killswitch_console.halting.foreign import ForeignHalt
+from killswitch_console.halting.holder import Holder
+from killswitch_console.halting.lease import Leases, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
-from killswitch_console.halting.overlap import overlaps
+from killswitch_console.halting.means import Means
 from killswitch_console.halting.plan import Plan, Protection
 from killswitch_console.halting.planning import make_plan
 from killswitch_console.halting.progress import TargetProgress, to_prove_again
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.recording import UNRECORDED, Recorder, RecorderOpener, unrecorded
-from killswitch_console.halting.restoring import RestoreRun
+from killswitch_console.halting.restore_desk import RestoreAsked, RestoreDesk
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.sighting import Opener, Sighter
 from killswitch_console.halting.slo import Objectives
+from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.threads import ForgettingExecutor
 from killswitch_console.notify.notice import SILENT, Notifier, NotifierOpener, silent
 from killswitch_console.notify.watching import Watching
 from killswitch_inventory.fleet import Declaration, Fleet
-from killswitch_inventory.scopes import Scope
+from killswitch_inventory.scopes import Scope, ScopeKind
 from killswitch_inventory.targets import BackendRef, Layer
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +50,9 @@ _LOG = logging.getLogger(__name__)
 DISCOVER_SECONDS = 20.0
 """How long a first whole picture may take before an engine goes on with what it has."""
 
+
+HANDOVER_SECONDS = 10.0
+"""How long whoever holds a halt may take to give way to whoever resumes it."""
 
 CLOSE_SECONDS = 5.0
 """How long the backends may take to close."""
@@ -78,6 +86,8 @@ class EngineSettings:
     declared: tuple[Declaration, ...] = ()
     protection: Protection = field(default_factory=Protection)
     objectives: Objectives = field(default_factory=Objectives)
+    two_person: frozenset[ScopeKind] = frozenset()
+    """Scopes whose restore takes two people."""
     recorder: RecorderOpener = unrecorded
     """Opens the audit trail of this engine's session."""
     authority: Authority | None = None
@@ -110,7 +120,19 @@ class Engine:
         self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
-        self._sighter = Sighter(fleet, settings.openers, publish, now)
+        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now)
+        self._holder: Holder | None = None
+        self.means = Means(
+            fleet=fleet,
+            backends=self._sighter.backends,
+            ledger=ledger,
+            leases=Leases(settings.state_dir),
+            publish=publish,
+            now=now,
+            recorder=recorder,
+            protection=settings.protection,
+            environment=settings.environment,
+        )
         self.gate = Gate(
             settings.authority,
             environment=settings.environment,
@@ -214,40 +236,113 @@ class Engine:
         return await self._run(replace(record, targets=targets, ended_at=None, restored_at=None), timeout)
 
     async def _run(self, record: HaltRecord, timeout: float | None) -> HaltRecord:
+        """Run a halt under its lease: whoever holds it gives way; whoever runs it does not."""
+        lease = await self.means.leases.await_(record.header.halt_id, Work.HALT, seconds=HANDOVER_SECONDS)
         run = HaltRun(
             record,
-            backends=dict(self._sighter.backends),
+            backends=self._sighter.backends,
             ledger=self.ledger,
             publish=self._publish,
             now=self._now,
             recorder=self.recorder,
+            lease=lease,
         )
-        return await run.run(timeout)
+        try:
+            return await run.run(timeout)
+        finally:
+            lease.release()
+            self._stir()
 
-    async def restore(self, halt_id: str, *, invoker: Invoker, reason: str, timeout: float | None = None) -> HaltRecord:
-        """Put back what a halt changed. Raises ``NotAuthorised``, ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
-        record = await self.record(halt_id)
+    async def restore(
+        self,
+        halt_id: str,
+        *,
+        invoker: Invoker,
+        reason: str,
+        timeout: float | None = None,
+        only: Scope | None = None,
+        on_failure: OnFailure = OnFailure.STOP,
+        alone: str | None = None,
+    ) -> HaltRecord:
+        """Put back what a halt changed, or the part of it in the scope ``only``.
+
+        Args:
+            halt_id: a halt of the ledger, or of another bastion, whose marks are seen.
+            invoker: who restores.
+            reason: why.
+            timeout: seconds; what is not put back by then stays halted.
+            only: put back the agents of this scope only.
+            on_failure: what to do once something cannot be put back.
+            alone: why one person restores what takes two: a security event.
+
+        Raises:
+            NotAuthorised, UnknownHalt, LedgerNeeded, LedgerError, ApprovalNeeded, NothingToRestore, HaltBusy: nothing
+                was changed.
+        """
+        desk = self._desk()
+        record = await self._known_or_marked(desk, halt_id, invoker)
+        scope, agents = only or record.header.scope, record.header.agents
+        members = [key for key in agents if only is None or only.covers(key)]
+        invoker = await self.gate.admit(invoker, act="restore", scope=scope, agents=members, reason=reason)
+        asked = RestoreAsked(only=only, on_failure=on_failure, alone=alone, timeout=timeout)
+        return await desk.restore(record, invoker, reason, asked)
+
+    async def approve(self, halt_id: str, *, invoker: Invoker) -> Approval:
+        """Agree to the restore of a halt as the second of two people.
+
+        Raises:
+            NotAuthorised, UnknownHalt, LedgerNeeded, LedgerError, SamePerson: nothing was recorded.
+        """
+        desk = self._desk()
+        record = await self._known_or_marked(desk, halt_id, invoker)
         header = record.header
-        invoker = await self.gate.admit(invoker, act="restore", scope=header.scope, agents=header.agents, reason=reason)
-        order = Order(halt_id=halt_id, invoker=str(invoker), reason=reason, at=self._now())
-        run = RestoreRun(
-            record,
-            order,
-            backends=dict(self._sighter.backends),
-            overlaps=overlaps(record, [r for r in await self.records() if r.header.halt_id != halt_id]),
-            ledger=self._needed_ledger(),
-            publish=self._publish,
-            now=self._now,
-            recorder=self.recorder,
-        )
-        return await run.run(timeout if timeout is not None else default_timeout(record))
+        invoker = await self.gate.admit(invoker, act="approve", scope=header.scope, agents=header.agents)
+        return await desk.approve(record, invoker)
+
+    def takes_two(self, record: HaltRecord, only: Scope | None = None) -> bool:
+        """Whether restoring a halt, or a part of it, takes two people. Raises ``LedgerNeeded``."""
+        return self._desk().takes_two(record, only)
+
+    async def foreign(self, halt_id: str | None = None) -> tuple[ForeignHalt, ...]:
+        """Halts of other bastions whose marks are seen now (one of them, if one is named)."""
+        found = await self._desk().foreign()
+        return tuple(halt for halt in found if halt_id in (None, halt.halt_id))
+
+    async def _known_or_marked(self, desk: RestoreDesk, halt_id: str, reader: Invoker) -> HaltRecord:
+        if (record := await desk.ledger.halt(halt_id)) is not None:
+            return record
+        for found in await self.foreign(halt_id):
+            return await desk.adopt(found, reader)
+        raise self._unknown(halt_id)
+
+    def _desk(self) -> RestoreDesk:
+        return RestoreDesk(self.means, self._needed_ledger(), self.settings.two_person, self._stir)
+
+    async def hold(self) -> None:
+        """Keep every halt of this ledger in force, as far as no other process does, until cancelled."""
+        self._holder = Holder(self.means, self._needed_ledger())
+        try:
+            await self._holder.run()
+        finally:
+            self._holder = None
+
+    def _stir(self) -> None:
+        if self._holder is not None:
+            self._holder.stir()
+
+    def _hear(self, event: EngineEvent) -> None:
+        if self._holder is not None:
+            self._holder.hear(event)
 
     async def record(self, halt_id: str) -> HaltRecord:
         """One halt as the ledger knows it. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
         record = await self._needed_ledger().halt(halt_id)
         if record is None:
-            raise UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}")
+            raise self._unknown(halt_id)
         return record
+
+    def _unknown(self, halt_id: str) -> UnknownHalt:
+        return UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}, and no mark of it is seen")
 
     async def records(self) -> list[HaltRecord]:
         """All halts that the ledger knows, oldest first. Raises ``LedgerNeeded``, ``LedgerError``."""
@@ -315,11 +410,6 @@ def new_halt_id(now: datetime) -> str:
     """A halt id that sorts by time, reads aloud, and fits a label, an annotation and a tag."""
     alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
     return f"h-{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(alphabet) for _ in range(4))
-
-
-def default_timeout(record: HaltRecord) -> float:
-    """Seconds a restore may take when nobody says: twice the scope's objective, and never less than a minute."""
-    return max(60.0, 2 * record.header.slo_seconds)
 
 
 def _collateral(plan: Plan) -> str:

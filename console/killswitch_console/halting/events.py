@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.approving import Approval
+from killswitch_console.halting.foreign import ForeignHalt
+from killswitch_console.halting.plan import Untouched
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.fleet import BackendView
+from killswitch_inventory.targets import TargetId
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +55,99 @@ class Warned:
     halt_id: str | None = None
 
 
-EngineEvent = FleetChanged | HaltBegun | TargetsMoved | HaltEnded | Warned
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """Something made a halted target act again: show it at once, ring, put it on top."""
+
+    halt_id: str
+    target: TargetId
+    at: datetime
+    by: str
+    """What the platform tells of who did it; may be empty, and may come later with ``TargetsMoved``."""
+    count: int
+    """How often that happened to this target in this halt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasserted:
+    """A revived target was halted again: the platform took it, which is no proof yet."""
+
+    halt_id: str
+    target: TargetId
+    at: datetime
+    seconds: float
+    """Since the revival was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fight:
+    """Something revives a target again and again. The hold goes on; a human must find out what it is and stop it."""
+
+    halt_id: str
+    target: TargetId
+    count: int
+    within_seconds: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Agents that are new inside a halted scope: the hold halts them too (``left``: it cannot, and why)."""
+
+    halt_id: str
+    agents: tuple[AgentKey, ...]
+    targets: tuple[TargetId, ...]
+    left: tuple[Untouched, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """Whether this process holds a halt; ``why`` says why it does not any more."""
+
+    halt_id: str
+    holding: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHalts:
+    """At the start, and whenever that changes: what is in force, unfinished first, and halts of other bastions."""
+
+    halts: tuple[HaltRecord, ...]
+    foreign: tuple[ForeignHalt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven:
+    """A second person agreed to the restore of a halt."""
+
+    halt_id: str
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class SafeguardPassed:
+    """A security event: somebody went past a safeguard, and says why."""
+
+    halt_id: str
+    what: str
+    invoker: Invoker
+    reason: str
+    at: datetime
+
+
+EngineEvent = (
+    FleetChanged
+    | HaltBegun
+    | TargetsMoved
+    | HaltEnded
+    | Warned
+    | Revived
+    | Reasserted
+    | Fight
+    | Adopted
+    | HoldChanged
+    | OpenHalts
+    | ApprovalGiven
+    | SafeguardPassed
+)

@@ -12,12 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from killswitch_backends.protocol import Order
+from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.confirmation import required_confirmation
 from killswitch_console.halting.document import moment
-from killswitch_console.halting.plan import Plan
+from killswitch_console.halting.plan import Plan, Untouched
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.recording import Happening
+from killswitch_inventory.agents import AgentKey
+from killswitch_inventory.targets import TargetId
 
 MOST = 200
 """Entries of one list in one event."""
@@ -95,6 +98,35 @@ def moved(before: TargetProgress, after: TargetProgress) -> Iterator[Happening]:
 def halt_ended(record: HaltRecord, now: datetime) -> Happening:
     """A halt came to its end, with this verdict."""
     return "halt.ended", {**_header(record.header), **_outcome(record, now), "slo_met": record.slo_met(now)}
+
+
+def hold_begun(header: HaltHeader, targets: int) -> Happening:
+    """A console keeps a halt in force from now on."""
+    return "hold.begun", {**_header(header), "targets": targets}
+
+
+def hold_ended(header: HaltHeader, why: str) -> Happening:
+    """A console stops keeping a halt in force."""
+    return "hold.ended", {**_header(header), "why": why}
+
+
+def newcomers_halted(agents: Sequence[AgentKey], targets: Sequence[TargetId], left: Sequence[Untouched]) -> Happening:
+    """Agents that appeared inside a held scope are halted too."""
+    return "hold.newcomers", {
+        "agents": _some([str(key) for key in agents]),
+        "targets": _some([str(target) for target in targets]),
+        "left": _some([f"{u.id}: {u.reason}" for u in left]),
+    }
+
+
+def approved(header: HaltHeader, approver: Invoker) -> Happening:
+    """A second person agreed to a restore."""
+    return "restore.approved", {**_header(header), "approver": asdict(approver)}
+
+
+def safeguard_passed(header: HaltHeader, what: str, invoker: Invoker, reason: str) -> Happening:
+    """A security event: somebody went past a safeguard."""
+    return "security.override", {**_header(header), "what": what, "by": asdict(invoker), "why": reason}
 
 
 def restore_confirmed(record: HaltRecord, order: Order) -> Happening:

@@ -19,6 +19,7 @@ from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.retrying import Backoff, is_final
+from killswitch_console.halting.reviving import Reviving
 from killswitch_inventory.targets import TargetId
 
 CHUNK = 250
@@ -51,6 +52,9 @@ class Lane:
         self._underway: set[TargetId] = set()
         """Targets that a worker has, will get, or will get after their pause."""
         self._watched: dict[TargetId, Watch] = {}
+        self._reviving = Reviving(board.halt_id, board)
+        self._standins: dict[TargetId, Captured] = {}
+        """What somebody made of targets since they were halted: what the next attempt replaces, no prior state."""
 
     def feed(self, targets: Sequence[TargetProgress]) -> None:
         """Let targets go, in the order given. Their intent must be durable.
@@ -100,11 +104,11 @@ class Lane:
         captured = self._board[target].captured
         assert captured is not None  # noqa: S101  (captured above; for the type checker)
         try:
-            answer = await self.backend.halt(captured, self._order)
+            answer = await self.backend.halt(self._standins.get(target, captured), self._order)
         except Changed:
             await self._capture(target)
             raise
-        self._board.move(states.accepted(self._board[target], answer))
+        self._board.move(self._reviving.reasserted(states.accepted(self._board[target], answer), answer))
         self._watch(Watch(captured, answer))
 
     def _watch(self, watch: Watch) -> None:
@@ -123,6 +127,9 @@ class Lane:
         raise Problem(str(target), "the platform gave no prior state for it")
 
     async def _take(self, target: TargetId, captured: Captured) -> TargetProgress:
+        if self._board[target].accepted is not None:  # what it is now came after the halt: never its prior state
+            self._standins[target] = captured
+            return self._board[target]
         taken = states.recaptured(self._board[target], captured)
         self._board.move(taken)
         await self._board.make_durable([taken])
@@ -168,15 +175,19 @@ class Lane:
     def _seen(self, observation: Observation) -> None:
         target = observation.target
         before = self._board[target]
-        self._board.move(states.observed(before, observation))
-        if observation.sight is Sight.ACTING and target not in self._underway:
-            self._reassert(target, observation.note or "acting again")
+        after = states.observed(before, observation)
+        if observation.sight is not Sight.ACTING or target in self._underway:
+            self._board.move(after)
+            return
+        after, pause = self._reviving.seen_acting(before, after, observation)
+        error = str(Problem(str(target), observation.note or "acting again"))
+        self._board.move(replace(after, error=error))
+        self._again(target, pause)  # it keeps the prior state it had before the halt
 
-    def _reassert(self, target: TargetId, why: str) -> None:
-        """Halt a target that acts again; it keeps the prior state it had before the halt."""
-        problem = Problem(str(target), why)
-        self._board.move(replace(self._board[target], error=str(problem)))
-        self._again(target, self._backoffs.setdefault(target, Backoff()).wait(problem))
+    def calm_down(self) -> None:
+        """Note which fights are over."""
+        for progress in self._reviving.calm(self._board.__getitem__):
+            self._board.move(progress)
 
     async def _watches(self) -> AsyncIterator[Watch]:
         while True:

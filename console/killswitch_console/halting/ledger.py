@@ -24,8 +24,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from killswitch_backends.protocol import Order
+from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.reviving import Revival
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import TargetId
 
 BUSY_SECONDS: Final = 2.0
 """How long a write waits for another process; a halt does not wait longer, it goes on and says so."""
@@ -34,6 +39,11 @@ CLOSE_SECONDS: Final = 5.0
 """How long closing may wait for a write that is under way."""
 
 _T = TypeVar("_T")
+
+_Row = tuple[str | None, ...]
+
+_Statement = tuple[str, Sequence[_Row]]
+"""An SQL statement and the rows it is run for."""
 
 _TROUBLE: Final = (sqlite3.Error, ValueError)
 """What aiosqlite raises: SQLite's errors, and ValueError when its thread has ended."""
@@ -49,6 +59,20 @@ CREATE TABLE IF NOT EXISTS restore (
     halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS warning (halt_id TEXT NOT NULL REFERENCES halt, text TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS partial (
+    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, scope TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS revival (
+    halt_id TEXT NOT NULL REFERENCES halt, target TEXT NOT NULL, at TEXT NOT NULL, by TEXT NOT NULL, reasserted_at TEXT,
+    PRIMARY KEY (halt_id, target, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS approval (
+    halt_id TEXT NOT NULL REFERENCES halt, approver TEXT NOT NULL, at TEXT NOT NULL, used_at TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS security (
+    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL,
+    what TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
 """
 
 
@@ -65,6 +89,7 @@ class Ledger:
         self._turn = asyncio.Lock()
         self._header = TypeAdapter(HaltHeader)
         self._progress = TypeAdapter(TargetProgress)
+        self._invoker = TypeAdapter(Invoker)
 
     async def begin(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
         """Make a halt and the intent and prior state of its first targets durable, in one transaction."""
@@ -85,14 +110,76 @@ class Ledger:
             ]
         )
 
-    async def begin_restore(self, order: Order) -> None:
-        """Record who restores a halt and why, before anything is put back."""
-        row = (order.halt_id, order.at.isoformat(), order.invoker, order.reason)
-        await self._write([("INSERT INTO restore VALUES (?, ?, ?, ?)", [row])])
+    async def extend(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
+        """Make what a hold adds to its halt durable, before any of it is changed."""
+        update = ("UPDATE halt SET header = ? WHERE halt_id = ?", [(_dump(self._header, header), header.halt_id)])
+        await self._write([update, self._put(header.halt_id, targets)])
+
+    async def note_revivals(self, halt_id: str, revivals: Iterable[Revival]) -> None:
+        """Record what was revived, by whom, and when it was halted again."""
+        rows = [
+            (halt_id, str(r.target), r.at.isoformat(), r.by, r.reasserted_at.isoformat() if r.reasserted_at else None)
+            for r in revivals
+        ]
+        await self._write([("INSERT OR REPLACE INTO revival VALUES (?, ?, ?, ?, ?)", rows)])
+
+    async def begin_restore(
+        self, order: Order, lifted: Iterable[TargetProgress] = (), only: Scope | None = None
+    ) -> None:
+        """Record who restores what of a halt and why, and that nobody holds it any more, before it is put back.
+
+        An approval is used up by it.
+        """
+        at, halt_id = order.at.isoformat(), order.halt_id
+        await self._write(
+            [
+                ("INSERT INTO restore VALUES (?, ?, ?, ?)", [(halt_id, at, order.invoker, order.reason)]),
+                ("INSERT INTO partial VALUES (?, ?, ?)", [(halt_id, at, str(only))] if only else []),
+                ("UPDATE approval SET used_at = ? WHERE halt_id = ? AND used_at IS NULL", [(at, halt_id)]),
+                self._put(halt_id, lifted),
+            ]
+        )
 
     async def end_restore(self, halt_id: str, at: datetime) -> None:
         """Record when a restore ended, whole or not."""
         await self._write([("UPDATE halt SET restored_at = ? WHERE halt_id = ?", [(at.isoformat(), halt_id)])])
+
+    async def approve(self, halt_id: str, approval: Approval) -> None:
+        """Record a second person's agreement to a restore."""
+        row = (halt_id, _dump(self._invoker, approval.approver), approval.at.isoformat())
+        await self._write([("INSERT INTO approval (halt_id, approver, at) VALUES (?, ?, ?)", [row])])
+
+    async def note_security(self, halt_id: str, what: str, invoker: Invoker, reason: str, at: datetime) -> None:
+        """Record that somebody went past a safeguard, and why."""
+        row = (halt_id, at.isoformat(), what, _dump(self._invoker, invoker), reason)
+        await self._write([("INSERT INTO security VALUES (?, ?, ?, ?, ?)", [row])])
+
+    async def revivals(self, halt_id: str) -> list[Revival]:
+        """What was revived during a halt and its hold, oldest first."""
+        rows = await self._read(
+            "SELECT target, at, by, reasserted_at FROM revival WHERE halt_id = ? ORDER BY at", halt_id
+        )
+        return [
+            Revival(TargetId.parse(str(row[0])), datetime.fromisoformat(str(row[1])), str(row[2]), _moment(row[3]))
+            for row in rows
+        ]
+
+    async def version(self) -> int:
+        """A number that changes when another process has written."""
+        return int((await self._read("PRAGMA data_version"))[0][0])
+
+    async def ids(self) -> list[str]:
+        """The ids of all halts."""
+        return [str(row[0]) for row in await self._read("SELECT halt_id FROM halt")]
+
+    async def unrestored(self) -> list[str]:
+        """The ids of halts that have something left to put back, oldest first."""
+        rows = await self._read(
+            "SELECT halt_id FROM halt WHERE halt_id IN "
+            "(SELECT halt_id FROM target WHERE json_extract(progress, '$.state') <> 'restored') "
+            "ORDER BY invoked_at, halt_id"
+        )
+        return [str(row[0]) for row in rows]
 
     async def halts(self) -> list[HaltRecord]:
         """All halts, oldest first."""
@@ -107,6 +194,8 @@ class Ledger:
             return None
         targets = await self._read("SELECT progress FROM target WHERE halt_id = ? ORDER BY target", halt_id)
         warnings = await self._read("SELECT text FROM warning WHERE halt_id = ?", halt_id)
+        approvals = await self._read("SELECT approver, at, used_at FROM approval WHERE halt_id = ?", halt_id)
+        parts = await self._read("SELECT scope FROM partial WHERE halt_id = ?", halt_id)
         header, ended_at, restored_at = rows[0]
         return HaltRecord(
             header=self._load(self._header, header),
@@ -114,7 +203,12 @@ class Ledger:
             ended_at=_moment(ended_at),
             restored_at=_moment(restored_at),
             warnings=tuple(str(row[0]) for row in warnings),
+            approvals=tuple(self._approval(*row) for row in approvals),
+            put_back_scopes=tuple(Scope.parse(str(row[0])) for row in parts),
         )
+
+    def _approval(self, approver: object, at: object, used_at: object) -> Approval:
+        return Approval(self._load(self._invoker, approver), datetime.fromisoformat(str(at)), _moment(used_at))
 
     def _load(self, adapter: TypeAdapter[_T], text: object) -> _T:
         try:
@@ -122,17 +216,17 @@ class Ledger:
         except ValueError as error:
             raise LedgerError(f"{self._path}: holds a record that this version cannot read: {error}") from error
 
-    def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> tuple[str, list[tuple[str, ...]]]:
-        rows: list[tuple[str, ...]] = [(halt_id, str(t.target), _dump(self._progress, t)) for t in targets]
+    def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> _Statement:
+        rows: list[_Row] = [(halt_id, str(t.target), _dump(self._progress, t)) for t in targets]
         return "INSERT OR REPLACE INTO target VALUES (?, ?, ?)", rows
 
-    async def _write(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
+    async def _write(self, statements: Sequence[_Statement]) -> None:
         """Run statements as one durable transaction; a cancelled caller does not leave it half done."""
         work = asyncio.ensure_future(self._transaction(statements))
         work.add_done_callback(_heard)
         await asyncio.shield(work)
 
-    async def _transaction(self, statements: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> None:
+    async def _transaction(self, statements: Sequence[_Statement]) -> None:
         async with self._turn:
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")

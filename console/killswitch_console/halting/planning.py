@@ -27,7 +27,7 @@ class EmptyScope(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
+class Answers:
     """What one backend said about the targets chosen on it."""
 
     preflights: Mapping[TargetId, Preflight]
@@ -54,8 +54,8 @@ async def make_plan(
     if not choice.agents:
         unread = "; ".join(f"{v.ref} could not be read: {v.problem or v.sightedness}" for v in fleet.blind)
         raise EmptyScope(str(scope), "no agent is known in this scope", todo=unread)
-    answers = await _ask_all(choice, backends)
-    planned, left = _sort_out(choice, answers)
+    answers = await ask_all(choice, backends)
+    planned, left = sort_out(choice, answers)
     return Plan(
         scope=scope,
         environment=environment,
@@ -74,7 +74,8 @@ async def make_plan(
     )
 
 
-async def _ask_all(choice: Choice, backends: Mapping[BackendRef, Backend]) -> dict[BackendRef, _Answers]:
+async def ask_all(choice: Choice, backends: Mapping[BackendRef, Backend]) -> dict[BackendRef, Answers]:
+    """What every platform says about the targets chosen on it; one that cannot answer says so for its own."""
     by_backend: defaultdict[BackendRef, list[TargetId]] = defaultdict(list)
     for target in choice.targets:
         by_backend[target.backend].append(target)
@@ -87,7 +88,7 @@ async def _ask_all(choice: Choice, backends: Mapping[BackendRef, Backend]) -> di
     return {ref: task.result() for ref, task in asking.items()}
 
 
-async def _ask(backend: Backend, targets: Sequence[TargetId]) -> _Answers:
+async def _ask(backend: Backend, targets: Sequence[TargetId]) -> Answers:
     preflights: dict[TargetId, Preflight] = {}
     captured: dict[TargetId, Captured] = {}
     problems: dict[TargetId, Problem] = {}
@@ -105,7 +106,7 @@ async def _ask(backend: Backend, targets: Sequence[TargetId]) -> _Answers:
     for work in await asyncio.gather(_within(look(), backend), _within(read(), backend)):
         if work is not None:
             problems.update({t: work for t in targets if t not in captured})
-    return _Answers(preflights, captured, problems)
+    return Answers(preflights, captured, problems)
 
 
 async def _within(work: Coroutine[None, None, None], backend: Backend) -> Problem | None:
@@ -121,8 +122,8 @@ async def _within(work: Coroutine[None, None, None], backend: Backend) -> Proble
     return None
 
 
-def _sort_out(
-    choice: Choice, answers: Mapping[BackendRef, _Answers]
+def sort_out(
+    choice: Choice, answers: Mapping[BackendRef, Answers]
 ) -> tuple[tuple[PlannedTarget, ...], list[Untouched]]:
     """Split the chosen targets into those the halt will change and those it must leave."""
     planned: list[PlannedTarget] = []
@@ -141,7 +142,7 @@ def _sort_out(
     return tuple(planned), left
 
 
-def _answered(item: PlannedTarget, answer: _Answers) -> PlannedTarget:
+def _answered(item: PlannedTarget, answer: Answers) -> PlannedTarget:
     preflight = answer.preflights.get(item.target)
     problem = answer.problems.get(item.target)
     item = replace(item, captured=answer.captured.get(item.target), problem=str(problem) if problem else "")
@@ -150,7 +151,7 @@ def _answered(item: PlannedTarget, answer: _Answers) -> PlannedTarget:
     return replace(item, action=preflight.action, api_calls=preflight.api_calls, risks=preflight.risks)
 
 
-def _must_leave(target: TargetId, answer: _Answers) -> str:
+def _must_leave(target: TargetId, answer: Answers) -> str:
     if isinstance(problem := answer.problems.get(target), Gone):
         return f"does not exist: {problem.what}"
     preflight = answer.preflights.get(target)

@@ -10,7 +10,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from killswitch_backends.problems import Blocked, Gone, Problem, Unsupported
-from killswitch_backends.protocol import Accepted, AgentReports, Captured, Evidence, Grade, Observation, Sight
+from killswitch_backends.protocol import (
+    Accepted,
+    AgentReports,
+    Captured,
+    Evidence,
+    FieldChange,
+    Grade,
+    Observation,
+    Sight,
+)
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
 
@@ -71,11 +80,32 @@ class TargetProgress:
     error: str = ""
     released: bool = False
     """A restore let go of it, but left it halted for another halt that holds it."""
+    lifted: bool = False
+    """A restore of it was begun: nobody may halt it again in this halt's name, whatever became of the restore."""
+    adopted_at: datetime | None = None
+    """When the hold added it: it appeared in the scope after the halt."""
+    revivals: int = 0
+    """How often something made it act again after it was proven stopped."""
+    revived_at: datetime | None = None
+    """When it was last seen acting again."""
+    revived_by: str = ""
+    """Who did that, in the platform's words, where it tells."""
+    reasserted_at: datetime | None = None
+    """When the platform took the halt again after the last revival."""
+    fighting: bool = False
+    """Something revives it faster than a hold alone can settle: a human must find out what."""
+    changes: tuple[FieldChange, ...] = ()
+    """In a conflict: what is not as the halt left it."""
 
     @property
     def holds(self) -> bool:
         """Whether this halt still keeps it halted, as far as it ever did."""
         return self.state is not TargetState.RESTORED and not self.released
+
+    @property
+    def kept(self) -> bool:
+        """Whether a hold re-asserts it."""
+        return self.holds and not self.lifted
 
     def __post_init__(self) -> None:
         if self.state is TargetState.STOPPED and not (self.evidence and self.evidence.grade.proves):
@@ -162,5 +192,5 @@ def to_prove_again(progress: TargetProgress) -> TargetProgress:
     if progress.state is TargetState.RESTORED:
         return progress
     if progress.accepted is not None:
-        return replace(accepted(progress, progress.accepted), released=False)
-    return replace(progress, state=TargetState.PENDING, evidence=None, released=False)
+        return replace(accepted(progress, progress.accepted), released=False, lifted=False, changes=())
+    return replace(progress, state=TargetState.PENDING, evidence=None, released=False, lifted=False, changes=())

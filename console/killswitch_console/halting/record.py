@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from killswitch_backends.protocol import Profile
+from killswitch_backends.protocol import Order, Profile
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.plan import Collateral, Untouched
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.verdict import AgentOutcome, Unhalted, Verdict, outcomes, restore_verdict, verdict
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import BackendRef
+from killswitch_inventory.targets import BackendRef, TargetId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,22 @@ class HaltHeader:
     blinded: bool
     """Whether something that could carry a process or credential could not be seen when it was planned."""
     drill: bool = False
+    foreign: bool = False
+    """Found by its marks on the platforms: another bastion's halt, of which nothing else is known here."""
+    newcomers: tuple[AgentKey, ...] = ()
+    """Agents that appeared in the scope later and were halted by the hold; they are among ``agents`` too."""
+
+
+def order_of(header: HaltHeader) -> Order:
+    """The human decision behind a halt, as backends write it on targets."""
+    return Order(
+        halt_id=header.halt_id,
+        invoker=str(header.invoker),
+        reason=header.reason,
+        at=header.invoked_at,
+        profile=header.profile,
+        incident=header.incident,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,12 @@ class HaltRecord:
     """When a restore of it ended, whole or not; None while it is held."""
     warnings: tuple[str, ...] = ()
     """What went wrong beside the targets: a trail that could not be written, a mark that was refused."""
+    approvals: tuple[Approval, ...] = ()
+    """Second persons who agreed to its restore."""
+    put_back_scopes: tuple[Scope, ...] = ()
+    """Parts of it that were restored on their own: what appears there later is not halted any more."""
+    selected: frozenset[TargetId] | None = None
+    """In the record that a partial restore gives: what it was about."""
 
     @property
     def agents(self) -> tuple[AgentOutcome, ...]:
@@ -60,8 +83,19 @@ class HaltRecord:
     def verdict(self) -> Verdict:
         """What may be claimed of the halt, or of its restore once there was one."""
         if self.restored_at is not None:
-            return restore_verdict(self.touched)
-        return verdict(self.agents, self.targets, blind=self.header.blinded)
+            chosen = self.selected
+            return restore_verdict(t for t in self.touched if chosen is None or t.target in chosen)
+        let_go = self.let_go
+        agents = [agent for agent in self.agents if agent.key not in let_go]
+        targets = [t for t in self.targets if t.state is not TargetState.RESTORED]
+        return verdict(agents, targets, blind=self.header.blinded)
+
+    @property
+    def let_go(self) -> frozenset[AgentKey]:
+        """Agents that were put back whole by a partial restore: the halt says nothing of them any more."""
+        left = {key for t in self.touched if t.state is not TargetState.RESTORED for key in t.agents}
+        back = {key for t in self.touched if t.state is TargetState.RESTORED for key in t.agents}
+        return frozenset(back - left)
 
     @property
     def touched(self) -> tuple[TargetProgress, ...]:
@@ -79,10 +113,21 @@ class HaltRecord:
         return any(t.holds for t in self.touched)
 
     @property
+    def kept(self) -> tuple[TargetProgress, ...]:
+        """The targets that a hold keeps halted."""
+        return tuple(t for t in self.touched if t.kept)
+
+    @property
+    def revivals(self) -> int:
+        """How often anything of it was revived and halted again."""
+        return sum(t.revivals for t in self.targets)
+
+    @property
     def proven_at(self) -> datetime | None:
         """When the last target was proven stopped; None while one is not (any more)."""
-        proven = [t.stopped_at for t in self.targets if t.stopped_at and (self.restored_at or t.state in _PROVEN)]
-        return max(proven) if proven and len(proven) == len(self.targets) else None
+        planned = [t for t in self.targets if t.adopted_at is None]
+        proven = [t.stopped_at for t in planned if t.stopped_at and (self.restored_at or t.state in _PROVEN)]
+        return max(proven) if proven and len(proven) == len(planned) else None
 
     def elapsed(self, now: datetime) -> float:
         """Seconds from confirmation to proof, or until it ended, or until now."""

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from killswitch_backends.problems import Problem
-from killswitch_backends.protocol import Backend, Order, Profile
+from killswitch_backends.protocol import Backend, Profile
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board, Publish
 from killswitch_console.halting.events import HaltBegun, HaltEnded
 from killswitch_console.halting.lane import CHUNK, Lane, most_dangerous_first
+from killswitch_console.halting.lease import Lease, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
-from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.record import HaltRecord, order_of
 from killswitch_console.halting.recording import UNRECORDED, Recorder
 from killswitch_inventory.targets import BackendRef, Layer
 
@@ -48,6 +49,7 @@ class HaltRun:
         publish: Publish,
         now: Callable[[], datetime],
         recorder: Recorder = UNRECORDED,
+        lease: Lease | None = None,
     ) -> None:
         """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got."""
         self._header = record.header
@@ -56,6 +58,7 @@ class HaltRun:
         self._publish = publish
         self._now = now
         self._recorder = recorder
+        self._lease = lease
         header = record.header
         self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header, recorder=recorder)
 
@@ -89,6 +92,9 @@ class HaltRun:
         while not self.board.settled and not work.done():
             if timeout is None:
                 deadline = max(deadline, self._last_bound())
+            if self._lease is not None and self._lease.wanted_for() is Work.RESTORE:
+                self.board.warn("cut short: a restore of this halt was ordered")
+                return
             if (left := (deadline - self._now()).total_seconds()) <= 0:
                 self.board.warn("not everything was proven in time; `status` shows what is left, `resume` goes on")
                 return
@@ -136,7 +142,7 @@ class HaltRun:
         if backend is None:
             self._give_up(targets, Problem(str(ref), "no connection is open"))
             return
-        lane = Lane(backend, self.board, self._order(), self._now)
+        lane = Lane(backend, self.board, order_of(self._header), self._now)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(lane.run(), name=f"halts on {ref}")
@@ -192,17 +198,6 @@ class HaltRun:
                     await self.board.moved()
         except TimeoutError:
             return
-
-    def _order(self) -> Order:
-        header = self._header
-        return Order(
-            halt_id=header.halt_id,
-            invoker=str(header.invoker),
-            reason=header.reason,
-            at=header.invoked_at,
-            profile=header.profile,
-            incident=header.incident,
-        )
 
     async def _end(self) -> HaltRecord:
         ended_at = self._now()
