@@ -14,7 +14,7 @@ from yarl import URL
 
 from killswitch_backends.launchdarkly.flags import FlagState, read_flag
 from killswitch_backends.launchdarkly.limiter import RateLimiter
-from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
+from killswitch_backends.launchdarkly.settings import LOOPBACK, LaunchDarklySettings
 from killswitch_backends.problems import (
     Blocked,
     Changed,
@@ -37,9 +37,10 @@ AUDIT_PAGE = 20
 """Entries of the audit log a call: the most the API gives."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
+QUICK = aiohttp.ClientTimeout(total=2, connect=1)
+"""For a call that has another way when there is no answer."""
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 _PARALLEL_PAGES = 4
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,14 @@ class Api:
         if self._session is not None:
             await self._session.close()
 
-    async def flag(self, key: str, *, background: bool = False) -> FlagState:
+    async def flag(self, key: str, *, background: bool = False, quick: bool = False) -> FlagState:
         """Read one flag.
 
         Raises:
             Gone: when there is none.
         """
         path = f"{self._flag_path(key)}?env={quote(self._settings.environment)}"
-        body = await self._call("get", "GET", path, where=self._of(key), background=background)
+        body = await self._call("get", "GET", path, where=self._of(key), background=background, quick=quick)
         return self._read(body)
 
     async def flags(self) -> AsyncGenerator[FlagState, None]:
@@ -88,7 +89,13 @@ class Api:
                     yield flag
 
     async def patch(
-        self, key: str, instructions: Sequence[Mapping[str, Json]], *, comment: str, ignore_conflicts: bool = False
+        self,
+        key: str,
+        instructions: Sequence[Mapping[str, Json]],
+        *,
+        comment: str,
+        ignore_conflicts: bool = False,
+        quick: bool = False,
     ) -> FlagState:
         """Change one flag by a semantic patch: all of the instructions, or none. The flag as it is after.
 
@@ -96,7 +103,7 @@ class Api:
         """
         body = {"environmentKey": self._settings.environment, "comment": comment, "instructions": list(instructions)}
         path = self._flag_path(key) + ("?ignoreConflicts=true" if ignore_conflicts else "")
-        return self._read(await self._call("patch", "PATCH", path, body, where=self._of(key)))
+        return self._read(await self._call("patch", "PATCH", path, body, where=self._of(key), quick=quick))
 
     async def identity(self) -> Mapping[str, Json]:
         """Who the access token is, as LaunchDarkly says."""
@@ -148,10 +155,11 @@ class Api:
         *,
         where: str = "",
         background: bool = False,
+        quick: bool = False,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
     ) -> Json:
         """One request and its JSON object; a token that was replaced meanwhile is read anew once."""
-        where = where or self._where
+        where, timeout = where or self._where, QUICK if quick else timeout
         await self._limiter.acquire(route, background=background)
         used = await self._current_token()
         status, headers, content = await self._send(method, path, body, used, where, timeout)
@@ -220,7 +228,7 @@ class Api:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            outside = urlsplit(self._settings.base_uri).hostname not in _LOOPBACK
+            outside = urlsplit(self._settings.base_uri).hostname not in LOOPBACK
             self._session = aiohttp.ClientSession(trust_env=outside, connector=aiohttp.TCPConnector(limit=64))
         return self._session
 

@@ -16,7 +16,9 @@ from killswitch_backends.launchdarkly.preflight import preflights
 from killswitch_backends.launchdarkly.records import Records
 from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
 from killswitch_backends.launchdarkly.sighting import Sighter
-from killswitch_backends.problems import Problem, Unsupported
+from killswitch_backends.launchdarkly.standing_in import stand_in
+from killswitch_backends.launchdarkly.triggers import Triggers
+from killswitch_backends.problems import Problem, Refused, Unreachable, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -54,7 +56,14 @@ class LaunchDarklyBackend:
         self._api = Api(settings, surroundings.secret, str(self._ref))
         self._observer = Observer(settings, surroundings.secret, surroundings.now)
         self._records = Records(self._api, self._ref)
-        self._switch = Switch(api=self._api, environment=settings.environment, now=surroundings.now)
+        self._triggers = Triggers(settings, surroundings.secret, str(self._ref))
+        self._switch = Switch(
+            api=self._api,
+            triggers=self._triggers,
+            observer=self._observer,
+            environment=settings.environment,
+            now=surroundings.now,
+        )
         self._secret = surroundings.secret
         self._proof = Proof(observer=self._observer, api=self._api, now=surroundings.now, reader=self._reader)
         self._sighter = Sighter(
@@ -85,6 +94,7 @@ class LaunchDarklyBackend:
         try:
             await self._observer.close()
         finally:
+            await self._triggers.close()
             await self._api.close()
 
     async def identity(self) -> Identity:
@@ -100,14 +110,22 @@ class LaunchDarklyBackend:
         return await preflights(targets, api=self._api, observer=self._observer, records=self._records)
 
     async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
+        keys = [target.path for target in targets]
+        states: dict[str, FlagState | Problem]
         try:
-            states = await self._records.look_up([target.path for target in targets], fresh=fresh)
+            states = await self._records.look_up(keys, fresh=fresh)
         except Problem as problem:
-            for target in targets:
-                yield Failure(target, problem)
-            return
+            states = dict.fromkeys(keys, problem)
         for target in targets:
-            yield self._captured(target, states[target.path])
+            yield self._captured(target, self._or_stand_in(target.path, states[target.path]))
+
+    def _or_stand_in(self, key: str, state: FlagState | Problem) -> FlagState | Problem:
+        """Where the REST API tells nothing of a flag that a trigger can turn off: what the stream tells of it."""
+        if not isinstance(state, Unreachable | Refused) or self._triggers.reference(key) is None:
+            return state
+        if not self._observer.status().valid:
+            return state
+        return stand_in(key, self._records.known(key), self._observer.served(key)) or state
 
     def _captured(self, target: TargetId, state: FlagState | Problem) -> Captured | Failure:
         if isinstance(state, Problem):

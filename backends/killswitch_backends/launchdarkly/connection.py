@@ -41,6 +41,8 @@ class Served:
     """The SDK's reason: ``OFF``, ``FALLTHROUGH``, ``PREREQUISITE_FAILED``, ..."""
     off_served: bool
     """The reason is OFF and the value is that of the flag's off variation."""
+    off_variation: int | None
+    variations: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,15 @@ class Connection:
         detail = self._client.variation_detail(key, self._context, None)
         reason = str(detail.reason.get("kind", ""))
         off = reason == "OFF" and detail.variation_index is not None and detail.variation_index == flag.off_variation
-        return Served(bool(flag.on), int(flag.version), detail.value, reason, off)
+        return Served(
+            on=bool(flag.on),
+            version=int(flag.version),
+            value=detail.value,
+            reason=reason,
+            off_served=off,
+            off_variation=flag.off_variation,
+            variations=tuple(flag.variations),
+        )
 
     def dependants(self) -> Mapping[str, list[str]]:
         """For each flag that others have as a prerequisite: their keys."""

@@ -1,7 +1,8 @@
 """Turning one flag off, and on again: the two changes this backend makes.
 
 Turning off goes out with the mark in one patch, so that both are there or neither is; where the platform takes only
-the one without the mark, the halt matters more.
+the one without the mark, the halt matters more. Where the REST API refuses or is down, a flag that has a trigger is
+turned off by that, and said to be. Turning on again is the REST API's alone: a trigger cannot see what changed since.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from killswitch_backends.launchdarkly.flags import (
     mark_key,
     mark_values,
 )
-from killswitch_backends.problems import Blocked, Changed, Conflict, Problem, Refused, Unsupported
+from killswitch_backends.launchdarkly.observer import Observer
+from killswitch_backends.launchdarkly.triggers import Triggers
+from killswitch_backends.problems import Blocked, Changed, Conflict, Problem, Refused, Unreachable, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     Captured,
@@ -32,23 +35,56 @@ from killswitch_backends.protocol import (
 _REASON = 400
 """Characters of a reason that go into a comment."""
 
+NO_TRACE = "a trigger leaves no comment, no mark on the flag and no name in the audit log"
+
+_ARRIVAL = 1.0
+"""Seconds to wait for word on the stream of what a trigger did, to know the version it made."""
+
 Instruction = Mapping[str, Json]
 
 
 class Switch:
     """Halts and restores flags of one environment."""
 
-    def __init__(self, *, api: Api, environment: str, now: Callable[[], datetime]) -> None:
-        self._api, self._environment, self._now = api, environment, now
+    def __init__(
+        self, *, api: Api, triggers: Triggers, observer: Observer, environment: str, now: Callable[[], datetime]
+    ) -> None:
+        self._api, self._triggers, self._observer = api, triggers, observer
+        self._environment, self._now = environment, now
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
         """See ``Backend.halt``."""
+        if self._triggers.reference(captured.target.path) is None:
+            return await self._by_rest(captured, order)
+        try:
+            return await self._by_rest(captured, order, quick=True)
+        except (Unreachable, Refused) as problem:
+            return await self._by_trigger(captured, order, problem)
+
+    async def _by_trigger(self, captured: Captured, order: Order, why: Problem) -> Accepted:
+        """Turn a flag off without the REST API, because of what that said.
+
+        Raises:
+            Problem: ``why`` again, with what became of the trigger, when that did not work either.
+        """
+        key, prior = captured.target.path, captured.prior
+        try:
+            await self._triggers.turn_off(key)
+        except Problem as problem:
+            raise type(why)(why.where, f"{why.what}; and {problem.what}", todo=why.todo) from problem
+        detail = f"turned off by its trigger, as the REST API {_past(why)}: {NO_TRACE}"
+        version = await self._observer.version_when_off(key, within=_ARRIVAL)
+        made = {**prior, "on": False, "version": version or int(prior["version"]) + bool(prior["on"])}
+        halted = {**made, "halt_id": order.halt_id, "marked": False, "trigger": True}
+        return Accepted(captured.target, self._now(), detail=detail, halted=halted)
+
+    async def _by_rest(self, captured: Captured, order: Order, *, quick: bool = False) -> Accepted:
         key = captured.target.path
-        before = await self._api.flag(key)
+        before = await self._api.flag(key, quick=quick)
         if before.archived:
             raise Unsupported(str(captured.target), "archived: it is served to nobody", todo="use another layer")
         self._check(captured, order, before)
-        after, detail = await self._turn_off(captured, order, before)
+        after, detail = await self._turn_off(captured, order, before, quick=quick)
         halted = {
             **after.fields(),
             "halt_id": order.halt_id,
@@ -71,7 +107,9 @@ class Switch:
         if found.version != captured.prior["version"] and found.on != captured.prior["on"]:
             raise Changed(where, f"turned {'on' if found.on else 'off'} since it was captured")
 
-    async def _turn_off(self, captured: Captured, order: Order, before: FlagState) -> tuple[FlagState, str]:
+    async def _turn_off(
+        self, captured: Captured, order: Order, before: FlagState, *, quick: bool
+    ) -> tuple[FlagState, str]:
         """The flag as it is then, and what there is to say of it."""
         off: list[Instruction] = [{"kind": "turnFlagOff"}] if before.on else []
         mark: list[Instruction] = [] if before.mark else [self._mark(order, captured.prior)]
@@ -81,14 +119,14 @@ class Switch:
         comment = _comment(order, f"{order.halt_id} by {order.invoker}")
         key = captured.target.path
         try:
-            after = await self._api.patch(key, [*off, *mark], comment=comment, ignore_conflicts=True)
+            after = await self._api.patch(key, [*off, *mark], comment=comment, ignore_conflicts=True, quick=quick)
         except Refused as refusal:
             if not mark or (off and isinstance(refusal, Blocked)):
                 raise
             unmarked = f"{said}; no mark could be left on the flag: {refusal.what}"
             if not off:
                 return before, unmarked
-            return await self._api.patch(key, off, comment=comment, ignore_conflicts=True), unmarked
+            return await self._api.patch(key, off, comment=comment, ignore_conflicts=True, quick=quick), unmarked
         if off and after.version > before.version + 1:
             said += "; somebody else changed it at the same moment"
         return after, said
@@ -159,22 +197,27 @@ class Switch:
             changes.append(FieldChange("on", False, True))
         if found.mark is not None and found.mark.halt.halt_id != halt_id:
             changes.append(FieldChange("mark", halt_id, found.mark.halt.halt_id))
+        moved = FieldChange("version", halted.get("version"), found.version)
         if not changes and watch.captured.prior["on"] and found.version != halted.get("version"):
-            changes += await self._switched_by_others(found, halt_id, halted)
+            # What a trigger did names nobody in the audit log, so that there a moved version alone is a conflict.
+            changes += [moved] if halted.get("trigger") else await self._switched_by_others(found, halt_id, moved)
         return changes
 
-    async def _switched_by_others(
-        self, found: FlagState, halt_id: str, halted: Mapping[str, Json]
-    ) -> list[FieldChange]:
+    async def _switched_by_others(self, found: FlagState, halt_id: str, moved: FieldChange) -> list[FieldChange]:
         """Whether it is off by somebody else's later decision: the audit log says who switched it last."""
         try:
             switches = await self._api.last_switches(found.key)
         except Problem:
-            return [FieldChange("version", halted.get("version"), found.version)]
+            return [moved]
         if not switches or _ours(switches[0].comment, halt_id):
             return []
         by = f"off, switched by {switches[0].by or 'somebody'}: {switches[0].comment}"
         return [FieldChange("on", f"off by {halt_id}", by[:200])]
+
+
+def _past(why: Problem) -> str:
+    """What the REST API did, in words that follow its name."""
+    return f"{'did not answer' if isinstance(why, Unreachable) else 'refused'} ({why.what})"
 
 
 def _halt_id(watch: Watch, order: Order) -> str:

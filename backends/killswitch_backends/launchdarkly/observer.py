@@ -135,6 +135,22 @@ class Observer:
                 return False
         return True
 
+    async def version_when_off(self, key: str, *, within: float) -> int | None:
+        """The version at which a flag is served off, waiting for it so many seconds; None if that is not seen."""
+        if not self.status().valid:
+            return None
+        with self.subscription() as subscription:
+            try:
+                async with asyncio.timeout(within):
+                    while True:
+                        served = self.served(key)
+                        if self.status().valid and served is not None and not served.on:
+                            return served.version
+                        subscription.take()
+                        await subscription.wait(within)
+            except TimeoutError:
+                return None
+
     async def renew(self) -> None:
         """Replace the client by one that has just received all data; does nothing when tried too recently."""
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from typing import Any
 from killswitch_backends.agent_reports.reader import Reader
 from killswitch_backends.launchdarkly.api import Api
 from killswitch_backends.launchdarkly.connection import Served
+from killswitch_backends.launchdarkly.halting import NO_TRACE
 from killswitch_backends.launchdarkly.observer import Observer, Subscription
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import AgentReports, Evidence, Grade, Observation, Sight, Watch
@@ -139,9 +140,10 @@ class Proof:
         if not self._is_fresh(state.watch, served):
             return _Look(Sight.UNKNOWN, "served off, by data from before the halt")
         value = str(served.value)[:40]
+        how = f"; turned off by its trigger: {NO_TRACE}" if state.watch.accepted.halted.get("trigger") else ""
         return _Look(
             Sight.STOPPED,
-            detail=f"a separate SDK client is served {value} (reason OFF, off variation, version {served.version})",
+            detail=f"a separate SDK client is served {value} (reason OFF, off variation, version {served.version}){how}",
         )
 
     def _judge_on(self, state: _Watched, served: Served) -> _Look:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 _REFERENCE = re.compile(r"(keyring|env|file):.+")
 _KEY = r"^[A-Za-z0-9._-]+$"
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def _reference(text: str) -> str:
@@ -26,7 +26,7 @@ def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("expected an address such as https://app.launchdarkly.com")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http would send the token in the clear; expected https")
     return text.rstrip("/")
 

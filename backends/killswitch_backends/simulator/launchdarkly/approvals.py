@@ -17,6 +17,8 @@ class Approvals:
 
     required: bool = False
     tags: list[str] = field(default_factory=list)
+    bypassed_by_triggers: bool = True
+    """The vendor does not say whether a flag trigger passes; both can be tried."""
 
     def check(self, flag: Flag, actions: tuple[str, ...]) -> None:
         """Let a change pass.

@@ -22,6 +22,7 @@ from killswitch_backends.simulator.launchdarkly.rest import Operations, errors
 from killswitch_backends.simulator.launchdarkly.schedule import Schedule
 from killswitch_backends.simulator.launchdarkly.sdk_endpoints import SdkEndpoints
 from killswitch_backends.simulator.launchdarkly.streaming import Edge
+from killswitch_backends.simulator.launchdarkly.triggers import Triggers
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, Acting, AgentSpec, Capability, Faults
 
 _TICK = 0.05
@@ -48,6 +49,14 @@ class LaunchDarklyFace:
         self._schedule = Schedule()
         self._changes = Changes(self.flags, self.audit, self.edge)
         self._flag_endpoints = FlagEndpoints(flags=self.flags, changes=self._changes, approvals=self.approvals, rng=rng)
+        self._triggers = Triggers(
+            flags=self.flags,
+            endpoints=self._flag_endpoints,
+            changes=self._changes,
+            approvals=self.approvals,
+            faults=faults,
+            rng=random.Random("triggers"),  # noqa: S311 - of its own: what it draws must not shift the world's dice
+        )
         self.sdk_endpoints = SdkEndpoints(edge=self.edge, faults=faults)
 
     @property
@@ -63,6 +72,7 @@ class LaunchDarklyFace:
         )
         application = web.Application(middlewares=[errors])
         application.add_routes(self._flag_endpoints.routes(operations))
+        application.add_routes(self._triggers.routes(operations))
         application.add_routes(project.routes(operations))
         application.add_routes(self.sdk_endpoints.routes())
         application.on_shutdown.append(self._shut_down)
