@@ -141,10 +141,8 @@ class Proof:
             return _Look(Sight.UNKNOWN, "served off, by data from before the halt")
         value = str(served.value)[:40]
         how = f"; turned off by its trigger: {NO_TRACE}" if state.watch.accepted.halted.get("trigger") else ""
-        return _Look(
-            Sight.STOPPED,
-            detail=f"a separate SDK client is served {value} (reason OFF, off variation, version {served.version}){how}",
-        )
+        seen = f"a separate SDK client is served {value} (reason OFF, off variation, version {served.version})"
+        return _Look(Sight.STOPPED, detail=seen + how)
 
     def _judge_on(self, state: _Watched, served: Served) -> _Look:
         """On: a revival, or the halt's change has not arrived yet."""
