@@ -25,6 +25,7 @@ from killswitch_backends.protocol import Json
 
 NAME = "killswitch-console"
 """User agent and field manager: how a cluster's audit log and managedFields name us."""
+JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 CONNECT_SECONDS = 3.0
 CHANGE_SECONDS = 8.0
@@ -72,12 +73,19 @@ class Api:
         return self._credentials
 
     async def get(
-        self, path: str, query: Mapping[str, str] | None = None, *, seconds: float = READ_SECONDS, attempts: int = 1
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        seconds: float = READ_SECONDS,
+        attempts: int = 1,
+        accept: str = JSON,
     ) -> Any:
         """Read JSON; with ``attempts``, tries again after a lost answer or a 429, backing off."""
         for attempt in range(1, attempts + 1):
             try:
-                return await self.call("GET", path, query, seconds=seconds)
+                answer = await self._checked("GET", path, query, None, JSON, seconds, self.where, accept=accept)
+                return _json(answer, self.where)
             except (Unreachable, Throttled) as problem:
                 if attempt == attempts:
                     raise
@@ -104,7 +112,7 @@ class Api:
         Raises:
             Problem: of the type that the answer, or its absence, stands for.
         """
-        answer = await self._checked(method, path, query, body, "application/json", seconds, self.where)
+        answer = await self._checked(method, path, query, body, JSON, seconds, self.where)
         return _json(answer, self.where)
 
     async def _checked(
@@ -116,13 +124,15 @@ class Api:
         content: str,
         seconds: float,
         where: str,
+        *,
+        accept: str = JSON,
     ) -> Answer:
         """Make one request, a second time with renewed credentials after a 401 (nothing was applied then)."""
         credentials = await self.credentials()
         used = credentials.material
-        answer = await self._send(method, path, query, body, content, seconds, where)
+        answer = await self._send(method, path, query, body, content, seconds, where, accept)
         if answer.status == 401 and await credentials.renew(used):
-            answer = await self._send(method, path, query, body, content, seconds, where)
+            answer = await self._send(method, path, query, body, content, seconds, where, accept)
         if answer.status >= 400:
             raise problem_of(where, answer)
         return answer
@@ -158,10 +168,11 @@ class Api:
         content: str,
         seconds: float,
         where: str,
+        accept: str,
     ) -> Answer:
         session = await self._connected()
         headers = await self._headers()
-        headers["Content-Type"] = content
+        headers |= {"Content-Type": content, "Accept": accept}
         timeout = session.client_timeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
             answer = await session.rest.request(
@@ -173,7 +184,7 @@ class Api:
 
     async def _headers(self) -> dict[str, str]:
         headers = await (await self.credentials()).authorization()
-        return {**headers, "User-Agent": NAME, "Accept": "application/json"}
+        return {**headers, "User-Agent": NAME, "Accept": JSON}
 
     async def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         host = (await self.credentials()).server

@@ -8,9 +8,10 @@ from typing import ClassVar
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.capturing import Capturer
+from killswitch_backends.kubernetes.companions.finding import Finder
+from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.halting import Switch
 from killswitch_backends.kubernetes.identity import whoami
-from killswitch_backends.kubernetes.kinds import every_kind
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.observing import Observer
 from killswitch_backends.kubernetes.preflight import Examiner
@@ -23,6 +24,7 @@ from killswitch_backends.protocol import (
     Budget,
     Captured,
     Failure,
+    FieldChange,
     Identity,
     Observation,
     Order,
@@ -40,15 +42,17 @@ class KubernetesBackend:
 
     layer: ClassVar[Layer] = Layer.PROCESS
     budget: ClassVar[Budget] = Budget(calls_per_second=None, parallel=32)
+    shows_instances: ClassVar[bool] = True
 
     def __init__(
         self, ref: BackendRef, settings: KubernetesSettings, surroundings: Surroundings, api: Api, tasks: Background
     ) -> None:
-        kinds = every_kind()
         self.ref = ref
         self._api, self._tasks, self._now = api, tasks, surroundings.now
-        self._mirror = Mirror(api, settings, kinds, surroundings.labels, tasks)
-        self._reader = Reader(api, settings, kinds, surroundings.labels, self._mirror.workload)
+        self._catalogue = Catalogue(api)
+        self._mirror = Mirror(api, settings, self._catalogue, surroundings.labels, tasks)
+        self._reader = Reader(api, settings, self._catalogue.kinds, surroundings.labels, self._mirror.workload)
+        self._finder = Finder(api, self._catalogue, settings)
 
     async def identity(self) -> Identity:
         return await whoami(self._api)
@@ -57,17 +61,23 @@ class KubernetesBackend:
         return Sighter(self.ref, self._mirror, self._reader.kinds, self._now).sight()
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
-        return await Examiner(self._api, self._reader, self._mirror).preflight(targets)
+        return await Examiner(self._api, self._reader, self._mirror, self._catalogue, self._finder).preflight(targets)
 
     def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
-        return Capturer(self._reader, self._mirror, self._now).capture(targets, fresh=fresh)
+        return Capturer(self._reader, self._mirror, self._catalogue, self._finder, self._now).capture(
+            targets, fresh=fresh
+        )
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
-        return await Switch(self._api, self._reader, self._now).halt(captured, order)
+        return await Switch(self._api, self._reader, self._finder, self._now).halt(captured, order)
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         prover = Prover(self._api, self._reader, self._now)
         return Observer(prover, self._mirror, self._now).observe(watches, self._tasks)
 
+    async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
+        """See ``protocol.Comparing``."""
+        return await Switch(self._api, self._reader, self._finder, self._now).compare(watch, order)
+
     async def restore(self, watch: Watch, order: Order) -> Restored:
-        return await Switch(self._api, self._reader, self._now).restore(watch, order)
+        return await Switch(self._api, self._reader, self._finder, self._now).restore(watch, order)

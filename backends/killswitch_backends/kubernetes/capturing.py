@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from killswitch_backends.kubernetes.changes import is_off, prior_of, readable
+from killswitch_backends.kubernetes.companions.finding import Finder, Neighbours
+from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload
@@ -22,28 +24,38 @@ class Capturer:
 
     reader: Reader
     mirror: Mirror
+    catalogue: Catalogue
+    finder: Finder
     now: Callable[[], datetime]
 
     async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
         """One item per target: those the mirror knows at once, the others after they were read."""
         asked: dict[ObjectKey, TargetId] = {}
+        workloads: dict[ObjectKey, Workload] = {}
         for target in targets:
             try:
                 key = ObjectKey.of(target)
+                await self.catalogue.know([key.kind])
                 self.reader.kind_of(key)
             except Problem as problem:
                 yield Failure(target, problem)
                 continue
-            known = self.mirror.workload(key) if self.mirror.live and not fresh else None
-            if known:
-                yield self._captured(target, known)
+            asked[key] = target
+            if self.mirror.live and not fresh and (known := self.mirror.workload(key)):
+                workloads[key] = known
+        read = await self.reader.many([key for key in asked if key not in workloads])
+        for key, found in read.items():
+            if isinstance(found, Problem):
+                yield Failure(asked[key], found)
             else:
-                asked[key] = target
-        for key, found in (await self.reader.many(asked)).items():
-            yield Failure(asked[key], found) if isinstance(found, Problem) else self._captured(asked[key], found)
+                workloads[key] = found
+        around = await self.finder.around(list(workloads.values()), fresh=fresh)
+        for key, workload in workloads.items():
+            captured = self._captured(asked[key], workload)
+            yield captured if isinstance(captured, Failure) else _with_companions(captured, around[key])
 
     def _captured(self, target: TargetId, workload: Workload) -> Captured | Failure:
-        kind, pods = self.reader.kind_of(workload.key), self.mirror.pods.of(workload.key)
+        kind, pods = self.reader.kind_of(workload.key), self.mirror.pods_of(workload.key)
         alive = [pod for pod in pods if not pod.over]
         running = len(alive) if self.mirror.live else workload.ready
         off = is_off(kind, workload.switch)
@@ -58,3 +70,11 @@ class Capturer:
             return Failure(target, Refused(str(target), what, todo="compare with another bastion's record"))
         was_off = is_off(kind, prior_then)
         return Captured(target, prior_then, self.now(), running, workload.mark.halt_id, already_off=was_off)
+
+
+def _with_companions(captured: Captured, around: Neighbours) -> Captured:
+    """The capture with what is to be held beside the target, each with its own prior state."""
+    if not around.companions:
+        return captured
+    companions = [companion.to_json() for companion in around.companions]
+    return replace(captured, prior={**captured.prior, "companions": companions})

@@ -16,7 +16,7 @@ from killswitch_backends.protocol import FieldChange, Json, Order
 Operation = Mapping[str, Json]
 
 _ANNOTATIONS = "/metadata/annotations"
-_OF_THE_MOMENT = ("resource_version", "nodes")
+_OF_THE_MOMENT = ("resource_version", "nodes", "companions")
 """Keys of a prior state that help now and mean nothing on another day: kept off the mark."""
 
 
@@ -47,7 +47,7 @@ def readable(kind: Kind, prior: Mapping[str, Json] | None) -> bool:
 
 def is_off(kind: Kind, values: Mapping[str, Json]) -> bool:
     """Whether these values of a switch are what a halt sets."""
-    return all(values.get(field.name) == field.off for field in kind.switch)
+    return bool(kind.switch) and all(values.get(field.name) == field.off for field in kind.switch)
 
 
 def mark_for(order: Order, prior: Mapping[str, Json]) -> dict[str, str]:
@@ -68,11 +68,10 @@ def halt_patch(kind: Kind, prior: Mapping[str, Json], order: Order) -> list[Oper
     if absent or prior.get("annotations_absent"):  # what is absent cannot be tested, so nothing at all may have changed
         patch.append(_test("/metadata/resourceVersion", prior["resource_version"]))
     patch += [_test(f.pointer, prior[f.name]) for f in kind.switch if f.name not in absent]
-    patch += [_add(f.pointer, f.off) for f in kind.switch]
-    mark = mark_for(order, prior)
     if prior.get("annotations_absent"):
-        return [*patch, _add(_ANNOTATIONS, mark)]
-    return [*patch, *(_add(_annotation(key), value) for key, value in mark.items())]
+        patch.append(_add(_ANNOTATIONS, {}))
+    patch += [_add(f.pointer, f.off) for f in kind.switch]
+    return [*patch, *(_add(_annotation(key), value) for key, value in mark_for(order, prior).items())]
 
 
 def again_patch(kind: Kind, workload: Workload) -> list[Operation]:
@@ -97,9 +96,11 @@ def undo_patch(
         for f in kind.switch
     ]
     ours = [key for key in annotations if key.startswith(MARK_PREFIX)]
-    if prior.get("annotations_absent") and len(ours) == len(annotations):
+    switched = sum(f.pointer.startswith(_ANNOTATIONS) for f in kind.switch)
+    patch += [{"op": "remove", "path": _annotation(key)} for key in ours]
+    if prior.get("annotations_absent") and len(ours) + switched == len(annotations):
         return [_test(_ANNOTATIONS, dict(annotations)), *patch, {"op": "remove", "path": _ANNOTATIONS}]
-    return patch + [{"op": "remove", "path": _annotation(key)} for key in ours]
+    return patch
 
 
 def left_by_halt(kind: Kind, workload: Workload, halt_id: str) -> list[FieldChange]:

@@ -20,8 +20,15 @@ _MAPPING = re.compile(r"[{\[].*", re.DOTALL)
 _FAILED_TEST = re.compile(r"(?i)test(ing)?\b.*\bfail|does not apply|missing path|nonexistent|unable to find")
 
 
+_NO_RIGHT = re.compile(r"(?i)\bcannot \w+ resource\b")
+
+
 class Expired(Changed):
     """A resource version or continue token is too old (410): list anew."""
+
+
+class Forbidden(Refused):
+    """A right is missing (RBAC), as against an admission webhook's no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ def problem_of(where: str, answer: Answer) -> Problem:
         case 401:
             return Unauthenticated(where, f"not authenticated: {words}", todo="renew the kubeconfig's credentials")
         case 403:
-            return Refused(where, f"forbidden: {words}", todo="grant the right, see 'policy kubernetes'")
+            kind = Forbidden if _NO_RIGHT.search(words) else Refused
+            return kind(where, f"forbidden: {words}", todo="grant the right, see 'policy kubernetes'")
         case 404:
             return Gone(where, f"not found: {words}")
         case 409:

@@ -1,7 +1,12 @@
-"""The halt and the restore of one workload: one patch each, and what to make of a patch that did not pass."""
+"""Turning workloads off and back: one patch each, and one for each companion that would bring them back.
+
+The target and its companions are patched at once. A companion that cannot be held is told, and does not keep the target
+from being halted: what it revives is seen and put down again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,13 +22,29 @@ from killswitch_backends.kubernetes.changes import (
     not_restored,
     undo_patch,
 )
-from killswitch_backends.kubernetes.forcing import end_pods
+from killswitch_backends.kubernetes.companions.companion import Companion, listed
+from killswitch_backends.kubernetes.companions.finding import Finder
+from killswitch_backends.kubernetes.companions.holding import Holder
+from killswitch_backends.kubernetes.ending import end_pods
+from killswitch_backends.kubernetes.failures import Forbidden
 from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload, mapping, number
 from killswitch_backends.kubernetes.resources import ObjectKey
-from killswitch_backends.problems import Changed, Conflict
-from killswitch_backends.protocol import Accepted, Captured, Evidence, Grade, Order, Profile, Restored, Watch
+from killswitch_backends.kubernetes.scaling import Scale
+from killswitch_backends.problems import Changed, Conflict, Problem
+from killswitch_backends.protocol import (
+    Accepted,
+    Captured,
+    Evidence,
+    FieldChange,
+    Grade,
+    Order,
+    Profile,
+    Restored,
+    Watch,
+)
 from killswitch_inventory.targets import TargetId
 
 _TRIES = 3
@@ -36,24 +57,41 @@ class Switch:
 
     api: Api
     reader: Reader
+    finder: Finder
     now: Callable[[], datetime]
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
-        """Set it to zero and mark it, in one request unless it is not as captured. Raises a ``Problem``."""
+        """Turn it off, mark it, and hold its companions. Raises a ``Problem``."""
         key = ObjectKey.of(captured.target)
         kind = self.reader.kind_of(key)
+        holding = asyncio.create_task(self._hold(key, listed(captured.prior), order), name=f"hold for {key}")
+        try:
+            accepted = await self._off(captured, kind, key, order)
+        except BaseException:
+            holding.cancel()
+            await asyncio.wait([holding])
+            raise
+        left = await holding
+        if kind.children:
+            left += await self._hold_children(key, order)
+        notes = [accepted.detail] if accepted.detail else []
+        if order.profile is Profile.FORCE or kind.in_turn:
+            prover = Prover(self.api, self.reader, self.now)
+            notes.append(await end_pods(self.api, prover, key, at_once=order.profile is Profile.FORCE))
+        return replace(accepted, detail="; ".join([*notes, *left]))
+
+    async def _off(self, captured: Captured, kind: Kind, key: ObjectKey, order: Order) -> Accepted:
         if captured.marked_by is not None:
-            accepted = await self._keep_off(captured.target, await self.reader.one(key), order, None)
-        else:
-            try:
-                operations = halt_patch(kind, captured.prior, order)
-                accepted = await self._turn_off(captured.target, kind, operations, order, "")
-            except Changed as changed:
-                accepted = await self._keep_off(captured.target, await self.reader.one(key), order, changed)
-        if order.profile is Profile.FORCE:
-            detail = await end_pods(self.api, self.reader, key)
-            return replace(accepted, detail=detail)
-        return accepted
+            return await self._keep_off(captured.target, await self.reader.one(key), order, None)
+        try:
+            operations = halt_patch(kind, captured.prior, order)
+            return await self._turn_off(captured.target, kind, operations, order, "")
+        except Changed as changed:
+            return await self._keep_off(captured.target, await self.reader.one(key), order, changed)
+        except Forbidden as forbidden:
+            if not kind.scalable:
+                raise
+            return await Scale(self.api, self.reader, self.now).halt(captured, forbidden)
 
     async def _keep_off(self, target: TargetId, workload: Workload, order: Order, changed: Changed | None) -> Accepted:
         """A halt's mark is there already: its prior state is the true one, so only zero is (re-)asserted.
@@ -78,10 +116,74 @@ class Switch:
         halted = halted_fields(kind, order.halt_id, generation)
         return Accepted(target, self.now(), request_id=audit_id, detail=detail, halted=halted)
 
-    async def restore(self, watch: Watch, order: Order) -> Restored:
-        """Put the prior state back, then read it. Raises ``Conflict`` or another ``Problem``."""
+    async def _hold(self, key: ObjectKey, companions: Sequence[Companion], order: Order) -> list[str]:
+        """Hold all of them; what could not be held, in words. Raises ``Changed`` when one is not as captured."""
+        holder = Holder(self.api, str(key))
+        left: list[str] = []
+        for companion in companions:
+            try:
+                await holder.hold(companion, order)
+            except Changed:
+                raise
+            except Problem as problem:
+                left.append(f"{companion} is not held and may bring it back: {problem}")
+        return left
+
+    async def _hold_children(self, key: ObjectKey, order: Order) -> list[str]:
+        """What it started between the capture and the halt; their own marks carry what they were."""
+        try:
+            around = (await self.finder.around([await self.reader.one(key, attempts=2)]))[key]
+            fresh = [one for one in around.companions if one.kind == "Job" and str(key) not in one.holders]
+            return await self._hold(key, fresh, order)
+        except Problem as problem:
+            return [f"what it started last is not known: {problem}"]
+
+    async def compare(self, watch: Watch, order: Order) -> list[FieldChange]:
+        """What keeps a restore from putting it back: fields that are not as the halt left them. Changes nothing."""
         key, prior = ObjectKey.of(watch.target), watch.captured.prior
         kind = self.reader.kind_of(key)
+        workload = await self.reader.one(key, attempts=3)
+        holder = Holder(self.api, str(key))
+        changes = [change for companion in await self._held(key, watch) for change in await holder.check(companion)]
+        if not not_restored(kind, workload, prior) and workload.mark is None:
+            return changes
+        if watch.accepted.halted.get("unmarked"):
+            return changes + [c for c in left_by_halt(kind, workload, order.halt_id) if c.field == "replicas"]
+        return changes + left_by_halt(kind, workload, _mark_to_expect(workload, watch, order))
+
+    async def restore(self, watch: Watch, order: Order) -> Restored:
+        """Put the prior state back, then read it, then let the companions go. Raises ``Conflict`` or a ``Problem``."""
+        key = ObjectKey.of(watch.target)
+        held = await self._held(key, watch)
+        holder = Holder(self.api, str(key))
+        if changes := [change for companion in held for change in await holder.check(companion)]:
+            raise Conflict(str(watch.target), changes)
+        restored = await self._back_on(watch, key, order)
+        for companion in held:
+            await holder.let_go(companion)
+        if not held:
+            return restored
+        detail = f"{restored.evidence.detail}; let go: {', '.join(map(str, held))}"
+        return replace(restored, evidence=replace(restored.evidence, detail=detail))
+
+    async def _held(self, key: ObjectKey, watch: Watch) -> list[Companion]:
+        """Those that were captured, and those whose own mark says that they are held for it."""
+        found = {companion.path: companion for companion in listed(watch.captured.prior)}
+        if not (found or self.reader.kind_of(key).children or watch.captured.marked_by):
+            return []
+        try:
+            around = await self.finder.around([await self.reader.one(key, attempts=3)])
+        except Problem:  # what was captured is known all the same
+            return list(found.values())
+        return list(found.values()) + [
+            one for one in around[key].companions if one.path not in found and str(key) in one.holders
+        ]
+
+    async def _back_on(self, watch: Watch, key: ObjectKey, order: Order) -> Restored:
+        prior = watch.captured.prior
+        kind = self.reader.kind_of(key)
+        if watch.accepted.halted.get("unmarked"):
+            return self._restored(watch.target, *await Scale(self.api, self.reader, self.now).restore(watch))
         changed: Changed | None = None
         for _ in range(_TRIES):
             item = await self.api.get(kind.resource.path(key.namespace, key.name), attempts=3)

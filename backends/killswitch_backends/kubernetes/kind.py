@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel
 
+from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
@@ -26,6 +27,14 @@ class Kubernetes:
     def open(self, settings: KubernetesSettings, surroundings: Surroundings) -> AbstractAsyncContextManager[Backend]:
         """Open one table; no request is made yet."""
         return _opened(settings, surroundings)
+
+    def with_emergency(
+        self, settings: KubernetesSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+    ) -> tuple[KubernetesSettings, Surroundings]:
+        """See ``emergency.EmergencyKind``."""
+        from killswitch_backends.kubernetes.emergency import emergency_settings
+
+        return emergency_settings(settings, credential, lend), surroundings
 
 
 @asynccontextmanager

@@ -116,7 +116,7 @@ class Observer:
         if workload is None or not self._is_newer(subject, workload.generation):
             subject.want(now)
             return
-        alive = [pod for pod in self._mirror.pods.of(subject.key) if not pod.over]
+        alive = [pod for pod in self._mirror.pods_of(subject.key) if not pod.over]
         fresh = [pod for pod in alive if pod.ends_at is None and pod.uid not in subject.seen]
         kind = self._prover.reader.kind_of(subject.key)
         if revival := revived(kind, workload):

@@ -6,32 +6,21 @@ protecting for is the credential layer's question.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.changes import is_off, prior_of
+from killswitch_backends.kubernetes.companions.finding import Finder, Neighbours
+from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.listing import Query, everything
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.reading import Reader
-from killswitch_backends.kubernetes.records import Workload, mapping, number, text
-from killswitch_backends.kubernetes.resources import AUTOSCALERS, ObjectKey
+from killswitch_backends.kubernetes.records import Workload
+from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.problems import Gone, Problem, Unsupported
 from killswitch_backends.protocol import Preflight
 from killswitch_inventory.targets import TargetId
-
-_KEDA = "scaledobject.keda.sh/name"
-_FEW_NAMESPACES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Autoscalers:
-    """What the HPAs say of the workloads they scale; ``unread`` says why that is not known of all."""
-
-    risks: Mapping[ObjectKey, tuple[str, ...]]
-    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +30,8 @@ class Examiner:
     api: Api
     reader: Reader
     mirror: Mirror
+    catalogue: Catalogue
+    finder: Finder
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         """One answer per target, in their order.
@@ -53,15 +44,16 @@ class Examiner:
         for target in targets:
             try:
                 key = ObjectKey.of(target)
+                await self.catalogue.know([key.kind])
                 self.reader.kind_of(key)
                 keys[target] = key
             except Unsupported as problem:
-                answers[target] = Preflight(target, "nothing", 0, unsupported=f"{problem.what} ({problem.todo})")
-        workloads, autoscalers = await asyncio.gather(
-            self._workloads(list(keys.values())), self._autoscalers(list(keys.values()))
-        )
+                answers[target] = Preflight(target, "nothing", 0, unsupported=_reason(problem))
+        workloads = await self._workloads(list(keys.values()))
+        known = [workload for workload in workloads.values() if isinstance(workload, Workload)]
+        around = await self.finder.around(known, fresh=False)
         for target, key in keys.items():
-            answers[target] = self._answer(target, workloads[key], autoscalers)
+            answers[target] = self._answer(target, workloads[key], around.get(key, Neighbours()))
         return [answers[target] for target in targets]
 
     async def _workloads(self, keys: Sequence[ObjectKey]) -> Mapping[ObjectKey, Workload | Problem]:
@@ -70,31 +62,21 @@ class Examiner:
         missing = [key for key in keys if key not in known]
         return {**known, **(await self.reader.many(missing) if missing else {})}
 
-    def _answer(self, target: TargetId, found: Workload | Problem, autoscalers: Autoscalers) -> Preflight:
+    def _answer(self, target: TargetId, found: Workload | Problem, around: Neighbours) -> Preflight:
         if isinstance(found, Gone):
             return Preflight(target, "nothing: it does not exist any more", 0)
         if isinstance(found, Problem):
             raise found
-        risks = [*found.revivers, *autoscalers.risks.get(found.key, ())]
-        if autoscalers.unread:
-            risks.append(f"autoscalers are unknown: {autoscalers.unread}")
-        return Preflight(target, _action(self.reader.kind_of(found.key), found), 1, risks=tuple(risks))
+        action = _action(self.reader.kind_of(found.key), found)
+        held = [str(companion) for companion in around.companions if companion.kind != "Job"]
+        if held:
+            action += f"; hold {', '.join(held)}"
+        calls = 1 + 2 * len(around.companions)  # each is read, then patched
+        return Preflight(target, action, calls, risks=tuple(dict.fromkeys(around.risks)))
 
-    async def _autoscalers(self, keys: Sequence[ObjectKey]) -> Autoscalers:
-        namespaces = sorted({key.namespace for key in keys})
-        everywhere = len(namespaces) > _FEW_NAMESPACES and not self.reader.settings.namespaces
-        queries = [Query(None)] if everywhere else [Query(namespace) for namespace in namespaces]
-        risks: dict[ObjectKey, tuple[str, ...]] = {}
-        try:
-            for query in queries:
-                for item in await everything(self.api, AUTOSCALERS, query, attempts=3):
-                    key, risk = _risk_of(item)
-                    risks[key] = (*risks.get(key, ()), risk)
-        except Gone:
-            return Autoscalers(risks)  # a cluster without this API has none
-        except Problem as problem:
-            return Autoscalers(risks, str(problem))
-        return Autoscalers(risks)
+
+def _reason(problem: Unsupported) -> str:
+    return f"{problem.what} ({problem.todo})" if problem.todo else problem.what
 
 
 def _action(kind: Kind, workload: Workload) -> str:
@@ -103,16 +85,3 @@ def _action(kind: Kind, workload: Workload) -> str:
     if is_off(kind, workload.switch):
         return "mark (it is at zero already)"
     return kind.action(prior_of(kind, workload))
-
-
-def _risk_of(item: Mapping[str, object]) -> tuple[ObjectKey, str]:
-    """What one HPA may do to a workload at zero: nothing, unless it scales from zero (KEDA, minReplicas 0)."""
-    meta, spec = mapping(item.get("metadata")), mapping(item.get("spec"))
-    scaled = mapping(spec.get("scaleTargetRef"))
-    key = ObjectKey(text(meta.get("namespace")), text(scaled.get("kind")), text(scaled.get("name")))
-    name = text(meta.get("name"))
-    if keda := text(mapping(meta.get("labels")).get(_KEDA)):
-        return key, f"KEDA ScaledObject {keda} scales it from zero when its trigger is active"
-    if number(spec.get("minReplicas")) == 0:
-        return key, f"HorizontalPodAutoscaler {name} may scale it from zero (minReplicas 0)"
-    return key, f"HorizontalPodAutoscaler {name} scales it; it rests while replicas are 0"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.kinds.batch import JOBS
+from killswitch_backends.kubernetes.kinds.reading import controller_of
 from killswitch_backends.kubernetes.listing import Query, everything, queries_for
 from killswitch_backends.kubernetes.mirror.stores import owner_key
 from killswitch_backends.kubernetes.proof import Look, Nodes
@@ -41,15 +43,18 @@ class Prover:
 
     async def _pods(self, keys: list[ObjectKey], workloads: Found) -> dict[ObjectKey, list[Pod] | Problem]:
         """The pods of each, by owner, and ownerless ones by selector."""
-        wanted = _wanted(keys, workloads)
+        wanted = self._wanted(keys, workloads)
+        made = await self._made(workloads)
         lists = await self._lists(queries_for(wanted, everywhere=not self.reader.settings.namespaces))
         if isinstance(lists.get(None), Refused):  # rights in some namespaces only
             lists = await self._lists(queries_for(wanted, everywhere=False))
-        kinds = tuple(self.reader.kinds.values())
+        kinds = self.reader.kinds.values()
         owned: defaultdict[ObjectKey, list[Pod]] = defaultdict(list)
         stray: defaultdict[str, list[Pod]] = defaultdict(list)
+        every: defaultdict[str, list[Pod]] = defaultdict(list)
         for listed in lists.values():
             for pod in () if isinstance(listed, Problem) else listed:
+                every[pod.namespace].append(pod)
                 if owner := owner_key(pod, kinds):
                     owned[owner].append(pod)
                 elif pod.owner is None:
@@ -57,14 +62,49 @@ class Prover:
         found: dict[ObjectKey, list[Pod] | Problem] = {}
         for key in keys:
             listed = lists.get(None, lists.get(key.namespace, []))
-            workload = workloads[key]
+            workload, children = workloads[key], made.get(key, [])
             if isinstance(listed, Problem):
                 found[key] = listed
+            elif isinstance(children, Problem):
+                found[key] = children
             elif isinstance(workload, Workload):
-                found[key] = owned[key] + [pod for pod in stray[key.namespace] if workload.selector.matches(pod.labels)]
+                loose = self.reader.kinds[key.kind].loose
+                mine = owned[key] + [pod for child in children for pod in owned[child]]
+                others = every[key.namespace] if loose else stray[key.namespace]
+                known = {pod.uid for pod in mine}
+                found[key] = mine + [p for p in others if p.uid not in known and workload.selector.matches(p.labels)]
             else:
                 found[key] = owned[key]
         return found
+
+    async def _made(self, workloads: Found) -> dict[ObjectKey, list[ObjectKey] | Problem]:
+        """The Jobs that these CronJobs (and their like) started, whatever labels they carry."""
+        made: dict[ObjectKey, list[ObjectKey] | Problem] = {
+            key: [] for key in workloads if (kind := self.reader.kinds.get(key.kind)) and kind.children
+        }
+        for namespace in {key.namespace for key in made}:
+            try:
+                jobs = await everything(self.api, JOBS, Query(namespace), attempts=2)
+            except Problem as problem:
+                made |= dict.fromkeys((key for key in made if key.namespace == namespace), problem)
+                continue
+            for meta in (mapping(job.get("metadata")) for job in jobs):
+                owner = controller_of(meta)
+                parent = ObjectKey(namespace, owner.kind, owner.name) if owner else None
+                if parent in made and isinstance(known := made[parent], list):
+                    known.append(ObjectKey(namespace, "Job", text(meta.get("name"))))
+        return made
+
+    def _wanted(self, keys: Iterable[ObjectKey], workloads: Found) -> list[tuple[str, Mapping[str, str]]]:
+        """Where to look for each one's pods; a deleted one's selector is unknown, so anywhere in its namespace."""
+        wanted: list[tuple[str, Mapping[str, str]]] = []
+        for key in keys:
+            workload = workloads[key]
+            if isinstance(workload, Workload):
+                wanted.append((key.namespace, dict(workload.selector.labels)))
+            elif isinstance(workload, Gone):
+                wanted.append((key.namespace, {}))
+        return wanted
 
     async def _lists(self, queries: list[Query]) -> dict[str | None, list[Pod] | Problem]:
         gate = asyncio.Semaphore(_PARALLEL)
@@ -78,7 +118,7 @@ class Prover:
     async def _listed(self, query: Query, gate: asyncio.Semaphore) -> list[Pod] | Problem:
         try:
             async with gate:
-                return [pod_of(item) for item in await everything(self.api, PODS, query, attempts=2)]
+                return [pod_of(item, every_label=True) for item in await everything(self.api, PODS, query, attempts=2)]
         except Problem as problem:
             return problem
 
@@ -108,18 +148,6 @@ class Prover:
             return _readiness(await self.api.get(NODES.path(name=name), attempts=2))
         except Problem as problem:
             return problem
-
-
-def _wanted(keys: Iterable[ObjectKey], workloads: Found) -> list[tuple[str, Mapping[str, str]]]:
-    """Where to look for each one's pods; a deleted workload's selector is unknown, so anywhere in its namespace."""
-    wanted: list[tuple[str, Mapping[str, str]]] = []
-    for key in keys:
-        workload = workloads[key]
-        if isinstance(workload, Workload):
-            wanted.append((key.namespace, dict(workload.selector.labels)))
-        elif isinstance(workload, Gone):
-            wanted.append((key.namespace, {}))
-    return wanted
 
 
 def _readiness(item: Mapping[str, object]) -> tuple[str, bool]:

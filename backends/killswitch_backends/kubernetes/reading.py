@@ -47,6 +47,8 @@ class Reader:
                 f"no sound mechanism to halt a {key.kind}",
                 todo=f"known kinds: {', '.join(sorted(self.kinds))}",
             )
+        if kind.unsupported:
+            raise Unsupported(f"{self.api.where}/{key}", kind.unsupported)
         return kind
 
     async def one(self, key: ObjectKey, *, attempts: int = 1) -> Workload:

@@ -81,6 +81,33 @@ class Owner:
     name: str
     template_hash: str = ""
     """``pod-template-hash``: a Deployment's ReplicaSet is called ``DEPLOYMENT-HASH``."""
+    rollout_hash: str = ""
+    """``rollouts-pod-template-hash``: the ReplicaSet is an Argo Rollout's."""
+    api_version: str = ""
+    """Of the owner, where that matters: ``kagent.dev/v1alpha2``."""
+
+
+_TRACKERS = {
+    "Application": "Argo CD tracks it: self-heal may put it back",
+    "Kustomization": "Flux (Kustomization) applies it again at each interval",
+    "HelmRelease": "Flux (HelmRelease) may correct it as drift",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """A deployment tool's object that an object says it is kept by."""
+
+    kind: str
+    """``Application`` (Argo CD), ``Kustomization`` or ``HelmRelease`` (Flux)."""
+    namespace: str
+    """Empty: not said."""
+    name: str
+
+    @property
+    def words(self) -> str:
+        """What it may do to a halt."""
+        return _TRACKERS[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +152,18 @@ class Workload:
     """Name of its pods' service account."""
     desired: int
     ready: int
-    revivers: tuple[str, ...]
-    """What of its own metadata says that somebody else may put it back, in words."""
     switched_by: str
     """The field manager that last wrote the switch, if known."""
     deleting: bool
+    parent: Owner | None = None
+    """The object that controls it, if any."""
+    tracking: tuple[Tracking, ...] = ()
+
+    @property
+    def revivers(self) -> tuple[str, ...]:
+        """What of its own metadata says that somebody else may put it back, in words."""
+        owner = (f"{self.parent.kind} {self.parent.name} controls it and may put it back",) if self.parent else ()
+        return (*(tracking.words for tracking in self.tracking), *owner)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -184,8 +218,8 @@ def selector_of(value: Any) -> Selector:
     return Selector(labels, expressions)
 
 
-def pod_of(item: Mapping[str, Any]) -> Pod:
-    """Read a pod."""
+def pod_of(item: Mapping[str, Any], *, every_label: bool = False) -> Pod:
+    """Read a pod; labels of one that something controls only where ``every_label`` asks for them."""
     meta, spec, status = mapping(item.get("metadata")), mapping(item.get("spec")), mapping(item.get("status"))
     labels = mapping(meta.get("labels"))
     owner = _owner_of(meta, labels)
@@ -195,7 +229,7 @@ def pod_of(item: Mapping[str, Any]) -> Pod:
         name=text(meta.get("name")),
         uid=text(meta.get("uid")),
         owner=owner,
-        labels={} if owner else dict(labels),
+        labels={} if owner and not every_label else dict(labels),
         node=intern(text(spec.get("nodeName"))),
         over=phase in ("Succeeded", "Failed"),
         running=phase == "Running",
@@ -208,7 +242,8 @@ def _owner_of(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> Owner | Non
     for reference in items(meta.get("ownerReferences")):
         if reference.get("controller") is True:
             kind, name = text(reference.get("kind")), text(reference.get("name"))
-            return Owner(intern(kind), intern(name), intern(text(labels.get("pod-template-hash"))))
+            hashes = (text(labels.get("pod-template-hash")), text(labels.get("rollouts-pod-template-hash")))
+            return Owner(intern(kind), intern(name), *map(intern, hashes))
     return None
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 _TABLE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+class Revivers(StrEnum):
+    """What a halt does with what would bring a workload back: autoscalers, Argo CD, Flux, operators."""
+
+    NEUTRALISE = "neutralise"
+    REPORT = "report"
 
 
 class KubernetesSettings(BaseModel):
@@ -25,6 +33,9 @@ class KubernetesSettings(BaseModel):
     """Default: every namespace."""
     selector: str | None = None
     """A label selector that says which workloads are agents. Default: the agent label exists."""
+
+    revivers: Revivers = Field(default=Revivers.NEUTRALISE, strict=False)
+    """``neutralise`` holds revivers still with the target (and lets them go with it), ``report`` only names them."""
 
     def model_post_init(self, _context: object) -> None:
         """Refuse what could never be a namespace, so that nothing odd reaches a request's path."""

@@ -95,8 +95,9 @@ class Sighter:
         target = key.target(self.ref)
         if (workload := self.mirror.workload(key)) is None:
             return TargetGone(target, self.now())
-        pods = self.mirror.pods.of(key)
-        off = is_off(self.kinds[key.kind], workload.switch)
+        pods = self.mirror.pods_of(key)
+        kind = self.kinds[key.kind]
+        off = is_off(kind, workload.switch)
         role = self.mirror.accounts.roles.get((key.namespace, workload.account))
         return TargetSighting(
             target=target,
@@ -110,7 +111,7 @@ class Sighter:
             health=health_of(workload, pods, off=off),
             mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
             off=off,
-            facts=_facts(workload),
+            facts=_facts(workload) | ({"unsupported": kind.unsupported} if kind.unsupported else {}),
         )
 
     def _failure(self, problem: Problem) -> SightingFailed:

@@ -319,7 +319,8 @@ async def test_many_are_captured_with_few_requests(sim: Simulated) -> None:
     async with running(specs=specs) as many, opened(many) as backend:
         many.forget_requests()
         assert len(await capture(backend, *targets)) == 30
-        assert many.counts() == {"kubernetes.list.deployments": 3}
+        asked = {"list.deployments": 3, "list.horizontalpodautoscalers": 3, "discover": 1}
+        assert many.counts() == {f"kubernetes.{operation}": count for operation, count in asked.items()}
         async with sighting(backend):
             many.forget_requests()
             assert len(await capture(backend, *targets, fresh=False)) == 30
@@ -331,6 +332,7 @@ async def test_a_list_that_expires_between_pages_is_read_anew(sim: Simulated, ba
     (one,) = await backend.preflight([ONE])
     assert not any("unknown" in risk for risk in one.risks)
     sim.faults.add(operation="kubernetes.list.horizontalpodautoscalers", kind="error", status=410)
-    (one,) = await backend.preflight([ONE])
+    async with opened(sim) as another:
+        (one,) = await another.preflight([ONE])
     assert any("expired" in risk for risk in one.risks)
     assert issubclass(Expired, Changed)

@@ -42,7 +42,6 @@ OFF = Workload(
     account="default",
     desired=0,
     ready=0,
-    revivers=(),
     switched_by="keda",
     deleting=False,
 )

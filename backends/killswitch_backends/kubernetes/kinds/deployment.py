@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from killswitch_backends.kubernetes.kinds.kind import Field, Kind, claim_of
-from killswitch_backends.kubernetes.kinds.reading import last_writer, revivers_of, switch_of
-from killswitch_backends.kubernetes.records import Owner, Workload, mapping, mark_of, number, selector_of, text
-from killswitch_backends.kubernetes.resources import ObjectKey, Resource
-from killswitch_backends.protocol import Json, LabelKeys
+from killswitch_backends.kubernetes.kinds.kind import Field, Kind
+from killswitch_backends.kubernetes.kinds.templated import REPLICAS, Templated
+from killswitch_backends.kubernetes.records import Owner
+from killswitch_backends.kubernetes.resources import Resource
 
 _DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
-_REPLICAS = Field("replicas", "/spec/replicas", off=0, default=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment(Templated):
     """``apps/v1`` Deployment."""
 
     name: str = "Deployment"
     resource: Resource = _DEPLOYMENTS
-    switch: tuple[Field, ...] = (_REPLICAS,)
-
-    def workload(self, item: Mapping[str, Any], labels: LabelKeys) -> Workload:
-        meta, spec, status = mapping(item.get("metadata")), mapping(item.get("spec")), mapping(item.get("status"))
-        template = mapping(spec.get("template"))
-        own, inner = mapping(meta.get("labels")), mapping(mapping(template.get("metadata")).get("labels"))
-        switch = switch_of(item, self.switch)
-        replicas = number(switch["replicas"])
-        annotations = meta.get("annotations")
-        return Workload(
-            key=ObjectKey(text(meta.get("namespace")), self.name, text(meta.get("name"))),
-            uid=text(meta.get("uid")),
-            version=text(meta.get("resourceVersion")),
-            generation=number(meta.get("generation")) or 0,
-            observed=number(status.get("observedGeneration")),
-            claim=claim_of({**inner, **own}, labels),
-            agent=text(own.get(labels.agent)),
-            switch=switch,
-            annotated=isinstance(annotations, dict),
-            mark=mark_of(mapping(annotations)),
-            selector=selector_of(spec.get("selector")),
-            account=text(mapping(template.get("spec")).get("serviceAccountName")) or "default",
-            desired=_REPLICAS.default if replicas is None else replicas,
-            ready=number(status.get("readyReplicas")) or 0,
-            revivers=revivers_of(meta),
-            switched_by=last_writer(meta, _REPLICAS.pointer),
-            deleting="deletionTimestamp" in meta,
-        )
-
-    def action(self, prior: Mapping[str, Json]) -> str:
-        return f"scale {prior.get('replicas')} -> 0"
+    switch: tuple[Field, ...] = (REPLICAS,)
+    scalable: bool = True
 
     def owns(self, owner: Owner) -> str | None:
         """A ReplicaSet of a Deployment is called ``DEPLOYMENT-HASH``, and its pods carry the hash as a label."""

@@ -43,6 +43,36 @@ class Kind(Protocol):
     @property
     def switch(self) -> tuple[Field, ...]: ...
 
+    @property
+    def unsupported(self) -> str:
+        """Why it cannot be halted soundly, and what to do instead; empty: it can be."""
+        ...
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """Kinds that its objects make and control (a CronJob's Jobs): their pods are its pods."""
+        ...
+
+    @property
+    def loose(self) -> bool:
+        """Whether its pods are told by its selector, whoever controls them."""
+        ...
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Labels that tell objects of this kind that a workload of another kind made; they are not listed."""
+        ...
+
+    @property
+    def scalable(self) -> bool:
+        """Whether it has a ``/scale`` subresource for its replicas."""
+        ...
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether its controller ends its pods one after another, each with its whole grace."""
+        ...
+
     def workload(self, item: Mapping[str, Any], labels: LabelKeys) -> Workload:
         """Read one object as listed or watched."""
         ...
@@ -56,8 +86,11 @@ class Kind(Protocol):
         ...
 
 
-def claim_of(labels: Mapping[str, Any], keys: LabelKeys) -> Claim | None:
-    """Whom labels say an object belongs to, in the convention of ``[labels]``."""
-    found = {key: value for key, value in labels.items() if isinstance(value, str) and value}
-    agent, agent_class, tenant = found.get(keys.agent), found.get(keys.agent_class), found.get(keys.tenant)
+def claim_of(labels: Mapping[str, Any], keys: LabelKeys, inherited: Mapping[str, Any] | None = None) -> Claim | None:
+    """Whom labels say an object belongs to, in the convention of ``[labels]``; its own beat ``inherited`` ones."""
+    found = [
+        value if isinstance(value := labels.get(key), str) and value else (inherited or {}).get(key)
+        for key in (keys.agent, keys.agent_class, keys.tenant)
+    ]
+    agent, agent_class, tenant = (value if isinstance(value, str) and value else None for value in found)
     return Claim(How.LABEL, agent, agent_class, tenant) if agent or agent_class or tenant else None

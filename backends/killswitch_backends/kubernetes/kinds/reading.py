@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from killswitch_backends.kubernetes.kinds.kind import Field
-from killswitch_backends.kubernetes.records import items, mapping, text
+from killswitch_backends.kubernetes.records import Owner, Tracking, items, mapping, text
 from killswitch_backends.protocol import Json
 
-_TRACKED_BY = (
-    ("argocd.argoproj.io/tracking-id", "Argo CD tracks it: self-heal may put it back"),
-    ("argocd.argoproj.io/instance", "Argo CD tracks it: self-heal may put it back"),
-    ("kustomize.toolkit.fluxcd.io/name", "Flux (Kustomization) applies it again at each interval"),
-    ("helm.toolkit.fluxcd.io/name", "Flux (HelmRelease) may correct it as drift"),
-)
+_ARGO_ID = "argocd.argoproj.io/tracking-id"
+_ARGO_INSTANCE = "argocd.argoproj.io/instance"
+_FLUX = (("Kustomization", "kustomize.toolkit.fluxcd.io/"), ("HelmRelease", "helm.toolkit.fluxcd.io/"))
 
 
 def pointed(item: Any, pointer: str) -> Json:
@@ -29,13 +26,26 @@ def switch_of(item: Mapping[str, Any], fields: Sequence[Field]) -> Mapping[str, 
     return {field.name: pointed(item, field.pointer) for field in fields}
 
 
-def revivers_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who, by the object's own metadata, may undo a halt, in words for a plan's risks."""
-    tags = {**mapping(meta.get("labels")), **mapping(meta.get("annotations"))}
-    found = dict.fromkeys(words for key, words in _TRACKED_BY if key in tags)
+def controller_of(meta: Mapping[str, Any]) -> Owner | None:
+    """The object that controls this one, if any."""
     for reference in items(meta.get("ownerReferences")):
         if reference.get("controller") is True:
-            found[f"{text(reference.get('kind'))} {text(reference.get('name'))} controls it and may put it back"] = None
+            api = text(reference.get("apiVersion"))
+            return Owner(text(reference.get("kind")), text(reference.get("name")), api_version=api)
+    return None
+
+
+def tracking_of(meta: Mapping[str, Any]) -> tuple[Tracking, ...]:
+    """The deployment tools that say, by labels and annotations, that they keep this object as it is in Git."""
+    labels, annotations = mapping(meta.get("labels")), mapping(meta.get("annotations"))
+    found: list[Tracking] = []
+    for kind, prefix in _FLUX:
+        if name := text(labels.get(f"{prefix}name")):
+            found.append(Tracking(kind, text(labels.get(f"{prefix}namespace")), name))
+    instance = text(annotations.get(_ARGO_ID)).partition(":")[0]
+    if instance := instance or text(annotations.get(_ARGO_INSTANCE)) or text(labels.get(_ARGO_INSTANCE)):
+        namespace, _, name = instance.rpartition("_")  # "NAMESPACE_NAME" where applications live in any namespace
+        found.insert(0, Tracking("Application", namespace, name))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from killswitch_backends.kubernetes.kinds.kind import Kind
@@ -36,11 +36,18 @@ class Workloads:
     def __init__(self, kind: Kind, labels: LabelKeys, touch: Touch) -> None:
         self._kind, self._labels, self._touch = kind, labels, touch
         self.records: dict[Place, Workload] = {}
+        self._children: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+
+    def children(self, parent: ObjectKey) -> set[ObjectKey]:
+        """The workloads of this kind that one of another kind made."""
+        return self._children.get(parent, set())
 
     def put(self, item: Mapping[str, Any]) -> Place:
         place = place_of(item)
         workload = self._kind.workload(item, self._labels)
         self.records[place] = workload
+        if parent := parent_of(workload):
+            self._children[parent].add(workload.key)
         self._touch(workload.key)
         return place
 
@@ -54,13 +61,18 @@ class Workloads:
     def _remove(self, place: Place) -> None:
         if workload := self.records.pop(place, None):
             self._touch(workload.key)
+            if parent := parent_of(workload):
+                self._children[parent].discard(workload.key)
+                if not self._children[parent]:
+                    del self._children[parent]
 
 
 class Pods:
     """Pods, found by the workload that their controller leads to."""
 
-    def __init__(self, kinds: Mapping[str, Kind], touch: Touch) -> None:
-        self._kinds, self._touch = tuple(kinds.values()), touch
+    def __init__(self, kinds: Mapping[str, Kind], touch: Touch, bare: Workloads) -> None:
+        """``kinds`` may grow; ``bare`` is told of pods that nothing controls, which are workloads of their own."""
+        self._kinds, self._touch, self._bare = kinds, touch, bare
         self._records: dict[Place, tuple[Pod, ObjectKey | None]] = {}
         self._of: defaultdict[ObjectKey, dict[Place, Pod]] = defaultdict(dict)
 
@@ -70,7 +82,9 @@ class Pods:
 
     def put(self, item: Mapping[str, Any]) -> Place:
         place, pod = place_of(item), pod_of(item)
-        owner = owner_key(pod, self._kinds)
+        owner = owner_key(pod, self._kinds.values())
+        if pod.owner is None:
+            owner = self._key_of_bare(item)
         self._forget(place, unless=owner)
         self._records[place] = (pod, owner)
         if owner:
@@ -78,10 +92,16 @@ class Pods:
             self._touch(owner)
         return place
 
+    def _key_of_bare(self, item: Mapping[str, Any]) -> ObjectKey:
+        namespace, name = self._bare.put(item)
+        return ObjectKey(namespace, "Pod", name)
+
     def drop(self, item: Mapping[str, Any]) -> None:
         self._forget(place_of(item))
+        self._bare.drop(item)
 
     def keep_only(self, namespace: str | None, keys: set[Place]) -> None:
+        self._bare.keep_only(namespace, keys)
         for place in [p for p in self._records if _within(namespace, p) and p not in keys]:
             self._forget(place)
 
@@ -124,7 +144,13 @@ class Accounts:
         self._changed(place)
 
 
-def owner_key(pod: Pod, kinds: tuple[Kind, ...]) -> ObjectKey | None:
+def parent_of(workload: Workload) -> ObjectKey | None:
+    """The workload that made this one, if one did."""
+    owner = workload.parent
+    return ObjectKey(workload.key.namespace, owner.kind, owner.name) if owner else None
+
+
+def owner_key(pod: Pod, kinds: Iterable[Kind]) -> ObjectKey | None:
     """The workload that a pod's controller leads to, of the kinds we know."""
     if pod.owner is None:
         return None

@@ -1,0 +1,155 @@
+"""What a cluster serves beyond the built-in kinds: asked once, by aggregated discovery where the server knows it.
+
+Kinds of workload found here join the catalogue that every other module looks kinds up in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.kinds import every_kind
+from killswitch_backends.kubernetes.kinds.agents import agent_kind
+from killswitch_backends.kubernetes.kinds.keda import keda_kind
+from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.kinds.scalable import scalable
+from killswitch_backends.kubernetes.kinds.serving import serving_kind
+from killswitch_backends.kubernetes.records import items, mapping, text
+from killswitch_backends.kubernetes.resources import DEFINITIONS, Resource
+from killswitch_backends.problems import Problem
+
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One resource that the cluster serves, in the version it prefers."""
+
+    group: str
+    version: str
+    kind: str
+    resource: Resource
+    namespaced: bool
+    scalable: bool
+
+
+class Catalogue:
+    """The kinds of one cluster: the built-in ones at once, custom ones once they were discovered."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._lock = asyncio.Lock()
+        self._served: dict[tuple[str, str], Served] | None = None
+        self.kinds: dict[str, Kind] = dict(every_kind())
+        """By name; the same mapping throughout, so that whoever holds it sees what is discovered later."""
+
+    @property
+    def discovered(self) -> bool:
+        """Whether the cluster was asked, and answered."""
+        return self._served is not None
+
+    async def know(self, kinds: Iterable[str]) -> None:
+        """Have these kinds in the catalogue, if they are served. Raises a ``Problem`` where that cannot be asked."""
+        if not self.discovered and any(kind not in self.kinds for kind in kinds):
+            await self.discover()
+
+    async def serves(self, group: str, kind: str) -> Served | None:
+        """Where the cluster serves a kind, if it does. Raises a ``Problem`` where it cannot be asked."""
+        return (await self.discover()).get((group, kind))
+
+    async def discover(self) -> Mapping[tuple[str, str], Served]:
+        """Everything the cluster serves, by group and kind; asked once. Raises a ``Problem``."""
+        async with self._lock:
+            if self._served is None:
+                served = {(found.group, found.kind): found for found in reversed(await self._ask())}
+                await self._learn(served)
+                self._served = served
+            return self._served
+
+    async def _ask(self) -> list[Served]:
+        answer = mapping(await self._api.get("/apis", accept=_AGGREGATED, attempts=_ATTEMPTS))
+        if answer.get("kind") == "APIGroupDiscoveryList":
+            return [served for group in items(answer.get("items")) for served in _of_group(group)]
+        wanted = [text(mapping(group.get("preferredVersion")).get("groupVersion")) for group in items(answer["groups"])]
+        async with asyncio.TaskGroup() as tasks:
+            lists = [tasks.create_task(self._of_version(version), name=f"discover {version}") for version in wanted]
+        return [served for listed in lists for served in listed.result()]
+
+    async def _of_version(self, version: str) -> list[Served]:
+        """One group's preferred version, as servers before 1.30 tell it; a group that is broken is left out."""
+        try:
+            answer = mapping(await self._api.get(f"/apis/{version}", attempts=_ATTEMPTS))
+        except Problem:  # an aggregated API whose server is down must not hide the others
+            return []
+        listed = items(answer.get("resources"))
+        scaled = {text(r.get("name")).removesuffix("/scale") for r in listed if text(r.get("name")).endswith("/scale")}
+        group, _, number = version.rpartition("/")
+        return [
+            Served(
+                group,
+                number,
+                text(r.get("kind")),
+                Resource(f"/apis/{version}", text(r.get("name"))),
+                r.get("namespaced") is True,
+                text(r.get("name")) in scaled,
+            )
+            for r in listed
+            if "/" not in text(r.get("name"))
+        ]
+
+    async def _learn(self, served: Mapping[tuple[str, str], Served]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            made = [
+                tasks.create_task(self._kind_of(found), name=f"learn {found.kind}")
+                for found in served.values()
+                if found.namespaced and _is_custom(found.group)
+            ]
+        for task in made:
+            if kind := task.result():
+                self.kinds.setdefault(kind.name, kind)
+
+    async def _kind_of(self, found: Served) -> Kind | None:
+        group, name, place = found.group, found.kind, found.resource
+        known = (
+            agent_kind(group, found.version, name, place)
+            or serving_kind(group, name, place)
+            or keda_kind(group, name, place)
+        )
+        if known or not found.scalable:
+            return known
+        return scalable(found.kind, found.resource, await self._replicas_path(found))
+
+    async def _replicas_path(self, found: Served) -> str:
+        """Where the definition says that the replicas are; without the right to read it, where they usually are."""
+        try:
+            name = f"{found.resource.plural}.{found.group}"
+            definition = mapping(await self._api.get(DEFINITIONS.path(name=name), attempts=_ATTEMPTS))
+        except Problem:  # said by preflight as a risk would be too much: this is the path of all known kinds
+            return ".spec.replicas"
+        for version in items(mapping(definition.get("spec")).get("versions")):
+            if version.get("name") == found.version:
+                scale = mapping(mapping(version.get("subresources")).get("scale"))
+                return text(scale.get("specReplicasPath")) or ".spec.replicas"
+        return ".spec.replicas"
+
+
+def _is_custom(group: str) -> bool:
+    """Whether a group is not one of Kubernetes itself (``apps``, ``networking.k8s.io``)."""
+    return "." in group and not group.endswith(".k8s.io")
+
+
+def _of_group(group: Mapping[str, object]) -> list[Served]:
+    """A group's resources, each in the first version that has it (versions are listed by preference)."""
+    name = text(mapping(group.get("metadata")).get("name"))
+    found: dict[str, Served] = {}
+    for version in items(group.get("versions")):
+        number = text(version.get("version"))
+        for resource in items(version.get("resources")):
+            kind = text(mapping(resource.get("responseKind")).get("kind"))
+            scaled = any(sub.get("subresource") == "scale" for sub in items(resource.get("subresources")))
+            place = Resource(f"/apis/{name}/{number}", text(resource.get("resource")))
+            found.setdefault(kind, Served(name, number, kind, place, resource.get("scope") == "Namespaced", scaled))
+    return list(found.values())
