@@ -98,6 +98,7 @@ class ConsoleApp(App[int]):
         self._running_loop: asyncio.AbstractEventLoop | None = None
         self._soon: Timer | None = None
         self._freshened = 0.0
+        self._leaving = False
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet is at the bottom of every stack of screens."""
@@ -175,6 +176,8 @@ class ConsoleApp(App[int]):
 
     def _freshen(self) -> None:
         """Have the screen that is on top, or under a dialog, show what is known now."""
+        if self._leaving:
+            return
         screen = next((s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen)), None)
         if screen is not None:
             screen.freshen()
@@ -308,6 +311,11 @@ class ConsoleApp(App[int]):
 
     def _end(self, status: int) -> None:
         self.exit(status, return_code=status)
+
+    async def _shutdown(self) -> None:
+        """Freshen nothing any more: widgets are taken away one by one from here on."""
+        self._leaving = True
+        await super()._shutdown()
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep a defect's traceback from people who did not ask for it."""

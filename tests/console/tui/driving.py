@@ -15,6 +15,8 @@ from textual.pilot import Pilot
 
 from console.tui.scripted import World, settings
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.engine import EngineSettings
+from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.state import ConsoleState
@@ -67,14 +69,25 @@ class Driven:
 
 @asynccontextmanager
 async def console(
-    world: World, state_dir: Path, *, size: tuple[int, int] = (80, 24), agents: int | None = None
+    world: World, state_dir: Path, *, size: tuple[int, int] = (80, 24), agents: int = 5
 ) -> AsyncIterator[Driven]:
-    """The console on a world, once it has listed everything; its engine ends with it."""
-    chosen = settings(world, state_dir)
+    """The console on a scripted world, once it has listed everything; its engine ends with it."""
+    try:
+        async with console_of(settings(world, state_dir), world, size=size, agents=agents) as driven:
+            yield driven
+    finally:
+        world.stops.set()  # a halt that a test left open must be able to end
+
+
+@asynccontextmanager
+async def console_of(
+    chosen: EngineSettings, world: World, *, size: tuple[int, int], agents: int
+) -> AsyncIterator[Driven]:
+    """The console on any engine's settings, once so many agents are known."""
     state = ConsoleState(chosen.environment, ALICE, chosen.objectives)
     threads: list[EngineThread] = []
 
-    def make(publish):  # type: ignore[no-untyped-def]
+    def make(publish: Callable[[EngineEvent], None]) -> EngineThread:
         threads.append(EngineThread(chosen, publish))
         return threads[0]
 
@@ -82,12 +95,12 @@ async def console(
     try:
         async with app.run_test(size=size) as pilot:
             driven = Driven(app, pilot, world)
-            wanted = 5 if agents is None else agents
             await driven.until(
-                lambda: len(state.fleet) == wanted and bool(state.backends) and not state.listing and state.book.loaded
+                lambda: len(state.fleet) == agents and bool(state.backends) and not state.listing and state.book.loaded,
+                within=30,
             )
             await pilot.pause(0.12)
             yield driven
     finally:
-        world.stops.set()  # a halt that a test left open must be able to end
+        world.stops.set()
         await asyncio.to_thread(threads[0].close)

@@ -129,7 +129,7 @@ async def still_console(
     async with app.run_test(size=size) as pilot:
         driven = Driven(app, pilot, world)
         await driven.until(lambda: bool(driven.state.backends) and driven.state.book.loaded)
-        await pilot.pause(0.15)
+        await driven.sees("⏎ Open" if world.targets else "q Quit")
         yield driven
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from textual import _xterm_parser
+from textual.app import App
 from textual.drivers import linux_driver
 from textual.screen import Screen
 
@@ -35,6 +36,9 @@ def test_the_private_names_it_uses_exist() -> None:
         assert name in driver.__init__.__code__.co_names, name
     assert issubclass(TerminalDriver, driver)
     assert callable(Screen.refresh)
+    for name in ("_shutdown", "_handle_exception"):
+        assert callable(getattr(App, name)), name
+    assert "_exit_renderables" in App.__init__.__code__.co_names
 
 
 def test_a_reader_that_stalls_never_blocks_a_writer_and_is_painted_anew() -> None:
@@ -134,9 +138,9 @@ def terminal() -> Iterator[Terminal]:
 
 async def test_the_loop_beats_on_while_nobody_reads_the_terminal(terminal: Terminal) -> None:
     await eventually(lambda: b"frame" in terminal.read(), within=20)
-    beats = [await asyncio.to_thread(terminal.line) for _ in range(12)]  # nothing is read from the terminal meanwhile
-    gaps = [float(beat.split()[1]) for beat in beats if beat.startswith("gap")]
-    assert max(gaps) < 1.0, gaps
+    async with asyncio.timeout(30):
+        for _ in range(12):  # nothing is read from the terminal meanwhile; a loop that waits for it would beat no more
+            assert (await asyncio.to_thread(terminal.line)).startswith("beat")
     before = len(terminal.read())
     await eventually(lambda: b"frame" in terminal.read()[before + MOST_WAITING // 4 :], within=10)
     os.write(terminal.control, b"q")

@@ -48,7 +48,7 @@ async def test_the_fleet(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size) as driven:
         await driven.press("down", "right", "down", "down")
         await driven.pilot.pause(0.1)
-        check(driven, "fleet")
+        await check(driven, "fleet")
 
 
 @sizes
@@ -56,14 +56,14 @@ async def test_the_details_of_an_agent(size: tuple[int, int], check: Pictures) -
     async with still_console(size=size) as driven:
         await driven.press("right", "down", "d")
         await driven.sees("Bindings 2")
-        check(driven, "details")
+        await check(driven, "details")
 
 
 @sizes
 async def test_a_platform_that_cannot_be_seen(size: tuple[int, int], check: Pictures) -> None:
     broken = "iam:prod: the security token included in the request is expired (renew it with aws sso login)"
     async with still_console(size=size, broken=broken) as driven:
-        check(driven, "fleet-blind")
+        await check(driven, "fleet-blind")
 
 
 @sizes
@@ -72,7 +72,7 @@ async def test_the_plan(size: tuple[int, int], check: Pictures) -> None:
         await driven.press("down", "h")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
-        check(driven, "plan")
+        await check(driven, "plan")
 
 
 @sizes
@@ -83,7 +83,7 @@ async def test_the_confirmation_of_a_class(size: tuple[int, int], check: Picture
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Type  outreach", "Cancel")
-        check(driven, "confirm-class")
+        await check(driven, "confirm-class")
 
 
 @sizes
@@ -94,7 +94,7 @@ async def test_the_confirmation_of_an_agent(size: tuple[int, int], check: Pictur
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Press y", "Cancel")
-        check(driven, "confirm-agent")
+        await check(driven, "confirm-agent")
 
 
 @sizes
@@ -106,7 +106,7 @@ async def test_a_halt_under_way(size: tuple[int, int], check: Pictures) -> None:
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         await driven.sees("Not stopped yet", "esc Back")
-        check(driven, "halt-under-way")
+        await check(driven, "halt-under-way")
 
 
 @sizes
@@ -117,7 +117,7 @@ async def test_a_halt_that_overruns(size: tuple[int, int], check: Pictures) -> N
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         await driven.sees("OVER by 12 s of 60 s", "esc Back")
-        check(driven, "halt-overrun")
+        await check(driven, "halt-overrun")
 
 
 @sizes
@@ -128,7 +128,7 @@ async def test_a_halt_that_ended(size: tuple[int, int], check: Pictures) -> None
         driven.app.inbox.put(HaltBegun(halt))
         driven.app.inbox.put(HaltEnded(halt))
         await driven.sees("STOPPED", "SLO met", "r Restore")
-        check(driven, "halt-ended")
+        await check(driven, "halt-ended")
 
 
 @sizes
@@ -142,7 +142,7 @@ async def test_the_halts(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size, records=records) as driven:
         await driven.press("2")
         await driven.sees("class:outreach", "research-1", "r Restore")
-        check(driven, "halts")
+        await check(driven, "halts")
 
 
 @sizes
@@ -151,7 +151,7 @@ async def test_a_restore_that_met_a_change(size: tuple[int, int], check: Picture
     async with still_console(size=size, records=[halt]) as driven:
         await driven.press("2", "enter")
         await driven.sees("conflict", "restored", "r Restore")
-        check(driven, "restore-conflict")
+        await check(driven, "restore-conflict")
 
 
 @sizes
@@ -160,7 +160,7 @@ async def test_what_a_restore_would_do(size: tuple[int, int], check: Pictures) -
     async with still_console(size=size, records=[halt]) as driven:
         await driven.press("2", "r")
         await driven.sees("Restore class:billing", "back to replicas", "^n Continue")
-        check(driven, "restore")
+        await check(driven, "restore")
 
 
 @sizes
@@ -168,4 +168,4 @@ async def test_the_help(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size) as driven:
         await driven.press("question_mark")
         await driven.sees("Everywhere")
-        check(driven, "help")
+        await check(driven, "help")
