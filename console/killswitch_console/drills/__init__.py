@@ -1,0 +1,1 @@
+"""Drills: scripted scenarios on the simulator, played with the very same engine, scored against the truth."""
