@@ -18,6 +18,7 @@ from killswitch_inventory.agents import (
     Binding,
     worst,
 )
+from killswitch_inventory.dependence import Dependence
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import (
     ListingComplete,
@@ -99,6 +100,7 @@ class Fleet:
         self._layers = dict(layers or {})
         self._targets: dict[TargetId, TargetSighting] = {}
         self._ties = Ties(self._targets)
+        self._dependence = Dependence()
         self._backends = {ref: BackendView(ref, Sightedness.WAITING) for ref in backends}
         self._unlisted: dict[BackendRef, set[TargetId]] = {}
         """While a backend lists: its targets that this listing has not shown yet."""
@@ -130,6 +132,7 @@ class Fleet:
             unlisted.discard(seen.target)
         self._heard(seen.target.backend, seen.seen_at)
         before = self._targets.get(seen.target)
+        self._dependence.put(seen.target, seen.needs)
         if before is not None and same_ties(before, seen):
             self._targets[seen.target] = seen
             return self._touched(self._ties.affected(seen))
@@ -143,6 +146,7 @@ class Fleet:
         if before is None:
             return _NOTHING
         touched = self._untie(before)
+        self._dependence.put(target, ())
         del self._targets[target]
         return self._touched(touched)
 
@@ -252,11 +256,19 @@ class Fleet:
         return self._targets.get(target)
 
     def agents_of(self, target: TargetId) -> frozenset[AgentKey]:
-        """All agents that a change of this target would hit."""
+        """All agents that are bound to this target."""
         seen = self._targets.get(target)
         if seen is None:
             return self._ties.declared(target)
         return frozenset(key for key in self._ties.affected(seen) if self._ties.exists(key))
+
+    def dependants(self, target: TargetId) -> frozenset[TargetId]:
+        """The targets that stop serving when this one is halted, directly or through others."""
+        return self._dependence.dependants(target)
+
+    def agents_hit_by(self, target: TargetId) -> frozenset[AgentKey]:
+        """All agents that a halt of this target would hit: those bound to it, and to what depends on it."""
+        return frozenset().union(*(self.agents_of(each) for each in (target, *self.dependants(target))))
 
     def marked(self) -> Iterator[TargetSighting]:
         """The targets that carry a halt's mark, in no particular order."""

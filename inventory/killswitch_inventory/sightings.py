@@ -60,6 +60,8 @@ class TargetSighting:
     identity: str | None = None
     """The identity this target *is* (a role's ARN), so that what runs as it can be bound to it."""
     runs_as: tuple[RunsAs, ...] = ()
+    needs: tuple[TargetId, ...] = ()
+    """Targets that must be on for this one to serve: a flag's prerequisites. Halting one of them hits this one too."""
     instances: tuple[Instance, ...] = ()
     concurrency: int = 0
     health: Health = Health.UNKNOWN

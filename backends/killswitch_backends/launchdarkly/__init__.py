@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
+from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import Layer
@@ -28,6 +29,15 @@ class LaunchDarklyKind:
         from killswitch_backends.launchdarkly.backend import opened
 
         return opened(LaunchDarklySettings.model_validate(settings), surroundings)
+
+    def with_emergency(
+        self, settings: LaunchDarklySettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+    ) -> tuple[LaunchDarklySettings, Surroundings]:
+        """See ``emergency.EmergencyKind``. Neither a token nor a trigger URL needs a file."""
+        from killswitch_backends.launchdarkly.emergency import with_credential
+
+        del lend
+        return with_credential(settings, surroundings, credential)
 
 
 KIND = LaunchDarklyKind()

@@ -86,6 +86,12 @@ class FlagState:
         index = self.targeting["offVariation"]
         return index if isinstance(index, int) and 0 <= index < len(self.variations) else None
 
+    @property
+    def prerequisites(self) -> tuple[str, ...]:
+        """The flags that must be on, and serve the right variation, for this one to be more than off."""
+        needs = self.targeting.get("prerequisites") or ()
+        return tuple(dict.fromkeys(str(need["key"]) for need in needs if "key" in need))
+
     def fields(self) -> dict[str, Json]:
         """All that a field-by-field comparison looks at, JSON-able."""
         return {"on": self.on, "version": self.version, "variations": list(self.variations), **self.targeting}

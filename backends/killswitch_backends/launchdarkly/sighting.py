@@ -163,6 +163,7 @@ class Sighter:
             kind="flag",
             seen_at=self._now(),
             claims=claims(flag.tags, self._labels),
+            needs=tuple(self._records.target(key) for key in flag.prerequisites),
             health=Health.OK if flag.on else Health.IDLE,
             mark=flag.mark.halt if flag.mark else None,
             off=not flag.on,

@@ -117,6 +117,9 @@ class Choice:
     collateral: tuple[Collateral, ...]
 
 
+_ONLY_A_FLAG = "only a flag stops it: a task in progress goes on, its credentials work on; it can only be limited"
+
+
 def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
     """Choose what to halt for a scope: every target bound to an agent in it, but nothing that is protected."""
     agents = fleet.agents(scope)
@@ -139,16 +142,18 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
         collateral=tuple(
             Collateral(t, tuple(sorted(others)))
             for t in bound
-            if t not in guarded and (others := fleet.agents_of(t) - in_scope)
+            if t not in guarded and (others := fleet.agents_hit_by(t) - in_scope)
         ),
     )
 
 
 def _guarded(fleet: Fleet, target: TargetId, protection: Protection) -> str:
-    """Why a target is protected, or nothing. One protected agent protects every target it shares."""
+    """Why a target is protected, or nothing. One protected agent protects every target whose halt would hit it."""
     if str(target) in protection.targets:
         return "protected by [protect] targets"
-    names = sorted({key.name for key in fleet.agents_of(target)} & protection.agents)
+    if needing := sorted({str(t) for t in fleet.dependants(target)} & protection.targets):
+        return f"protected by [protect] targets: {', '.join(needing)} depend on it"
+    names = sorted({key.name for key in fleet.agents_hit_by(target)} & protection.agents)
     return f"protected by [protect] agents: {', '.join(names)}" if names else ""
 
 
@@ -157,6 +162,8 @@ def _unreachable(fleet: Fleet, agents: Iterable[Agent]) -> Iterable[Untouched]:
     for agent in agents:
         if not agent.bindings:
             yield Untouched(str(agent.key), (agent.key,), "no target is known for it", Layer.PROCESS)
+        elif agent.layers == (Layer.CAPABILITY,):
+            yield Untouched(str(agent.key), (agent.key,), _ONLY_A_FLAG)
         elif Layer.PROCESS not in agent.layers:
             yield Untouched(str(agent.key), (agent.key,), "has no process layer: it can only be limited")
         for identity in fleet.unseen_identities(agent.key):
