@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from killswitch_backends.emergency import EmergencyCredential, EmergencyKind, Lend
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.audit.assembling import recorder_opener
 from killswitch_console.audit.scrubbing import Scrubber
+from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.roles import Authority, Role
-from killswitch_console.config import AuthorityTable, Configuration, ConfigurationError, DeclaredAgent, Slo
+from killswitch_console.config import (
+    AuthorityTable,
+    BackendTable,
+    Configuration,
+    ConfigurationError,
+    DeclaredAgent,
+    SealedFileVault,
+    SecretServiceVault,
+    Slo,
+)
 from killswitch_console.halting.engine import EngineSettings, utc_now
 from killswitch_console.halting.plan import Protection
+from killswitch_console.halting.sighting import Opener
 from killswitch_console.halting.slo import Objectives
 from killswitch_console.notify.notice import silent
 from killswitch_console.notify.sending import sending
 from killswitch_console.vault.references import resolve_secret
+from killswitch_console.vault.register import Register
+from killswitch_console.vault.sealed_file import SealedFile
+from killswitch_console.vault.secret_service import SecretService
+from killswitch_console.vault.vault import Vault
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import Declaration
+from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import BackendRef, TargetId, TargetIdError
 
 
@@ -42,10 +60,49 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         declared=tuple(_declaration(configuration, agent) for agent in document.agent),
         protection=Protection(frozenset(document.protect.agents), frozenset(document.protect.targets)),
         objectives=_objectives(document.slo),
+        two_person=frozenset(ScopeKind(kind) for kind in document.restore.two_person),
         recorder=recorder_opener(configuration, scrubber),
         authority=_authority(document.authority),
-        notifier=partial(sending, document.notify.urls) if document.notify.urls else silent,
+        notifier=partial(sending, document.notify.urls, scrubber) if document.notify.urls else silent,
+        glass=glass_settings(configuration, surroundings, scrubber),
     )
+
+
+def glass_settings(configuration: Configuration, surroundings: Surroundings, scrubber: Scrubber) -> GlassSettings:
+    """Where break-glass credentials are, and which tables can be opened with them."""
+    return GlassSettings(
+        vaults=vaults_of(configuration),
+        openers={
+            BackendRef(table.kind.kind, table.name): partial(_emergency_opener, table, table.kind, surroundings)
+            for table in configuration.backends
+            if isinstance(table.kind, EmergencyKind)
+        },
+        register=register_of(configuration),
+        learn=scrubber.learn,
+    )
+
+
+def vaults_of(configuration: Configuration) -> tuple[Vault, ...]:
+    """The vaults, in the order in which they are tried. Opens none."""
+    return tuple(_vault(configuration, table) for table in configuration.document.vault)
+
+
+def register_of(configuration: Configuration) -> Register:
+    """What may be known of the credentials while they are sealed."""
+    return Register(configuration.state_dir / "breakglass.json")
+
+
+def _vault(configuration: Configuration, table: SealedFileVault | SecretServiceVault) -> Vault:
+    if isinstance(table, SecretServiceVault):
+        return SecretService(table.name, table.collection)
+    return SealedFile(table.name, (configuration.path.parent / Path(table.path).expanduser()).resolve())
+
+
+def _emergency_opener(
+    table: BackendTable, kind: EmergencyKind, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+) -> Opener:
+    settings, changed = kind.with_emergency(table.settings, surroundings, credential, lend)
+    return partial(table.kind.open, settings, changed)
 
 
 def _authority(table: AuthorityTable | None) -> Authority | None:

@@ -142,6 +142,13 @@ class Contact(_Table):
     reach: str
 
 
+class Restore(_Table):
+    """What a restore takes."""
+
+    two_person: list[Literal["instance", "agent", "tenant", "class", "global"]] = []
+    """Kinds of scope whose restore a second account must approve."""
+
+
 class Document(_Table):
     """Everything in the file but the backends' tables."""
 
@@ -151,18 +158,13 @@ class Document(_Table):
     slo: Slo = Slo()
     agent: list[DeclaredAgent] = []
     protect: Protect = Protect()
+    restore: Restore = Restore()
     audit: Audit = Audit()
     authority: AuthorityTable | None = None
     notify: Notify = Notify()
     vault: list[VaultTable] = []
     """Where break-glass credentials are kept, in the order in which they are tried."""
     contact: list[Contact] = []
-
-
-_NOT_BUILT: Mapping[str, str] = {
-    "restore": "two-person restores are not enforced",
-}
-"""Tables of design.md whose function this version does not have; accepting them would promise what nothing keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +229,6 @@ def load_configuration(path: Path) -> Configuration:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: is not TOML: {error}") from error
-    for key, lack in _NOT_BUILT.items():
-        if key in tables:
-            raise ConfigurationError(f"{path}: [{key}] has no effect in this version ({lack}): take it out")
     kinds = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     backends = tuple(
         backend

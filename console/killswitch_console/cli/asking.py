@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from killswitch_console.halting.confirmation import NotConfirmed, confirm, required_confirmation
 from killswitch_inventory.scopes import Scope
@@ -33,3 +34,15 @@ def ask(given: str | None, scope: Scope, environment: str, *, restore: bool = Fa
         if not given:
             raise NotConfirmed("cancelled; nothing was done")
     confirm(scope, environment, given, restore=restore)
+
+
+def ask_any(given: str | None, scopes: Sequence[Scope], environment: str) -> None:
+    """Confirm the restore of a halt that had one of these scopes: the text for any of them will do, asked for the last.
+
+    Raises:
+        NotConfirmed: none was given.
+    """
+    for scope in scopes[:-1]:
+        if given == required_confirmation(scope, environment, restore=True):
+            return
+    ask(given, scopes[-1], environment, restore=True)

@@ -6,11 +6,14 @@ from killswitch_backends.problems import Problem
 from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
 from killswitch_console.config import ConfigurationError
+from killswitch_console.halting.approving import ApprovalNeeded, SamePerson
 from killswitch_console.halting.confirmation import NotConfirmed
 from killswitch_console.halting.engine import AlreadyRestored, CollateralNotAccepted, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.lease import HaltBusy
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.planning import EmptyScope
 from killswitch_console.halting.recording import RecordingNeeded
+from killswitch_console.halting.restore_desk import NothingToRestore
 from killswitch_console.hostile import clean
 from killswitch_inventory.scopes import ScopeError
 
@@ -23,6 +26,10 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotConfirmed, REFUSED),
     (CollateralNotAccepted, REFUSED),
     (NotAuthorised, REFUSED),
+    (ApprovalNeeded, REFUSED),
+    (SamePerson, REFUSED),
+    (HaltBusy, REFUSED),
+    (NothingToRestore, USAGE),
     (UsageError, USAGE),
     (ConfigurationError, USAGE),
     (ScopeError, USAGE),

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from killswitch_console.cli.main import DONE, UNPROVEN
 from killswitch_console.cli.output import print_json, print_table
-from killswitch_console.halting.document import halt_document, moment, names
+from killswitch_console.cli.speaking import Voice
+from killswitch_console.halting.document import halt_document, is_open, moment, names
 from killswitch_console.halting.engine import utc_now
-from killswitch_console.halting.events import EngineEvent, HaltBegun, TargetsMoved, Warned
+from killswitch_console.halting.events import (
+    Adopted,
+    EngineEvent,
+    Fight,
+    HaltBegun,
+    HaltEnded,
+    HoldChanged,
+    OpenHalts,
+    Reasserted,
+    Revived,
+    SafeguardPassed,
+    TargetsMoved,
+    Warned,
+)
+from killswitch_console.halting.foreign import ForeignHalt
+from killswitch_console.halting.lease import Holding
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
@@ -44,14 +63,23 @@ def _risk(text: str, targets: list[TargetId]) -> str:
     return f"{targets[0]}{others}: {text}"
 
 
-def print_halts(records: list[HaltRecord]) -> None:
-    """All halts, newest last."""
+def print_halts(
+    records: list[HaltRecord], at_work: Mapping[str, Holding | None], foreign: Sequence[ForeignHalt] = ()
+) -> None:
+    """What was cut short first, then halts of other bastions, then all halts, newest last."""
+    cut = [r.header.halt_id for r in records if is_open(r) and at_work[r.header.halt_id] is None]
+    _lines(sys.stdout, "CUT SHORT, `resume` finishes it", cut)
+    _lines(
+        sys.stdout,
+        "of OTHER BASTIONS, by their marks",
+        [f"{f.halt_id} by {f.invoker} at {f.at}: {_count(len(f.targets), 'target')}" for f in foreign],
+    )
     rows = [
         (
             r.header.halt_id,
             str(r.header.scope),
             r.verdict,
-            "held" if r.held else "",
+            _force(r, at_work[r.header.halt_id]),
             moment(r.header.invoked_at) or "",
             str(r.header.invoker),
         )
@@ -63,7 +91,16 @@ def print_halts(records: list[HaltRecord]) -> None:
         print("no halts are known here")
 
 
-def print_halt(record: HaltRecord) -> None:
+def _force(record: HaltRecord, holding: Holding | None) -> str:
+    """Whether it is in force, and who sees to that."""
+    if holding is not None:
+        return f"{holding.work} by process {holding.pid}"
+    if is_open(record):
+        return "cut short"
+    return "held, nobody looks on" if record.kept else "not put back" if record.held else ""
+
+
+def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     """One halt: verdict first, then what is not proven, then the counts."""
     header, now = record.header, utc_now()
     took = f"{record.elapsed(now):.1f} s of {header.slo_seconds:g} s"
@@ -72,20 +109,40 @@ def print_halt(record: HaltRecord) -> None:
     print(f"reason: {clean(header.reason)}" + (f"  incident: {clean(header.incident)}" if header.incident else ""))
     counts = Counter(target.state for target in record.targets)
     print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
+    if force := _force(record, holding):
+        print(f"in force: {force}")
+    if record.revivals:
+        print(f"revivals: {record.revivals}, each halted again")
     done = (TargetState.STOPPED, TargetState.RESTORED)
     left = [t for t in record.targets if t.state not in done]
     _lines(sys.stdout, "not proven", [f"{t.target}: {t.state} {t.error or t.note}" for t in left])
+    _lines(sys.stdout, "DIFFERENT from what the halt left", _differences(record))
     _lines(sys.stdout, "untouched", [f"{u.id}: {u.reason}" for u in header.untouched])
     _lines(sys.stdout, "warnings", list(record.warnings))
 
 
+def _differences(record: HaltRecord) -> list[str]:
+    return [
+        f"{t.target}: {c.field}: the halt left {c.expected!r}, found {c.found!r}"
+        for t in record.targets
+        for c in t.changes
+    ]
+
+
 def finish(record: HaltRecord, *, as_json: bool) -> int:
     """Print a halt or restore that ended; its exit code."""
-    if as_json:
-        print_json(halt_document(record, utc_now()))
-    else:
-        print_halt(record)
+    try:
+        print_json(halt_document(record, utc_now())) if as_json else print_halt(record)
+        sys.stdout.flush()
+    except OSError:  # nobody reads it; the exit code tells, and the ledger
+        silence_stdout()
     return DONE if record.verdict in (Verdict.STOPPED, Verdict.RESTORED) else UNPROVEN
+
+
+def silence_stdout() -> None:
+    """Send what is still to be written nowhere: the interpreter would fail on it at its end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:
@@ -93,6 +150,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
+        self.voice = Voice()
         self._states: dict[str, TargetState] = {}
         self._shown = ""
 
@@ -108,6 +166,15 @@ class Progress:
                 self._say(", ".join(f"{n} {state}" for state, n in sorted(counts.items())))
             case Warned(text):
                 self._say(f"warning: {text}")
+            case Revived(_, target, _, by, count):
+                self._say(f"REVIVED: {target}" + (f" ({by})" if by else "") + f", for the {count}. time; halting it")
+            case Fight(_, target, count, within):
+                self._say(f"FIGHT: {target} was revived {count} times in {within:g} s; find out what revives it")
+            case Adopted(_, agents, targets, left):
+                names = ", ".join(str(key) for key in agents[:5]) or "agents"
+                self._say(f"NEW in the scope: {names}: {len(targets)} targets are halted too, {len(left)} are left")
+            case SafeguardPassed(_, what, _, why):
+                self._say(f"SECURITY EVENT: {what}: {why}")
             case _:
                 return
 
@@ -115,7 +182,37 @@ class Progress:
         if self._quiet or text == self._shown:
             return
         self._shown = text
-        print(clean(text, most=1000), file=sys.stderr, flush=True)
+        self.voice.say(text)
+
+
+class HoldProgress(Progress):
+    """Tells on stderr what a hold does: every event is one line with a time, for a journal."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=False)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one engine event; how targets move is told by their revivals."""
+        match event:
+            case OpenHalts(halts, foreign):
+                unfinished = sum(record.ended_at is None for record in halts)
+                self._say(
+                    f"{_count(len(halts), 'halt')} in force, {unfinished} unfinished; "
+                    f"{_count(len(foreign), 'halt')} of other bastions seen"
+                )
+            case HoldChanged(halt_id, holding, why):
+                self._say(f"holding {halt_id}" if holding else f"{halt_id} is not held here any more: {why}")
+            case Reasserted(_, target, _, seconds):
+                self._say(f"halted again after {seconds:.2f} s: {target}")
+            case HaltEnded(record):
+                self._say(f"{record.header.halt_id}: {record.verdict}")
+            case TargetsMoved():
+                return
+            case _:
+                super().__call__(event)
+
+    def _say(self, text: str) -> None:
+        self.voice.say(f"{moment(utc_now())} {text}")
 
 
 def _lines(out: TextIO, title: str, lines: list[str]) -> None:

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from killswitch_backends.protocol import Evidence, Grade
+from killswitch_console.halting.foreign import ForeignHalt
+from killswitch_console.halting.lease import Holding
 from killswitch_console.halting.plan import Collateral, Plan, PlannedTarget, Untouched
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
-from killswitch_console.halting.verdict import AgentOutcome
+from killswitch_console.halting.verdict import AgentOutcome, Verdict
 from killswitch_inventory.agents import Agent, AgentKey
 
 Document = dict[str, Any]
@@ -22,7 +24,7 @@ def moment(at: datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
-def halt_document(record: HaltRecord, now: datetime) -> Document:
+def halt_document(record: HaltRecord, now: datetime, at_work: Holding | None = None) -> Document:
     """A halt, or the restore of one (``halt``, ``status HALT``, ``restore``)."""
     header = record.header
     return {
@@ -47,10 +49,29 @@ def halt_document(record: HaltRecord, now: datetime) -> Document:
         "untouched": [_untouched(u) for u in header.untouched],
         "collateral": [_collateral(c) for c in header.collateral],
         "warnings": list(record.warnings),
+        "open": is_open(record),
+        "at_work": _at_work(at_work),
+        "revivals": record.revivals,
+        "fights": [str(t.target) for t in record.targets if t.fighting],
+        "newcomers": [key_document(key) for key in header.newcomers],
+        "foreign": header.foreign,
+        "restored_only": sorted(str(target) for target in record.selected) if record.selected is not None else None,
+        "approvals": [
+            {"approver": asdict(a.approver), "at": moment(a.at), "used_at": moment(a.used_at)} for a in record.approvals
+        ],
     }
 
 
-def halt_line(record: HaltRecord) -> Document:
+def is_open(record: HaltRecord) -> bool:
+    """Whether it never came to its end: it is under way, or was cut short."""
+    return record.ended_at is None and record.restored_at is None
+
+
+def _at_work(holding: Holding | None) -> Document | None:
+    return {"pid": holding.pid, "work": holding.work} if holding else None
+
+
+def halt_line(record: HaltRecord, at_work: Holding | None = None) -> Document:
     """A halt in the list that ``status`` prints without an id."""
     header = record.header
     return {
@@ -60,6 +81,27 @@ def halt_line(record: HaltRecord) -> Document:
         "held": record.held,
         "invoked_at": moment(header.invoked_at),
         "invoker": asdict(header.invoker),
+        "open": is_open(record),
+        "at_work": _at_work(at_work),
+        "revivals": record.revivals,
+        "foreign": header.foreign,
+    }
+
+
+def foreign_line(found: ForeignHalt) -> Document:
+    """Another bastion's halt, known by its marks alone, in the list that ``status --marks`` prints."""
+    return {
+        "halt_id": found.halt_id,
+        "scope": str(found.scopes[0]),
+        "verdict": Verdict.INCOMPLETE,
+        "held": True,
+        "invoked_at": found.at or None,
+        "invoker": {"os_user": found.invoker},
+        "open": False,
+        "at_work": None,
+        "revivals": 0,
+        "foreign": True,
+        "targets": [str(target) for target in found.targets],
     }
 
 
@@ -126,6 +168,12 @@ def _target(target: TargetProgress, header: HaltHeader) -> Document:
         "note": target.note or None,
         "reports": _reports(target),
         "error": target.error or None,
+        "revivals": target.revivals,
+        "revived_at": moment(target.revived_at),
+        "revived_by": target.revived_by or None,
+        "reasserted_at": moment(target.reasserted_at),
+        "adopted_at": moment(target.adopted_at),
+        "difference": [{"field": c.field, "halted": c.expected, "found": c.found} for c in target.changes],
     }
 
 

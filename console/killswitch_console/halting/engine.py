@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from killswitch_backends.protocol import Profile
+from killswitch_console.authority.breakglass import Glass, GlassSettings, Opening
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.authority.roles import Authority
@@ -94,6 +95,8 @@ class EngineSettings:
     """The roles; None: none are configured, so that none are enforced."""
     notifier: NotifierOpener = silent
     """Opens what tells people elsewhere."""
+    glass: GlassSettings = field(default_factory=GlassSettings)
+    """Where break-glass credentials are kept, and how backends are opened with them."""
 
 
 def utc_now() -> datetime:
@@ -140,6 +143,17 @@ class Engine:
             recorder=recorder,
             notifier=notifier,
         )
+        self._under_way = 0
+        self.glass = Glass(
+            settings.glass,
+            settings.openers,
+            recorder=recorder,
+            notifier=notifier,
+            reopen=self._reopen,
+            warn=lambda text: publish(Warned(text)),
+            busy=lambda: self._under_way > 0,
+            now=now,
+        )
 
     @property
     def fleet(self) -> Fleet:
@@ -151,6 +165,33 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sighter.run(), name="sighter")
             group.create_task(self._identify(), name="identities")
+
+    async def break_glass(
+        self, passphrase: bytearray, *, invoker: Invoker, reason: str, incident: str | None = None
+    ) -> Opening:
+        """Open the backends anew with break-glass credentials, for a time; the caller wipes the passphrase.
+
+        Raises:
+            NotAuthorised: when the invoker has no role at all, and the override is not used.
+            NoVaultOpened: when no vault gives credentials.
+        """
+        invoker = await self.gate.admit_any(invoker, act="break the glass")
+        return await self.glass.unseal(passphrase, invoker=invoker, reason=reason, incident=incident)
+
+    async def _reopen(self, openers: Mapping[BackendRef, Opener]) -> None:
+        self.gate.forget()
+        await self._sighter.reopen(openers, keep=self._under_way > 0)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Note that a halt or a restore is under way."""
+        self._under_way += 1
+        self.glass.use()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self.glass.use()
 
     async def _identify(self) -> None:
         """Learn and record whom the platforms take us for, once they can be seen."""
@@ -248,7 +289,8 @@ class Engine:
             lease=lease,
         )
         try:
-            return await run.run(timeout)
+            with self._working():
+                return await run.run(timeout)
         finally:
             lease.release()
             self._stir()
@@ -285,7 +327,8 @@ class Engine:
         members = [key for key in agents if only is None or only.covers(key)]
         invoker = await self.gate.admit(invoker, act="restore", scope=scope, agents=members, reason=reason)
         asked = RestoreAsked(only=only, on_failure=on_failure, alone=alone, timeout=timeout)
-        return await desk.restore(record, invoker, reason, asked)
+        with self._working():
+            return await desk.restore(record, invoker, reason, asked)
 
     async def approve(self, halt_id: str, *, invoker: Invoker) -> Approval:
         """Agree to the restore of a halt as the second of two people.
@@ -325,6 +368,10 @@ class Engine:
             await self._holder.run()
         finally:
             self._holder = None
+
+    def needs_ledger(self) -> None:
+        """Say so early when there is none. Raises ``LedgerNeeded``."""
+        self._needed_ledger()
 
     def _stir(self) -> None:
         if self._holder is not None:
@@ -452,6 +499,7 @@ async def open_engine(
             yield engine
         finally:
             watching.close()
+            engine.glass.close()
             sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from killswitch_backends.problems import Problem
@@ -13,7 +14,7 @@ from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import FleetChanged
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import Fleet, Sightedness
-from killswitch_inventory.sightings import Sighting, SightingFailed
+from killswitch_inventory.sightings import ListingComplete, Sighting, SightingFailed
 from killswitch_inventory.targets import BackendRef
 
 Opener = Callable[[], AbstractAsyncContextManager[Backend]]
@@ -22,6 +23,31 @@ PUBLISH_SECONDS = 0.1
 """How long a change of the fleet may wait, so that bursts become one event."""
 
 REOPEN_SECONDS = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class _Seat:
+    """One way to open one backend, until another takes its place."""
+
+    ref: BackendRef
+    opener: Opener
+    superseded: asyncio.Event = field(default_factory=asyncio.Event)
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it is open, or has failed for the first time."""
+    keep: bool = False
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do some work until it ends or the event is set, whichever comes first; what it raises is raised."""
+    doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            await doing
+    finally:
+        for task in (doing, waiting):
+            task.cancel()
+        await asyncio.gather(doing, waiting, return_exceptions=True)
 
 
 class Sighter:
@@ -40,6 +66,9 @@ class Sighter:
         self._gone: set[AgentKey] = set()
         self._moved = asyncio.Event()
         self._known = asyncio.Event()
+        self._reopening: set[BackendRef] = set()
+        self._seats: dict[BackendRef, _Seat] = {}
+        self._starts: asyncio.Queue[_Seat] = asyncio.Queue()
 
     async def run(self) -> None:
         """Sight every backend and publish what changes."""
@@ -47,7 +76,28 @@ class Sighter:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_publishing(), name="fleet publisher")
             for ref, opener in self._openers.items():
-                group.create_task(self._keep_sighting(ref, opener), name=f"sight of {ref}")
+                self._seats[ref] = _Seat(ref, opener)
+                self._starts.put_nowait(self._seats[ref])
+            while True:
+                seat = await self._starts.get()
+                group.create_task(self._keep_sighting(seat), name=f"sight of {seat.ref}")
+
+    async def reopen(self, openers: Mapping[BackendRef, Opener], *, keep: bool) -> None:
+        """Open some backends anew, in another way; returns once they are open, or have failed.
+
+        ``keep``: leave the old connections open until the end, for work under way on them.
+        """
+        self._reopening |= openers.keys()
+        self._known.clear()
+        fresh = [_Seat(ref, opener) for ref, opener in openers.items()]
+        for seat in fresh:
+            if old := self._seats.get(seat.ref):
+                old.keep = keep
+                old.superseded.set()
+            self._seats[seat.ref] = seat
+            self._starts.put_nowait(seat)
+        for seat in fresh:
+            await seat.tried.wait()
 
     async def known(self, timeout: float) -> None:
         """Wait until each backend has listed whole or failed, ``timeout`` seconds at most."""
@@ -63,31 +113,51 @@ class Sighter:
         """Wait until each backend has listed whole or failed, however long that takes."""
         await self._known.wait()
 
-    async def _keep_sighting(self, ref: BackendRef, opener: Opener) -> None:
-        while True:
+    async def _keep_sighting(self, seat: _Seat) -> None:
+        """Open, sight, and try again, until superseded."""
+        while not seat.superseded.is_set():
             try:
-                async with opener() as backend:
-                    self.backends[ref] = backend
-                    async for sighting in backend.sight():
-                        self._fold(sighting)
-                self._fold(SightingFailed(ref, self._now(), f"{ref}: it stopped reporting"))
+                async with seat.opener() as backend:
+                    await self._sit(seat, backend)
             except Problem as problem:
-                self._fold(SightingFailed(ref, self._now(), str(problem)))
+                self._failed(seat, str(problem))
             except Exception as defect:  # noqa: BLE001  (one broken backend must not blind the others)
-                self._fold(SightingFailed(ref, self._now(), f"{ref}: internal error: {defect!r}"))
-            finally:
-                self.backends.pop(ref, None)
-            await asyncio.sleep(REOPEN_SECONDS)
+                self._failed(seat, f"{seat.ref}: internal error: {defect!r}")
+            seat.tried.set()
+            await _unless(seat.superseded, asyncio.sleep(REOPEN_SECONDS))
+
+    async def _sit(self, seat: _Seat, backend: Backend) -> None:
+        self.backends[seat.ref] = backend
+        seat.tried.set()
+        try:
+            await _unless(seat.superseded, self._take(seat, backend))
+            if seat.superseded.is_set() and seat.keep:
+                await asyncio.Event().wait()  # until the end: work under way still speaks through it
+        finally:
+            if self.backends.get(seat.ref) is backend:
+                del self.backends[seat.ref]
+
+    async def _take(self, seat: _Seat, backend: Backend) -> None:
+        async for sighting in backend.sight():
+            self._fold(sighting)
+        self._failed(seat, f"{seat.ref}: it stopped reporting")
+
+    def _failed(self, seat: _Seat, problem: str) -> None:
+        if not seat.superseded.is_set():
+            self._fold(SightingFailed(seat.ref, self._now(), problem))
 
     def _fold(self, sighting: Sighting) -> None:
         touched = self.fleet.fold(sighting)
         self._changed |= touched.agents
         self._gone = (self._gone | touched.gone) - touched.agents
         self._moved.set()
+        if isinstance(sighting, ListingComplete | SightingFailed):
+            self._reopening.discard(sighting.backend)
         self._note_known()
 
     def _note_known(self) -> None:
-        if not any(v.sightedness in (Sightedness.WAITING, Sightedness.LISTING) for v in self.fleet.backends):
+        unread = (Sightedness.WAITING, Sightedness.LISTING)
+        if not self._reopening and not any(view.sightedness in unread for view in self.fleet.backends):
             self._known.set()
 
     async def _keep_publishing(self) -> None:

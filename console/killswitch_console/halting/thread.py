@@ -13,7 +13,8 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from killswitch_console.halting.board import Publish
-from killswitch_console.halting.engine import Engine, EngineSettings, open_engine
+from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, open_engine
+from killswitch_console.halting.events import Warned
 
 _T = TypeVar("_T")
 
@@ -69,6 +70,13 @@ class EngineThread:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    async def _hold(self, engine: Engine) -> None:
+        """Keep halts in force for as long as the console is open; without a ledger there is nothing to know them by."""
+        try:
+            await engine.hold()
+        except LedgerNeeded as problem:
+            self._publish(Warned(f"halts are not held by this console: {problem}"))
+
     def _main(self) -> None:
         try:
             asyncio.run(self._live())
@@ -81,7 +89,10 @@ class EngineThread:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with open_engine(self._settings, self._publish) as engine:
             self._engine = engine
+            holding = asyncio.create_task(self._hold(engine), name="hold")
             self._ready.set()
             await self._stop.wait()
             while self._work:
                 await asyncio.wait(self._work)
+            holding.cancel()
+            await asyncio.wait([holding])

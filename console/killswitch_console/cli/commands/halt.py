@@ -34,10 +34,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _halt(options: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
     from killswitch_backends.protocol import Profile
     from killswitch_console.cli import session
     from killswitch_console.cli.asking import ask, can_ask, decide_early
     from killswitch_console.cli.showing import Progress, finish, print_plan
+    from killswitch_console.cli.surviving import surviving
+    from killswitch_console.halting.engine import new_halt_id, utc_now
     from killswitch_inventory.scopes import Scope
 
     scope = Scope.parse(options.scope)
@@ -46,19 +50,25 @@ async def _halt(options: argparse.Namespace) -> int:
     environment = settled.document.environment
     decide_early(options.confirm, scope, environment)
     progress = Progress(quiet=options.json)
-    async with session.engine(settled, progress) as engine:
-        session.report_blind(engine)
-        plan = await engine.plan(scope, Profile(options.profile))
-        engine.check_collateral(plan, accepted=options.accept_collateral)
-        if options.confirm is None and can_ask():
-            print_plan(plan, to_stderr=True)
-        ask(options.confirm, scope, environment)
-        record = await engine.halt(
-            plan,
-            invoker=session.invoker(options),
-            reason=reason,
-            incident=options.incident,
-            accept_collateral=options.accept_collateral,
-            timeout=options.timeout,
-        )
+    with ExitStack() as until_closed:
+        async with session.engine(settled, progress) as engine:
+            session.report_blind(engine)
+            plan = await engine.plan(scope, Profile(options.profile))
+            engine.check_collateral(plan, accepted=options.accept_collateral)
+            if options.confirm is None and can_ask():
+                print_plan(plan, to_stderr=True)
+            ask(options.confirm, scope, environment)
+            halt_id = new_halt_id(utc_now())
+            goes_on = f"the halt goes on; `status {halt_id}` shows it, `restore {halt_id}` undoes it"
+            until_closed.enter_context(surviving(progress.voice.say, goes_on))
+            record = await engine.halt(
+                plan,
+                invoker=session.invoker(options),
+                reason=reason,
+                incident=options.incident,
+                accept_collateral=options.accept_collateral,
+                timeout=options.timeout,
+                halt_id=halt_id,
+            )
+    progress.voice.finish()
     return finish(record, as_json=options.json)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from killswitch_console.halting.engine import Engine
+    from killswitch_inventory.scopes import Scope
 
 SUMMARY = "put back exactly what a halt changed; what someone changed since is left alone and reported"
 
@@ -11,8 +16,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_override
 
-    parser.add_argument("halt", metavar="HALT", help="the halt's id, see `status`")
+    parser.add_argument(
+        "halt", metavar="HALT", help="the halt's id, see `status` (`status --marks` for another bastion's)"
+    )
     add_confirmation(parser, verb="restore")
+    parser.add_argument("--only", metavar="SCOPE", help="put back the agents of this scope only; the rest stays halted")
+    parser.add_argument(
+        "--on-failure",
+        choices=("stop", "continue", "undo"),
+        default="stop",
+        help="when something cannot be put back: leave the rest halted (default), go on, or halt all of it again",
+    )
+    parser.add_argument(
+        "--alone", metavar="REASON", help="do alone what takes two people, and why; recorded as a security event"
+    )
     add_override(parser)
     add_config(parser)
     add_json(parser)
@@ -27,17 +44,54 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _restore(options: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
     from killswitch_console.cli import session
-    from killswitch_console.cli.asking import ask
     from killswitch_console.cli.showing import Progress, finish
+    from killswitch_console.cli.surviving import surviving
+    from killswitch_console.halting.staging import OnFailure
+    from killswitch_inventory.scopes import Scope
 
     reason = session.non_empty(options.reason, "--reason")
-    settled = session.configuration(options)
-    async with session.engine(settled, Progress(quiet=options.json), sighted=False) as engine:
-        record = await engine.record(options.halt)
-        ask(options.confirm, record.header.scope, record.header.environment, restore=True)
-        await engine.discover()
-        record = await engine.restore(
-            options.halt, invoker=session.invoker(options), reason=reason, timeout=options.timeout
-        )
+    alone = None if options.alone is None else session.non_empty(options.alone, "--alone")
+    only = None if options.only is None else Scope.parse(options.only)
+    progress = Progress(quiet=options.json)
+    goes_on = f"the restore goes on; `status {options.halt}` shows it"
+    with ExitStack() as until_closed:
+        async with session.engine(session.configuration(options), progress, sighted=False) as engine:
+            await _confirm(engine, options, only)
+            until_closed.enter_context(surviving(progress.voice.say, goes_on))
+            await engine.discover()
+            record = await engine.restore(
+                options.halt,
+                invoker=session.invoker(options),
+                reason=reason,
+                timeout=options.timeout,
+                only=only,
+                on_failure=OnFailure(options.on_failure),
+                alone=alone,
+            )
+    progress.voice.finish()
     return finish(record, as_json=options.json)
+
+
+async def _confirm(engine: Engine, options: argparse.Namespace, only: Scope | None) -> None:
+    """Have the scope confirmed; of another bastion's halt the scope is not known, so what it hit decides.
+
+    Raises:
+        UnknownHalt, NotConfirmed: nothing was done.
+    """
+    from killswitch_console.cli.asking import ask, ask_any
+    from killswitch_console.halting.engine import UnknownHalt
+
+    environment = engine.settings.environment
+    try:
+        record = await engine.record(options.halt)
+    except UnknownHalt:
+        await engine.discover()
+        found = await engine.foreign(options.halt)
+        if not found:
+            raise
+        ask_any(options.confirm, (only,) if only else found[0].scopes, environment)
+    else:
+        ask(options.confirm, only or record.header.scope, record.header.environment, restore=True)

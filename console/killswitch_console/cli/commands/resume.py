@@ -26,10 +26,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _resume(options: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
     from killswitch_console.cli import session
     from killswitch_console.cli.showing import Progress, finish
+    from killswitch_console.cli.surviving import surviving
 
-    async with session.engine(session.configuration(options), Progress(quiet=options.json)) as engine:
-        await engine.record(options.halt)
-        record = await engine.resume(options.halt, timeout=options.timeout, invoker=session.invoker(options))
+    progress = Progress(quiet=options.json)
+    goes_on = f"the halt goes on; `status {options.halt}` shows it"
+    with ExitStack() as until_closed:
+        async with session.engine(session.configuration(options), progress) as engine:
+            await engine.record(options.halt)
+            until_closed.enter_context(surviving(progress.voice.say, goes_on))
+            record = await engine.resume(options.halt, timeout=options.timeout, invoker=session.invoker(options))
+    progress.voice.finish()
     return finish(record, as_json=options.json)
