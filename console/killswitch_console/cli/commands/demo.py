@@ -28,19 +28,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Start a simulator, open the console on it, end both."""
-    from killswitch_console.assembling import engine_settings
-    from killswitch_console.config import load_configuration
-
     with tempfile.TemporaryDirectory(prefix="killswitch-demo-") as folder:
         config = Path(folder) / "config.toml"
-        with _simulator(options, config):
+        with _simulator(options, config) as simulator:
+            # imported while the simulator starts on the other core: the tree is there sooner
+            from killswitch_console.assembling import engine_settings
+            from killswitch_console.config import load_configuration
             from killswitch_console.tui.app import run_app
 
+            _await_ready(simulator)
             return run_app(engine_settings(load_configuration(config)))
 
 
 @contextmanager
-def _simulator(options: argparse.Namespace, config: Path) -> Iterator[None]:
+def _simulator(options: argparse.Namespace, config: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A simulator in a process of its own, so that its work never slows the console."""
     wanted = {
         "--agents": options.agents,
@@ -52,8 +53,7 @@ def _simulator(options: argparse.Namespace, config: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "killswitch_console.cli.main", "simulator", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:  # noqa: S603  (ourselves)
         try:
-            _await_ready(process)
-            yield
+            yield process
         finally:
             process.terminate()
 
