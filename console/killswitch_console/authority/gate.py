@@ -81,6 +81,31 @@ class Gate:
         self._tell(admitted, act, scope, len(members), reason)
         return admitted
 
+    async def admit_any(self, invoker: Invoker, *, act: str) -> Invoker:
+        """Let a person do something that needs a role, whichever it is, in this environment.
+
+        Raises:
+            NotAuthorised: when they have none, and the override is not configured or not used.
+        """
+        invoker = replace(invoker, platforms=self.names)
+        if self._authority is None:
+            return replace(invoker, override=None)
+        if (role := self._authority.role_of(invoker, self._environment)) is None:
+            invoker = replace(invoker, platforms=await self.identify())
+            role = self._authority.role_of(invoker, self._environment)
+        if role is None:
+            await self._without_role(invoker, self._authority, act)
+        return replace(invoker, role=role, override=None if role else invoker.override)
+
+    async def _without_role(self, invoker: Invoker, authority: Authority, act: str) -> None:
+        ask = {"act": act, "scope": "", "environment": self._environment}
+        if authority.override and invoker.override:
+            await self._misused("authority.overridden", f"OVERRIDE: {invoker} may {act} without a role", invoker, ask)
+            return
+        why = f"{invoker} may not {act} in {self._environment}: has no role; nothing was done"
+        await self._misused("authority.refused", f"REFUSED: {why}", invoker, ask)
+        raise NotAuthorised(why)
+
     async def _permitted(
         self, authority: Authority, invoker: Invoker, act: str, scope: Scope, agents: tuple[AgentKey, ...]
     ) -> Invoker:

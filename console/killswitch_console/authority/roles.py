@@ -81,6 +81,12 @@ class Authority:
         way = "; --override REASON acts all the same, and is a security event" if self.override else ""
         raise NotAuthorised(f"{invoker} may not {act} {scope} in {environment}: {roles}; nothing was done{way}")
 
+    def role_of(self, invoker: Invoker, environment: str) -> str | None:
+        """A role that this person has in an environment, if any."""
+        principals = principals_of(invoker)
+        held = (role for role in self.roles if role.has(principals))
+        return next((r.name for r in held if any(fnmatchcase(environment, e) for e in r.environments)), None)
+
 
 def principals_of(invoker: Invoker) -> tuple[str, ...]:
     """Everything this person is known as, most certain first."""

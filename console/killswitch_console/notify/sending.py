@@ -24,11 +24,15 @@ MOST_UNDER_WAY = 8
 """Notices sent at once; more wait, so that a storm of revivals cannot fork-bomb a bastion."""
 
 
+Scrub = Callable[[str], str]
+"""Blanks whatever secret a person may have pasted into a reason."""
+
+
 class Sender:
     """Implements ``Notifier`` over apprise."""
 
-    def __init__(self, entries: Sequence[str], recorder: Recorder, warn: Callable[[str], None]) -> None:
-        self._entries = tuple(entries)
+    def __init__(self, entries: Sequence[str], scrub: Scrub, recorder: Recorder, warn: Callable[[str], None]) -> None:
+        self._entries, self._scrub = tuple(entries), scrub
         self._recorder, self._warn = recorder, warn
         self._slots = asyncio.Semaphore(MOST_UNDER_WAY)
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -73,7 +77,8 @@ class Sender:
         """Those who were not reached, as they may be shown."""
         resolved = {entry: await _resolved(entry) for entry in self._entries}
         urls = [url for url in resolved.values() if url is not None]
-        order = json.dumps({"urls": urls, "title": notice.subject, "body": notice.text}).encode()
+        text = {"title": self._scrub(notice.subject), "body": self._scrub(notice.text)}
+        order = json.dumps({"urls": urls, **text}).encode()
         answers = iter(await _send(order, len(urls)) if urls else ())
         return [shown(entry) for entry, url in resolved.items() if url is None or not next(answers)]
 
@@ -97,9 +102,11 @@ async def _send(order: bytes, count: int) -> list[bool]:
 
 
 @asynccontextmanager
-async def sending(entries: Sequence[str], recorder: Recorder, warn: Callable[[str], None]) -> AsyncIterator[Notifier]:
+async def sending(
+    entries: Sequence[str], scrub: Scrub, recorder: Recorder, warn: Callable[[str], None]
+) -> AsyncIterator[Notifier]:
     """A notifier for these URLs and references (``[notify] urls``)."""
-    sender = Sender(entries, recorder, warn)
+    sender = Sender(entries, scrub, recorder, warn)
     try:
         yield sender
     finally:

@@ -1,8 +1,8 @@
 """Keeps one sealed container in a collection of its own in the Secret Service; a child that its parent kills in time.
 
 Reads one JSON order from stdin, writes one JSON answer. Unlocks without any desktop prompt, by gnome-keyring's internal
-interface (trust.md 1.1), and locks again before it answers. Uses the Secret Service backend of ``keyring`` and no other:
-keyring's own choice can be steered by files and variables into running other code.
+interface (trust.md 1.1), and locks again before it answers. Uses the Secret Service backend of ``keyring`` and no
+other: keyring's own choice can be steered by files and variables into running other code.
 """
 
 from __future__ import annotations

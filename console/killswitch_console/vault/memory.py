@@ -1,0 +1,50 @@
+"""Secrets in one place: anonymous memory of this process, and the process made hard to look into."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from pathlib import Path
+
+_PR_SET_DUMPABLE = 4
+
+
+class PrivateMemory:
+    """Texts that libraries insist on reading from a file, kept in memory files that no other process can name.
+
+    The descriptors are not inherited by children. On ``wipe`` the content is gone from the memory files; copies that a
+    library made of it live until that library's objects are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors: list[int] = []
+
+    def lend(self, name: str, text: str) -> Path:
+        """A path by which this process can open the text."""
+        descriptor = os.memfd_create(f"killswitch {name}", os.MFD_CLOEXEC)
+        self._descriptors.append(descriptor)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(text.encode())
+        return Path(f"/proc/self/fd/{descriptor}")
+
+    def wipe(self) -> None:
+        """Overwrite and close everything lent."""
+        for descriptor in self._descriptors:
+            size = os.fstat(descriptor).st_size
+            os.pwrite(descriptor, bytes(size), 0)
+            os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+        self._descriptors.clear()
+
+
+def harden() -> None:
+    """Leave no core dump, and let no other process of this account attach or read our memory (root still can).
+
+    Raises:
+        OSError: when the kernel refuses.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
