@@ -70,17 +70,6 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return Edge().grown(leaves).root()
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The audit path of a leaf (RFC 6962 section 2.1.1)."""
-    size = len(leaves)
-    if size <= 1:
-        return []
-    split = _split(size)
-    if index < split:
-        return [*inclusion_proof(leaves[:split], index), root_of(leaves[split:])]
-    return [*inclusion_proof(leaves[split:], index - split), root_of(leaves[:split])]
-
-
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """The root that a proof leads to (RFC 9162 section 2.1.3.2). Raises ``ValueError`` for a proof of another shape."""
     if not 0 <= index < size:
@@ -99,21 +88,6 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     if last:
         raise ValueError("the proof is too short")
     return root
-
-
-def consistency_proof(leaves: Sequence[bytes], old: int) -> list[bytes]:
-    """Why the first ``old`` leaves of this tree are an unchanged earlier tree (RFC 6962 section 2.1.2)."""
-    return _subproof(leaves, old, whole=True) if 0 < old < len(leaves) else []
-
-
-def _subproof(leaves: Sequence[bytes], old: int, *, whole: bool) -> list[bytes]:
-    size = len(leaves)
-    if old == size:
-        return [] if whole else [root_of(leaves)]
-    split = _split(size)
-    if old <= split:
-        return [*_subproof(leaves[:split], old, whole=whole), root_of(leaves[split:])]
-    return [*_subproof(leaves[split:], old - split, whole=False), root_of(leaves[:split])]
 
 
 def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
@@ -143,3 +117,67 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: S
 def _split(size: int) -> int:
     """The largest power of two smaller than ``size``."""
     return 1 << ((size - 1).bit_length() - 1)
+
+
+class Levels:
+    """A tree with all its perfect inner nodes at hand: proofs for many leaves at the price of one pass."""
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        self._levels = [bytearray()]
+        for leaf in leaves:
+            self._levels[0] += leaf
+        while (below := len(self._levels[-1]) // HASH_BYTES) > 1:
+            pairs = range(below // 2)
+            last = len(self._levels) - 1
+            self._levels.append(
+                bytearray(b"".join(node_hash(self._at(last, 2 * i), self._at(last, 2 * i + 1)) for i in pairs))
+            )
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return len(self._levels[0]) // HASH_BYTES
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root of the first ``size`` leaves."""
+        return self._range(0, self.size if size is None else size)
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """The audit path of a leaf in the tree of the first ``size`` leaves."""
+        start, end, path = 0, size, list[bytes]()
+        while end - start > 1:
+            middle = start + _split(end - start)
+            if index < middle:
+                path.append(self._range(middle, end))
+                end = middle
+            else:
+                path.append(self._range(start, middle))
+                start = middle
+        return path[::-1]
+
+    def consistency(self, old: int, size: int) -> list[bytes]:
+        """Why the first ``old`` leaves are an unchanged part of the first ``size``."""
+        if not 0 < old < size:
+            return []
+        start, end, path = 0, size, list[bytes]()
+        while old != end:
+            middle = start + _split(end - start)
+            if old <= middle:
+                path.append(self._range(middle, end))
+                end = middle
+            else:
+                path.append(self._range(start, middle))
+                start = middle
+        return [*([self._range(start, end)] if start else []), *path[::-1]]
+
+    def _range(self, start: int, end: int) -> bytes:
+        width = end - start
+        if width == 0:
+            return EMPTY
+        if width & (width - 1) == 0 and start % width == 0:
+            return self._at(width.bit_length() - 1, start // width)
+        middle = start + _split(width)
+        return node_hash(self._range(start, middle), self._range(middle, end))
+
+    def _at(self, level: int, index: int) -> bytes:
+        return bytes(self._levels[level][index * HASH_BYTES : (index + 1) * HASH_BYTES])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from killswitch_backends.problems import Problem
+from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
 from killswitch_console.config import ConfigurationError
@@ -38,6 +39,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (LedgerNeeded, USAGE),
     (LedgerError, USAGE),
     (RecordingNeeded, USAGE),
+    (TrailUnavailable, UNPROVEN),
     (Problem, UNPROVEN),
 )
 

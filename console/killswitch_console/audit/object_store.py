@@ -1,0 +1,109 @@
+"""The remote authority: an S3 bucket with Object Lock, written to in a way that nothing written can be changed.
+
+Every object is put only if its key does not exist yet and is locked in compliance mode: not even the account's root can
+remove it before its time. Credentials that may only put are enough; listing makes alarms possible, not uploads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.aws_common.calls import Aws, open_aws, platform_code
+from killswitch_backends.aws_common.session import ServiceModels
+from killswitch_backends.aws_common.settings import AwsSettings
+from killswitch_backends.problems import Problem, Throttled
+from killswitch_console.audit.settings import S3
+
+T = TypeVar("T")
+
+_EXISTS: Final = "PreconditionFailed"
+_CONFLICT: Final = "ConditionalRequestConflict"
+_ABSENT: Final = frozenset({"NoSuchKey", "404"})
+_CONFLICTS: Final = 3
+
+
+class ObjectStore:
+    """An open bucket. Every method raises ``Problem``."""
+
+    def __init__(self, aws: Aws, settings: S3) -> None:
+        self._aws = aws
+        self._settings = settings
+
+    async def put_new(self, key: str, content: bytes) -> bool:
+        """Put an object that must not exist yet; False when it does."""
+        client = await self._aws.client("s3")
+        until = datetime.now(UTC) + timedelta(days=self._settings.retain_days)
+
+        def put() -> None:
+            client.put_object(
+                **self._at(key),
+                Body=content,
+                IfNoneMatch="*",
+                ChecksumAlgorithm="SHA256",
+                ObjectLockMode="COMPLIANCE",
+                ObjectLockRetainUntilDate=until,
+            )
+
+        for attempt in range(_CONFLICTS):
+            try:
+                await self._ask(put)
+            except Problem as problem:
+                code = platform_code(problem)
+                if code == _EXISTS:
+                    return False
+                if code != _CONFLICT or attempt == _CONFLICTS - 1:
+                    raise
+            else:
+                return True
+        raise Throttled(self._aws.where, f"{key}: others write it at the same time")
+
+    async def get(self, key: str) -> bytes | None:
+        """An object's bytes, or None."""
+        client = await self._aws.client("s3")
+        try:
+            return await self._ask(lambda: bytes(client.get_object(**self._at(key))["Body"].read()))
+        except Problem as problem:
+            if platform_code(problem) in _ABSENT:
+                return None
+            raise
+
+    async def keys(self, folder: str) -> list[str]:
+        """All keys below a folder, in order."""
+        client = await self._aws.client("s3")
+        prefix = self._key(folder)
+
+        def listed() -> list[str]:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket, Prefix=prefix)
+            return [str(item["Key"]) for page in pages for item in page.get("Contents", ())]
+
+        skip = len(self._key(""))
+        return sorted(key[skip:] for key in await self._ask(listed))
+
+    def _at(self, key: str) -> dict[str, Any]:
+        return {"Bucket": self._settings.bucket, "Key": self._key(key)}
+
+    def _key(self, key: str) -> str:
+        return f"{self._settings.prefix}/{key}" if self._settings.prefix else key
+
+    async def _ask(self, call: Callable[[], T]) -> T:
+        return await self._aws.ask(call, where=self._aws.where, urgency=Urgency.SIGHT)
+
+
+@asynccontextmanager
+async def open_store(settings: S3, base: Path) -> AsyncIterator[ObjectStore]:
+    """Open the bucket of ``[audit.s3]``; relative paths are relative to ``base``. Makes no request."""
+    credentials = settings.credentials_file
+    table = AwsSettings(
+        name="audit",
+        region=settings.region,
+        profile=settings.profile,
+        credentials_file=(base / Path(credentials).expanduser()) if credentials else None,  # noqa: ASYNC240  (no I/O)
+        endpoint_url=settings.endpoint_url,
+    )
+    async with open_aws(table, f"s3://{settings.bucket}", ServiceModels()) as aws:
+        yield ObjectStore(aws, settings)

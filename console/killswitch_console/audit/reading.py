@@ -1,0 +1,159 @@
+"""Reading the trail without holding up those who write it: short slices, a connection that cannot write.
+
+With a rollback journal a reader keeps writers waiting, so no read lasts longer than one slice; events only ever come
+after those that were read, so slices fit together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from killswitch_console.audit.events import Event
+from killswitch_console.audit.storage import HEAD, Head, TrailUnavailable, read_head
+from killswitch_console.audit.volumes import TrailDirectory
+
+SLICE: Final = 1000
+BUSY_SECONDS: Final = 10.0
+
+_ROWS: Final = (
+    "SELECT seq, id, at, kind, session, actor, halt, incident, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+
+_CONTEXT: Final = "('trail.created', 'session.started', 'session.identity', 'session.ended', 'audit.gap')"
+"""Kinds that say who sat there: an export of a halt has those of its sessions too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which events are wanted; all that is given must hold."""
+
+    halt: str | None = None
+    session: str | None = None
+    since: str | None = None
+    """RFC 3339 in UTC, as events have it."""
+    until: str | None = None
+    incident: str | None = None
+    actor: str | None = None
+    kind: str | None = None
+    """A kind, or the beginning of kinds (``halt.``)."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Selection()
+
+    def where(self) -> tuple[str, list[str]]:
+        """The condition and its parameters."""
+        parts: list[str] = []
+        given: list[str] = []
+        for condition, value in (
+            (
+                f"(halt = ? OR (kind IN {_CONTEXT} AND session IN (SELECT session FROM event WHERE halt = ?)))",  # noqa: S608
+                self.halt,
+            ),
+            ("session = ?", self.session),
+            ("at >= ?", self.since),
+            ("at <= ?", self.until),
+            ("incident = ?", self.incident),
+            ("instr(actor, ?) > 0", self.actor),
+            ("(kind = ? OR substr(kind, 1, length(?)) = ?)", self.kind),
+        ):
+            if value is not None:
+                parts.append(condition)
+                given += [value] * condition.count("?")
+        return " AND ".join(parts) or "1", given
+
+
+class Volume:
+    """One volume, open for reading. Use ``open_volume``. All methods block and raise ``TrailUnavailable``."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def head(self) -> Head:
+        """Where it ends now."""
+        try:
+            (row,) = self._rows(HEAD, ())
+            return read_head(row)
+        except (ValueError, TypeError) as error:
+            raise TrailUnavailable(f"{self.path}: its head does not read: {error}") from error
+
+    def rows(self, *, up_to: int | None = None) -> Iterator[tuple[Any, ...]]:
+        """All rows as they are stored: seq, id, at, kind, session, actor, halt, incident, body."""
+        yield from self._sliced(_ROWS, [], up_to)
+
+    def events(
+        self, selection: Selection = Selection(), *, after: int = 0, up_to: int | None = None
+    ) -> Iterator[Event]:
+        """The selected events, in order."""
+        where, given = selection.where()
+        sql = f"SELECT seq, body FROM event WHERE seq > ? AND {where} ORDER BY seq LIMIT ?"  # noqa: S608  (ours)
+        for seq, body in self._sliced(sql, given, up_to, after=after):
+            yield Event(int(seq), _bytes(body))
+
+    def latest(self, selection: Selection, most: int) -> list[Event]:
+        """The last selected events, oldest first."""
+        where, given = selection.where()
+        sql = f"SELECT seq, body FROM event WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608  (ours)
+        return [Event(int(seq), _bytes(body)) for seq, body in reversed(self._rows(sql, (*given, most)))]
+
+    def event(self, event_id: str) -> Event | None:
+        """One event, by its id or its place."""
+        rows = self._rows("SELECT seq, body FROM event WHERE id = ? OR CAST(seq AS TEXT) = ?", (event_id, event_id))
+        return Event(int(rows[0][0]), _bytes(rows[0][1])) if rows else None
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        """The kept checkpoints: size and signed note."""
+        return [(int(size), str(note)) for size, note in self._rows("SELECT size, note FROM checkpoint ORDER BY size")]
+
+    def cursor(self, sink: str) -> tuple[int, str, str | None] | None:
+        """How far a sink is: the next event it gets, when it last took some, what is wrong with it."""
+        rows = self._rows("SELECT next_seq, at, problem FROM cursor WHERE sink = ?", (sink,))
+        return (int(rows[0][0]), str(rows[0][1]), rows[0][2]) if rows else None
+
+    def _sliced(self, sql: str, given: list[str], up_to: int | None, *, after: int = 0) -> Iterator[tuple[Any, ...]]:
+        while rows := self._rows(sql, (after, *given, SLICE)):
+            for row in rows:
+                if up_to is not None and row[0] > up_to:
+                    return
+                yield row
+            after = rows[-1][0]
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except (sqlite3.Error, ValueError) as error:
+            raise TrailUnavailable(f"{self.path}: {error}") from error
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body)
+
+
+@contextmanager
+def open_volume(path: Path) -> Iterator[Volume]:
+    """Open a volume for reading.
+
+    Raises:
+        TrailUnavailable: missing, damaged, not a trail.
+    """
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise TrailUnavailable(f"{path}: {error}") from error
+    with closing(connection):
+        yield Volume(path, connection)
+
+
+def selected(directory: TrailDirectory, selection: Selection) -> Iterator[Event]:
+    """The selected events of all volumes, oldest first."""
+    for path in directory.volumes():
+        with open_volume(path) as volume:
+            yield from volume.events(selection)

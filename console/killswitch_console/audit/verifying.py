@@ -1,0 +1,228 @@
+"""Is the trail whole and unchanged? Says which event, and what is wrong with it.
+
+One pass over each volume, in constant memory: order, chain, the searchable columns against the signed bytes, the tree
+against every signed checkpoint, against what was anchored elsewhere, and volume against volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from killswitch_console.audit.events import NO_PREVIOUS
+from killswitch_console.audit.merkle import Edge, leaf_hash
+from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
+from killswitch_console.audit.reading import Volume, open_volume
+from killswitch_console.audit.storage import TrailUnavailable
+from killswitch_console.audit.volumes import TrailDirectory, log_id
+
+MOST_FINDINGS: Final = 20
+"""Findings of one volume that are told; after those the rest of it is not worth reading."""
+
+_COLUMNS: Final = ("seq", "id", "at", "kind", "session", "actor", "halt", "incident")
+
+
+class Standing(StrEnum):
+    """What a verification came to; the worst finding decides."""
+
+    WHOLE = "whole"
+    UNVERIFIABLE = "cannot be verified"
+    TAMPERED = "tampered"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: where, what, how bad."""
+
+    standing: Standing
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclass(slots=True)
+class VolumeReport:
+    """What a pass over one volume found."""
+
+    path: Path
+    size: int = 0
+    signed: int = 0
+    checkpoint: Checkpoint | None = None
+    """The last signed one, if it holds."""
+    checkpoints: int = 0
+    anchors: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    first: Mapping[str, Any] = field(default_factory=dict)
+    """The first event's particulars: how it follows another volume."""
+
+    def tampered(self, where: str, what: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(Standing.TAMPERED, where, what))
+
+    def unverifiable(self, where: str, what: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(Standing.UNVERIFIABLE, where, what))
+
+
+def standing(findings: Iterable[Finding]) -> Standing:
+    """The worst of some findings."""
+    found = {finding.standing for finding in findings}
+    for worst in (Standing.TAMPERED, Standing.UNVERIFIABLE):
+        if worst in found:
+            return worst
+    return Standing.WHOLE
+
+
+def verify_volume(path: Path, verifier: Verifier | None, anchors: Sequence[Checkpoint] = ()) -> VolumeReport:
+    """Verify one volume. Never raises for what is wrong with it.
+
+    Args:
+        path: the volume.
+        verifier: the public key that must have signed it; None: signatures cannot be checked.
+        anchors: checkpoints of this volume that were kept elsewhere.
+    """
+    report = VolumeReport(path)
+    try:
+        with open_volume(path) as volume:
+            _verify(volume, verifier, anchors, report)
+    except TrailUnavailable as error:
+        bad = report.unverifiable if not path.exists() or "locked" in str(error) else report.tampered
+        bad(path.name, f"cannot be read, it is damaged or was changed: {error}")
+    return report
+
+
+def _verify(volume: Volume, verifier: Verifier | None, anchors: Sequence[Checkpoint], report: VolumeReport) -> None:
+    head = volume.head()
+    expected = _expected(volume, head.origin, verifier, anchors, report)
+    edge, previous = Edge(), NO_PREVIOUS
+    hashes = expected.pop(0, None)
+    for row in volume.rows(up_to=head.size):
+        leaf = leaf_hash(row[8] if isinstance(row[8], bytes) else str(row[8]).encode())
+        _check_row(row, edge.size + 1, previous, report)
+        if len(report.findings) >= MOST_FINDINGS:
+            report.tampered(volume.path.name, "and more; the rest was not read")
+            return
+        edge, previous = edge.grown((leaf,)), leaf.hex()
+        if hashes := expected.pop(edge.size, None):
+            _check_root(edge, hashes, report)
+    report.size = edge.size
+    for size, sources in expected.items():
+        report.tampered(volume.path.name, f"truncated: {sources[0][0]} says {size} events, there are {edge.size}")
+    _check_tail(volume, edge.size, report)
+
+
+Expected = dict[int, list[tuple[str, bytes]]]
+"""Roots by size of the tree, each with who says so."""
+
+
+def _expected(
+    volume: Volume, origin: str, verifier: Verifier | None, anchors: Sequence[Checkpoint], report: VolumeReport
+) -> Expected:
+    expected: Expected = {}
+    head = volume.head()
+    notes = [("a kept checkpoint", note) for _, note in volume.checkpoints()]
+    notes += [("the head", head.note)] if head.note else []
+    for what, note in notes:
+        try:
+            checkpoint = verifier.open(note) if verifier else read_checkpoint(note)
+        except NoteError as error:
+            report.tampered(volume.path.name, f"{what} is not as it was signed: {error}")
+            continue
+        if checkpoint.origin != origin or not origin.endswith("/" + log_id(volume.path)):
+            report.tampered(volume.path.name, f"{what} is of another trail, {checkpoint.origin}")
+            continue
+        expected.setdefault(checkpoint.size, []).append((what, checkpoint.root))
+        report.checkpoints += 1
+        report.checkpoint = checkpoint
+        report.signed = max(report.signed, checkpoint.size)
+    for anchor in anchors:
+        expected.setdefault(anchor.size, []).append(("the remote anchor", anchor.root))
+        report.anchors += 1
+    if verifier is None:
+        report.unverifiable(volume.path.name, "there is no public key to check its signatures with")
+    return expected
+
+
+def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeReport) -> None:
+    where = f"event {seq}"
+    if row[0] != seq:
+        report.tampered(where, f"is missing: event {row[0]} follows event {seq - 1}")
+    try:
+        body = from_json(row[8])
+        fields = [body[name] for name in _COLUMNS]
+        chained = body["prev"]
+    except (ValueError, KeyError, TypeError):
+        report.tampered(f"event {row[0]}", "its bytes do not read: they were changed")
+        return
+    if fields != list(row[:8]):
+        wrong = [name for name, a, b in zip(_COLUMNS, fields, row, strict=False) if a != b]
+        report.tampered(f"event {row[0]}", f"the stored {', '.join(wrong)} are not those of its bytes")
+    if chained != previous:
+        report.tampered(f"event {row[0] - 1}", f"was changed, moved or removed: event {row[0]} is chained to another")
+    kind = body["kind"]
+    report.kinds[kind] = report.kinds.get(kind, 0) + 1
+    if seq == 1:
+        report.first = body["data"]
+
+
+def _check_root(edge: Edge, roots: list[tuple[str, bytes]], report: VolumeReport) -> None:
+    root = edge.root()
+    for source, expected in roots:
+        if root != expected:
+            report.tampered(f"event {edge.size} or before", f"was changed: the tree is not the one that {source} signs")
+
+
+def _check_tail(volume: Volume, size: int, report: VolumeReport) -> None:
+    if size == 0:
+        report.tampered(volume.path.name, "has no events")
+    elif report.signed < size:
+        report.unverifiable(f"events {report.signed + 1} to {size}", "are not covered by a signature")
+
+
+def verify_directory(
+    directory: TrailDirectory, verifier: Verifier | None, anchors: Mapping[str, Sequence[Checkpoint]]
+) -> list[VolumeReport]:
+    """Verify all volumes and how they follow each other.
+
+    Args:
+        directory: the trail.
+        verifier: the public key.
+        anchors: checkpoints kept elsewhere, by the volume's log id.
+    """
+    reports = [verify_volume(path, verifier, anchors.get(log_id(path), ())) for path in directory.volumes()]
+    known = {log_id(report.path) for report in reports}
+    for report in reports:
+        _check_continuity(report, {log_id(r.path): r for r in reports})
+    if missing := sorted(anchors.keys() - known):
+        lost = VolumeReport(directory.path)
+        lost.tampered(", ".join(missing), "volumes that the remote anchor knows are not here")
+        reports.append(lost)
+    return reports
+
+
+def _check_continuity(report: VolumeReport, others: Mapping[str, VolumeReport]) -> None:
+    name = report.path.name
+    if lost := report.first.get("lost"):
+        report.tampered(name, f"it replaced {lost}, which was deleted while in use")
+    continues = report.first.get("continues")
+    if not isinstance(continues, dict):
+        return
+    before = others.get(str(continues.get("log")))
+    if before is None:
+        report.unverifiable(name, f"the volume before it, {continues.get('log')}, is not here")
+        return
+    try:
+        promised = read_checkpoint(str(continues.get("note")))
+    except NoteError as error:
+        report.unverifiable(name, f"what it says of the volume before it does not read: {error}")
+        return
+    if before.checkpoint != promised:
+        before.tampered(before.path.name, f"does not end as {name} says it ended, at {promised.receipt}")
