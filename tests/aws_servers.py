@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.problems import Problem, Throttled, Unreachable
 from killswitch_backends.protocol import (
     Backend,
@@ -32,6 +33,7 @@ from killswitch_backends.protocol import (
     LabelKeys,
     Observation,
     Order,
+    Preflight,
     Profile,
     Sight,
     Surroundings,
@@ -74,13 +76,20 @@ class Server:
         own = {"name": "test", "region": REGION, "profile": "test", "endpoint_url": self.url}
         return own | {"credentials_file": str(self.credentials_file)} | more
 
+    def functions(self, **more: Any) -> dict[str, Any]:
+        """A ``[[lambda]]`` table. Nothing of a test had a longer Timeout before, nor does an emulator initialise."""
+        return self.table(**{"init_seconds": 0, "earlier_timeout": 0} | more)
+
     def client(self, service: str) -> Any:
         """The test's own client: what an administrator or somebody else does meanwhile."""
         if service not in self._clients:
             import boto3
             from botocore.config import Config
+            from botocore.session import Session
 
-            self._clients[service] = boto3.client(
+            session = Session()
+            ServiceModels().lend_to(session)  # with the operations that are newer than this SDK
+            self._clients[service] = boto3.Session(botocore_session=session).client(
                 service, region_name=REGION, endpoint_url=self.url,
                 aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
                 config=Config(retries={"mode": "standard", "total_max_attempts": 12}),
@@ -105,11 +114,13 @@ class Server:
         )  # fmt: skip
         return str(answer["Role"]["Arn"])
 
-    def make_function(self, name: str, role: str, *, timeout: int = 1, tags: dict[str, str] | None = None) -> str:
+    def make_function(
+        self, name: str, role: str, *, timeout: int = 1, tags: dict[str, str] | None = None, **more: Any
+    ) -> str:
         """A function that nothing invokes; returns its ARN."""
         answer = self.client("lambda").create_function(
             FunctionName=name, Runtime="python3.11", Role=role, Handler="app.handler", Timeout=timeout,
-            Code={"ZipFile": _code()}, Tags=tags or {},
+            Code={"ZipFile": _code()}, Tags=tags or {}, **more,
         )  # fmt: skip
         return str(answer["FunctionArn"])
 
@@ -271,6 +282,16 @@ async def captured(backend: Backend, target: TargetId) -> Captured:
         return one
 
     return await patiently(once)
+
+
+async def planned(backend: Backend, path: str) -> Preflight:
+    """The plan of one target, once the platform lets it be read."""
+    async with asyncio.timeout(20):
+        while True:
+            (plan,) = await backend.preflight([TargetId(backend.ref, path)])
+            if not any("TooManyRequests" in risk or "Throttling" in risk for risk in plan.risks):
+                return plan
+            await asyncio.sleep(0.3)
 
 
 async def halted(backend: Backend, path: str, *, halt_id: str = "halt-1") -> Watch:

@@ -18,7 +18,7 @@ TAGS = {"agent": "refund-1", "agent-class": "refund", "agent-tenant": "acme"}
 def configure(server: Server, path: Path) -> Path:
     """A configuration whose Lambda and IAM tables reach one emulator."""
     lines = ['environment = "emulated"', f"state_dir = {json.dumps(str(path.parent / 'state'))}"]
-    for kind, more in (("lambda", {}), ("iam", {"propagation_seconds": 1.0})):
+    for kind, more in (("lambda", {"init_seconds": 0, "earlier_timeout": 0}), ("iam", {"propagation_seconds": 1.0})):
         lines += [f"[[{kind}]]", *(f"{key} = {json.dumps(value)}" for key, value in server.table(**more).items())]
     path.write_text("\n".join(lines))
     return path

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ from killswitch_backends.aws_common.settings import AwsSettings
 if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
+
+SDK_MODELS = Path(__file__).parent / "sdk_models"
+"""Operations newer than the SDK this console is locked to (PauseDurableExecution), in botocore's ``sdk-extras`` form.
+Taken from botocore 1.44.5; an SDK that knows them already merges the same words into its own."""
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 5
@@ -33,7 +38,9 @@ class ServiceModels:
     def lend_to(self, session: Session) -> None:
         """Let a session use what other sessions have read. Two threads that come first both read; no harm is done."""
         if self._loader is None:
-            self._loader = session.get_component("data_loader")
+            loader = session.get_component("data_loader")
+            loader.search_paths.append(str(SDK_MODELS))
+            self._loader = loader
         else:
             session.register_component("data_loader", self._loader)
 

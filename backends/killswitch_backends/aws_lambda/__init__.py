@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from killswitch_backends.aws_common.budget import Budgets
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_lambda.settings import LambdaSettings
+from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
 
@@ -37,10 +38,17 @@ class LambdaKind:
 
         ref = BackendRef(self.kind, settings.name)
         async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
-            rate = settings.calls_per_second
             yield LambdaBackend(
-                ref=ref, aws=aws, rate=rate, budgets=self._budgets, marks=marks, surroundings=surroundings
+                ref=ref, aws=aws, settings=settings, budgets=self._budgets, marks=marks, surroundings=surroundings
             )
+
+    def with_emergency(
+        self, settings: LambdaSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+    ) -> tuple[LambdaSettings, Surroundings]:
+        """See ``emergency.EmergencyKind``."""
+        from killswitch_backends.aws_common.emergency import emergency_settings
+
+        return emergency_settings(settings, credential, lend), surroundings
 
 
 KIND: Final = LambdaKind()

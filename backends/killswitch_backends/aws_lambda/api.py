@@ -43,29 +43,32 @@ class LambdaApi:
         """The budget of everything but GetFunction."""
         return self._bucket("control", self._rate, BURST)
 
-    async def _client(self) -> LambdaClient:
+    async def client(self) -> LambdaClient:
+        """The SDK's client, for the modules that speak of one further mechanism (durable.py, managed.py)."""
         client: LambdaClient = await self._aws.client("lambda")
         return client
 
-    async def _ask(self, name: str, urgency: Urgency, call: Callable[[], T]) -> T:
+    async def ask(self, name: str, urgency: Urgency, call: Callable[[], T]) -> T:
+        """Make one call of the scarce budget about a function (or, without a name, the whole region)."""
         where = f"{self._aws.where}/{name}" if name else self._aws.where
         return await self._aws.ask(call, where=where, urgency=urgency, bucket=self.control)
 
-    async def _pages(self, name: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
+    async def pages(self, name: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
         """Follow ``NextMarker`` to the end."""
         more: dict[str, str] = {}
         while True:
-            page = await self._ask(name, urgency, partial(call, **more))
+            page = await self.ask(name, urgency, partial(call, **more))
             yield page
             if not page.get("NextMarker"):
                 return
             more = {"Marker": page["NextMarker"]}
 
-    async def read(self, name: str, urgency: Urgency) -> Reading:
+    async def read(self, name: str, urgency: Urgency, *, qualifier: str | None = None) -> Reading:
         """GetFunction, from its own budget: configuration, reservation and tags in one call."""
-        client = await self._client()
+        client = await self.client()
+        which = {"Qualifier": qualifier} if qualifier else {}
         answer = await self._aws.ask(
-            partial(client.get_function, FunctionName=name),
+            partial(client.get_function, FunctionName=name, **which),
             where=f"{self._aws.where}/{name}",
             urgency=urgency,
             bucket=self._bucket("reads", READS_PER_SECOND, READ_BURST),
@@ -75,17 +78,17 @@ class LambdaApi:
 
     async def reserved(self, name: str, urgency: Urgency) -> int | None:
         """GetFunctionConcurrency: a second opinion, from the scarce budget."""
-        client = await self._client()
-        answer = await self._ask(name, urgency, partial(client.get_function_concurrency, FunctionName=name))
+        client = await self.client()
+        answer = await self.ask(name, urgency, partial(client.get_function_concurrency, FunctionName=name))
         return answer.get("ReservedConcurrentExecutions")
 
     async def reserve(self, name: str, executions: int | None) -> str | None:
         """Set the reserved concurrency, or remove it (None). Returns the request id."""
-        client = await self._client()
+        client = await self.client()
         if executions is None:
-            gone = await self._ask(name, Urgency.HALT, partial(client.delete_function_concurrency, FunctionName=name))
+            gone = await self.ask(name, Urgency.HALT, partial(client.delete_function_concurrency, FunctionName=name))
             return gone["ResponseMetadata"].get("RequestId")
-        answer = await self._ask(
+        answer = await self.ask(
             name,
             Urgency.HALT,
             partial(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=executions),
@@ -94,23 +97,23 @@ class LambdaApi:
 
     async def functions(self, urgency: Urgency) -> AsyncIterator[Sequence[Function]]:
         """Every version of every function, page by page (50 each)."""
-        client = await self._client()
+        client = await self.client()
         call = partial(client.list_functions, FunctionVersion="ALL")
-        async for page in self._pages("", urgency, call):
+        async for page in self.pages("", urgency, call):
             yield [Function.of(one) for one in page["Functions"]]
 
     async def versions(self, name: str, urgency: Urgency) -> Sequence[Function]:
         """Every version of one function."""
-        client = await self._client()
+        client = await self.client()
         call = partial(client.list_versions_by_function, FunctionName=name)
-        return [Function.of(one) async for page in self._pages(name, urgency, call) for one in page["Versions"]]
+        return [Function.of(one) async for page in self.pages(name, urgency, call) for one in page["Versions"]]
 
     async def provisioned(self, name: str, urgency: Urgency) -> dict[str, int]:
         """Requested provisioned concurrency by qualifier."""
-        client = await self._client()
+        client = await self.client()
         call = partial(client.list_provisioned_concurrency_configs, FunctionName=name)
         found: dict[str, int] = {}
-        async for page in self._pages(name, urgency, call):
+        async for page in self.pages(name, urgency, call):
             for one in page.get("ProvisionedConcurrencyConfigs", []):
                 qualifier = one.get("FunctionArn", "").rsplit(":", 1)[-1]
                 found[qualifier] = one.get("RequestedProvisionedConcurrentExecutions", 0)
@@ -118,9 +121,9 @@ class LambdaApi:
 
     async def provision(self, name: str, qualifier: str, executions: int | None) -> None:
         """Set the provisioned concurrency of one version or alias, or remove it (None)."""
-        client = await self._client()
+        client = await self.client()
         if executions is None:
-            await self._ask(
+            await self.ask(
                 name,
                 Urgency.HALT,
                 partial(client.delete_provisioned_concurrency_config, FunctionName=name, Qualifier=qualifier),
@@ -132,31 +135,38 @@ class LambdaApi:
             Qualifier=qualifier,
             ProvisionedConcurrentExecutions=executions,
         )
-        await self._ask(name, Urgency.HALT, put)
+        await self.ask(name, Urgency.HALT, put)
+
+    async def failure_destinations(self, name: str, urgency: Urgency) -> bool:
+        """Whether any version or alias sends failed asynchronous events somewhere (ListFunctionEventInvokeConfigs)."""
+        client = await self.client()
+        pages = self.pages(name, urgency, partial(client.list_function_event_invoke_configs, FunctionName=name))
+        configs = [one async for page in pages for one in page.get("FunctionEventInvokeConfigs", [])]
+        return any(one.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") for one in configs)
 
     async def event_sources(self, urgency: Urgency) -> Sequence[EventSource]:
         """Every event source mapping of the account and region (pages of 100)."""
-        client = await self._client()
-        pages = self._pages("", urgency, client.list_event_source_mappings)
+        client = await self.client()
+        pages = self.pages("", urgency, client.list_event_source_mappings)
         return [EventSource.of(one) async for page in pages for one in page["EventSourceMappings"]]
 
     async def event_source(self, name: str, uuid: str, urgency: Urgency) -> EventSource:
         """One event source mapping as it is now."""
-        client = await self._client()
-        answer = await self._ask(name, urgency, partial(client.get_event_source_mapping, UUID=uuid))
+        client = await self.client()
+        answer = await self.ask(name, urgency, partial(client.get_event_source_mapping, UUID=uuid))
         return EventSource.of(answer)
 
     async def feed(self, name: str, uuid: str, *, enabled: bool) -> None:
         """Enable or disable one event source mapping (202: it takes seconds)."""
-        client = await self._client()
-        await self._ask(name, Urgency.HALT, partial(client.update_event_source_mapping, UUID=uuid, Enabled=enabled))
+        client = await self.client()
+        await self.ask(name, Urgency.HALT, partial(client.update_event_source_mapping, UUID=uuid, Enabled=enabled))
 
     async def tag(self, function: Function, tags: Mapping[str, str], urgency: Urgency) -> None:
         """Add tags to a function."""
-        client = await self._client()
-        await self._ask(function.name, urgency, partial(client.tag_resource, Resource=function.arn, Tags=tags))
+        client = await self.client()
+        await self.ask(function.name, urgency, partial(client.tag_resource, Resource=function.arn, Tags=tags))
 
     async def untag(self, function: Function, keys: Sequence[str], urgency: Urgency) -> None:
         """Remove tags from a function."""
-        client = await self._client()
-        await self._ask(function.name, urgency, partial(client.untag_resource, Resource=function.arn, TagKeys=keys))
+        client = await self.client()
+        await self.ask(function.name, urgency, partial(client.untag_resource, Resource=function.arn, TagKeys=keys))

@@ -12,6 +12,7 @@ from killswitch_backends.aws_common.marking import Marks
 from killswitch_backends.aws_common.tags import mark_in
 from killswitch_backends.aws_common.watching import observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
+from killswitch_backends.aws_lambda.bounds import RunLimits
 from killswitch_backends.aws_lambda.functions import State
 from killswitch_backends.aws_lambda.halting import Halting, tags_of
 from killswitch_backends.aws_lambda.observing import PACE, look
@@ -20,6 +21,7 @@ from killswitch_backends.aws_lambda.prior import prior_of
 from killswitch_backends.aws_lambda.reading import Unread, read_states
 from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
+from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import (
     Accepted,
@@ -48,11 +50,18 @@ class LambdaBackend:
     layer = Layer.PROCESS
 
     def __init__(
-        self, *, ref: BackendRef, aws: Aws, rate: float, budgets: Budgets, marks: Marks, surroundings: Surroundings
+        self,
+        *,
+        ref: BackendRef,
+        aws: Aws,
+        settings: LambdaSettings,
+        budgets: Budgets,
+        marks: Marks,
+        surroundings: Surroundings,
     ) -> None:
         self.ref = ref
         self._aws, self._marks, self._now = aws, marks, surroundings.now
-        self._rate = rate
+        self._rate, self._limits = settings.calls_per_second, RunLimits.of(settings)
         self._api = LambdaApi(aws, budgets, self._rate)
         self._record = Record(self._api, aws, ref, surroundings.labels, surroundings.now)
         self._in_force: dict[TargetId, str] = {}
@@ -84,7 +93,7 @@ class LambdaBackend:
     async def halt(self, captured: Captured, order: Order) -> Accepted:
         target = captured.target
         pinned = self._in_force.get(target) == order.halt_id
-        halting = Halting(self._api, captured, order, self._now, pinned_before=pinned)
+        halting = Halting(self._api, captured, order, self._limits, self._now, pinned_before=pinned)
         accepted, reading = await halting.run()
         self._in_force[target] = order.halt_id
         self._record.forget(target.path)
@@ -104,7 +113,7 @@ class LambdaBackend:
         return restored
 
     async def _look(self, watch: Watch) -> Observation:
-        return await look(self._api, watch, self._now, unmarked=self._marks.failure(watch.target))
+        return await look(self._api, watch, self._limits, self._now, unmarked=self._marks.failure(watch.target))
 
     async def _states(
         self, targets: Sequence[TargetId], *, fresh: bool
@@ -137,5 +146,5 @@ def _captured(target: TargetId, state: State) -> Captured:
         at=state.read_at,
         running=state.executions or 0,
         marked_by=mark.halt_id if mark else None,
-        already_off=prior.reserved == 0,
+        already_off=prior.off,
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     )
 
 LATEST = "$LATEST"
+Scaling = Mapping[str, tuple[int | None, int | None]]
+"""Least and most execution environments by published version."""
 _OFF_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
 
 
@@ -55,6 +57,8 @@ class Function:
     edge_replica: bool = False
     durable: bool = False
     state: str = ""
+    modified: datetime | None = None
+    """When $LATEST was last changed: a run that began before may have had another Timeout."""
 
     @classmethod
     def of(cls, answer: FunctionConfigurationTypeDef) -> Function:
@@ -69,6 +73,7 @@ class Function:
             edge_replica=bool(answer.get("MasterArn")),
             durable="DurableConfig" in answer,
             state=answer.get("State", ""),
+            modified=_moment(answer.get("LastModified", "")),
         )
 
 
@@ -92,11 +97,25 @@ class State:
     """Seconds; the largest over every version that can still be invoked."""
     provisioned: Mapping[str, int] = field(default_factory=dict)
     event_sources: tuple[EventSource, ...] = ()
+    scaling: Scaling | None = None
+    """On Managed Instances: the scaling of each published version; None for every other function."""
+    durable: Mapping[str, str] = field(default_factory=dict)
+    """Status of its durable executions that have not ended, by ARN, as they were without a halt in force."""
+    keeps_events: bool | None = None
+    """Whether a dead-letter queue or failure destination takes asynchronous events; None where that was not asked."""
     executions: int | None = None
     """Running now, as CloudWatch's last minute says; None where it does not say."""
     unreadable: tuple[str, ...] = ()
     """What could not be read, in words: it is not known to be absent."""
     read_at: datetime
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment as Lambda writes it (``2026-11-22T13:32:43.000+0000``)."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None
 
 
 def unqualified(arn: str) -> str:

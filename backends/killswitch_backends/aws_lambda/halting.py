@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.errors import BUSY
 from killswitch_backends.aws_common.outcomes import problems_of, retryable
 from killswitch_backends.aws_common.tags import mark_tags, marked_by, stamp
+from killswitch_backends.aws_lambda import durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
+from killswitch_backends.aws_lambda.bounds import RunLimits
 from killswitch_backends.aws_lambda.functions import Reading
 from killswitch_backends.aws_lambda.prior import Prior
 from killswitch_backends.problems import Changed, Gone, Problem, Refused, Throttled
 from killswitch_backends.protocol import Accepted, Captured, Order
-
-CLOCK_SLACK = timedelta(seconds=2)
-"""Added to the bound: front ends that learn of the zero a moment late, and clocks that differ."""
 
 
 @dataclass(slots=True)
@@ -32,6 +31,7 @@ class Halting:
     api: LambdaApi
     captured: Captured
     order: Order
+    limits: RunLimits
     now: Callable[[], datetime]
     pinned_before: bool
     """Whether this process already put this very halt into force here (then a revival is re-asserted)."""
@@ -39,6 +39,7 @@ class Halting:
     request_id: str | None = None
     left_alone: list[str] = field(default_factory=list)
     undisabled: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.prior = Prior.parse(self.captured.prior)
@@ -57,12 +58,36 @@ class Halting:
         reading = await self.api.read(self.name, Urgency.HALT)
         self._verify(reading)
         steps = [self._disable(uuid) for uuid in self.prior.feeding]
-        problems = await problems_of([self._stop(reading), *steps])
+        stop = self._scale_down() if self.prior.scaling is not None else self._stop(reading)
+        problems = await problems_of([stop, *steps])
+        if not problems and reading.function.durable:
+            problems = await problems_of([self._pause_all()])
         if problems:
             raise problems[0]
-        return self._accepted(), reading
+        return self._accepted(reading), reading
+
+    async def _scale_down(self) -> None:
+        """On Managed Instances: no environment for any version."""
+        scaled = [self._scale(version) for version in self.prior.scaling or {}]
+        if problems := await problems_of(scaled):
+            raise problems[0]
+
+    async def _scale(self, version: str) -> None:
+        self.request_id = await managed.scale(self.api, self.name, version, managed.NONE)
+
+    async def _pause_all(self) -> None:
+        """Pause what has not ended: also what began after the capture; nothing begins any more."""
+        found = await durable.executions(self.api, self.name, Urgency.HALT)
+        running = [arn for arn, status in found.items() if status == durable.RUNNING]
+        pauses = [durable.pause(self.api, self.name, arn, self.order.halt_id) for arn in running]
+        if problems := await problems_of(pauses):
+            raise problems[0]
+        before = {arn for arn, status in self.prior.durable.items() if status == durable.RUNNING}
+        self.paused = {*running, *(before & found.keys())}
 
     def _verify(self, reading: Reading) -> None:
+        if self.prior.scaling is not None:
+            return  # there is no reservation to replace
         ours = self.pinned_before or marked_by(reading.tags, self.order.halt_id)
         if reading.reserved not in (0, self.prior.reserved) and not ours:
             raise Changed(
@@ -114,25 +139,25 @@ class Halting:
                 self.undisabled.add(uuid)
                 self.left_alone.append(f"event source {uuid} keeps polling: {problem.what}")
 
-    def _accepted(self) -> Accepted:
+    def _accepted(self, reading: Reading) -> Accepted:
         at = self.now()
+        bound = self.limits.end_of_runs(at, self.prior.timeout, reading.function)
+        how = "reserved 0" if self.prior.scaling is None else "scaled to 0 environments"
+        pauses = [f"{len(self.paused)} durable executions paused"] if self.paused else []
         return Accepted(
             target=self.captured.target,
             at=at,
             request_id=self.request_id,
-            bound=bound_of(at, self.prior),
-            detail="; ".join([f"reserved 0; runs end by {stamp(bound_of(at, self.prior))}", *self.left_alone]),
+            bound=bound,
+            detail="; ".join([f"{how}; runs end by {stamp(bound)}", *pauses, *self.left_alone]),
             halted={
-                "reserved": 0,
+                "reserved": 0 if self.prior.scaling is None else self.prior.reserved,
                 "provisioned": {},
                 "event_sources": {uuid: False for uuid in self.prior.feeding if uuid not in self.undisabled},
+                "scaling": None if self.prior.scaling is None else {one: [0, 0] for one in self.prior.scaling},
+                "paused": sorted(self.paused),
             },
         )
-
-
-def bound_of(accepted_at: datetime, prior: Prior) -> datetime:
-    """When the longest run that may have begun before the change has ended."""
-    return accepted_at + timedelta(seconds=prior.timeout) + CLOCK_SLACK
 
 
 def tags_of(order: Order, prior: Prior) -> dict[str, str]:

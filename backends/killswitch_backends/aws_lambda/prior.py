@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from killswitch_backends.aws_common.tags import PREFIX, ours, words_as_tags, words_in_tags
-from killswitch_backends.aws_lambda.functions import State
+from killswitch_backends.aws_lambda.functions import Scaling, State
 from killswitch_backends.protocol import Json
 
 RESERVED = PREFIX + "reserved"
@@ -26,6 +26,17 @@ class Prior:
     """Seconds: the largest Timeout of any version that could be running."""
     tags: Mapping[str, str]
     """The tags of this console that were there already."""
+    scaling: Scaling | None = None
+    """On Managed Instances: least and most environments of each version. None: it has a reservation instead."""
+    durable: Mapping[str, str] = field(default_factory=dict)
+    """Status of its durable executions by ARN."""
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing could run before the halt either."""
+        if self.scaling is not None:
+            return all(most == 0 for _, most in self.scaling.values())
+        return self.reserved == 0
 
     @property
     def feeding(self) -> list[str]:
@@ -40,6 +51,8 @@ class Prior:
             "event_sources": dict(self.event_sources),
             "timeout": self.timeout,
             "tags": dict(self.tags),
+            "scaling": None if self.scaling is None else {one: list(pair) for one, pair in self.scaling.items()},
+            "durable": dict(self.durable),
         }
 
     @classmethod
@@ -51,6 +64,8 @@ class Prior:
             event_sources=dict(prior["event_sources"]),
             timeout=int(prior["timeout"]),
             tags=dict(prior.get("tags", {})),
+            scaling=_scaling(prior.get("scaling")),
+            durable=dict(prior.get("durable", {})),
         )
 
     def as_tags(self) -> dict[str, str]:
@@ -60,6 +75,7 @@ class Prior:
             RESERVED: reserved,
             **words_as_tags("provisioned", (f"{qualifier}:{n}" for qualifier, n in sorted(self.provisioned.items()))),
             **words_as_tags("event-sources", self.feeding),
+            **words_as_tags("scaling", (_scaling_word(*one) for one in sorted((self.scaling or {}).items()))),
         }
 
 
@@ -74,18 +90,40 @@ def prior_of(state: State) -> Prior:
         event_sources={source.uuid: source.enabled for source in state.event_sources},
         timeout=state.longest_timeout,
         tags={},
+        scaling=state.scaling,
+        durable=state.durable,
     )
     recorded = state.tags.get(RESERVED)
     if recorded is None or not (recorded == _NONE or recorded.isdigit()):
-        return Prior(now.reserved, now.provisioned, now.event_sources, now.timeout, ours(state.tags))
+        return replace(now, tags=ours(state.tags))
     fed = dict.fromkeys(words_in_tags("event-sources", state.tags), True)
-    return Prior(
+    return replace(
+        now,
         reserved=state.reserved or (None if recorded == _NONE else int(recorded)),
         provisioned={**_provisioned_in(state.tags), **now.provisioned},
         event_sources={**now.event_sources, **fed},
-        timeout=now.timeout,
-        tags={},
+        scaling=None if now.scaling is None else {**now.scaling, **_scaling_in(state.tags)},
     )
+
+
+def _scaling(known: Mapping[str, Json] | None) -> Scaling | None:
+    return None if known is None else {version: (pair[0], pair[1]) for version, pair in known.items()}
+
+
+def _scaling_word(version: str, pair: tuple[int | None, int | None]) -> str:
+    """``1:2:10``; a minus stands for what AWS chose itself. A tag takes no ``$``."""
+    least, most = ("-" if number is None else str(number) for number in pair)
+    return f"{version.replace('$', '=')}:{least}:{most}"
+
+
+def _scaling_in(tags: Mapping[str, str]) -> Scaling:
+    found: dict[str, tuple[int | None, int | None]] = {}
+    for word in words_in_tags("scaling", tags):
+        version, *pair = word.rsplit(":", 2)
+        if len(pair) == 2 and all(one == "-" or one.isdigit() for one in pair):
+            least, most = (None if one == "-" else int(one) for one in pair)
+            found[version.replace("=", "$")] = (least, most)
+    return found
 
 
 def _provisioned_in(tags: Mapping[str, str]) -> dict[str, int]:

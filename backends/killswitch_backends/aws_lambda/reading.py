@@ -15,9 +15,11 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.helpers import helpers
 from killswitch_backends.aws_common.outcomes import or_refusal, outcome
-from killswitch_backends.aws_common.tags import HALT_ID
+from killswitch_backends.aws_common.tags import HALT_ID, mark_in
 from killswitch_backends.aws_lambda.api import LambdaApi
-from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, Reading, State
+from killswitch_backends.aws_lambda.durable import PAUSED, RUNNING, before_halt, executions
+from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, Reading, Scaling, State
+from killswitch_backends.aws_lambda.managed import scaling
 from killswitch_backends.aws_lambda.signals import executions_now
 from killswitch_backends.problems import Problem, Refused
 
@@ -115,16 +117,19 @@ async def _read(
         reading = await _confirmed(api, await api.read(name, urgency), urgency)
         known = (common.versions or {}).get(name)
         asked = await or_refusal(api.versions(name, urgency)) if known is None else known
-        state = await finish(api, reading, asked, common.event_sources.get(name, ()), at=at, urgency=urgency)
+        state = await finish(
+            api, reading, asked, common.event_sources.get(name, ()), at=at, urgency=urgency,
+            with_destinations=common.versions is None,
+        )  # fmt: skip
     except Problem as problem:
         return Unread(name, problem)
-    executions = None if common.executions is None else common.executions.get(name, 0)
-    return replace(state, executions=executions, unreadable=(*common.unreadable, *state.unreadable))
+    running = None if common.executions is None else common.executions.get(name, 0)
+    return replace(state, executions=running, unreadable=(*common.unreadable, *state.unreadable))
 
 
 async def _confirmed(api: LambdaApi, reading: Reading, urgency: Urgency) -> Reading:
     """A function that carries a mark but shows no reservation is asked again the other way."""
-    if reading.reserved is not None or HALT_ID not in reading.tags:
+    if reading.reserved is not None or HALT_ID not in reading.tags or reading.function.managed_instances:
         return reading
     reserved = await api.reserved(reading.function.name, urgency)
     return Reading(reading.function, reserved, reading.tags)
@@ -138,8 +143,12 @@ async def finish(
     *,
     at: datetime,
     urgency: Urgency,
+    with_destinations: bool = False,
 ) -> State:
-    """A state from one reading and what is known of its versions; asks for provisioned concurrency where it can be."""
+    """A state from one reading and what is known of its versions; asks for more only where there can be more.
+
+    ``with_destinations`` spends a call on what becomes of asynchronous events, which a plan wants to know.
+    """
     name = reading.function.name
     unreadable: tuple[str, ...] = ()
     provisioned: dict[str, int] | Refused = {}
@@ -148,10 +157,13 @@ async def finish(
         published = True
     else:
         published = any(one.version != LATEST for one in versions)
-    if published:
+    if published and not reading.function.managed_instances:
         provisioned = await or_refusal(api.provisioned(name, urgency))
     if isinstance(provisioned, Refused):
         unreadable, provisioned = (*unreadable, f"provisioned concurrency: {provisioned.what}"), {}
+    durable = await or_refusal(_durable(api, reading, urgency))
+    if isinstance(durable, Refused):
+        unreadable, durable = (*unreadable, f"durable executions: {durable.what}"), {}
     return State(
         function=reading.function,
         reserved=reading.reserved,
@@ -159,6 +171,43 @@ async def finish(
         longest_timeout=max([reading.function.timeout, *(one.timeout for one in versions)]),
         provisioned=provisioned,
         event_sources=event_sources,
+        scaling=await _scaling(api, reading, versions, urgency),
+        durable=durable,
+        keeps_events=await keeps_events(api, reading.function, urgency) if with_destinations else None,
         unreadable=unreadable,
         read_at=at,
     )
+
+
+async def _scaling(api: LambdaApi, reading: Reading, versions: Sequence[Function], urgency: Urgency) -> Scaling | None:
+    """On Managed Instances: what each version is scaled to. A halt cannot do without, so a refusal is a problem."""
+    if not reading.function.managed_instances:
+        return None
+    return await scaling(api, reading.function.name, [one.version for one in versions], urgency)
+
+
+async def _durable(api: LambdaApi, reading: Reading, urgency: Urgency) -> Mapping[str, str]:
+    if not reading.function.durable:
+        return {}
+    name = reading.function.name
+    found = await executions(api, name, urgency)
+    if marked_at := _marked_at(reading):
+        return await before_halt(api, name, found, marked_at, urgency)
+    return {arn: PAUSED if status == PAUSED else RUNNING for arn, status in found.items()}
+
+
+def _marked_at(reading: Reading) -> datetime | None:
+    """When a halt marked the function; None without a mark, or with one that nobody of ours wrote."""
+    mark = mark_in(reading.tags)
+    try:
+        return datetime.fromisoformat(mark.at) if mark else None
+    except ValueError:
+        return None
+
+
+async def keeps_events(api: LambdaApi, function: Function, urgency: Urgency) -> bool | None:
+    """Whether asynchronous events sent during a halt end up somewhere; None where AWS does not tell."""
+    if function.dead_letters:
+        return True
+    found = await outcome(api.failure_destinations(function.name, urgency))
+    return None if isinstance(found, Problem) else found

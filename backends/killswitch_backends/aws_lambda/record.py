@@ -25,8 +25,8 @@ from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, TargetSighting
 from killswitch_inventory.targets import BackendRef
 
-FRESH_FOR = timedelta(minutes=5)
-"""How old a recorded state may be to plan with."""
+FRESH_FOR = timedelta(minutes=2)
+"""How old a recorded state may be to plan with; a halt reads what it replaces once more, whatever its age."""
 
 
 @dataclass(slots=True)
@@ -115,11 +115,19 @@ class Record:
         if isinstance(reading, Problem):  # the state known so far stays, and ages
             return name
         sources = listing.event_sources.get(name, ())
-        state = await outcome(finish(self._api, reading, listing.versions[name], sources, at=at, urgency=Urgency.SIGHT))
+        known = self._states.get(name)
+        told = known is not None and known.keeps_events is not None
+        state = await outcome(
+            finish(
+                self._api, reading, listing.versions[name], sources,
+                at=at, urgency=Urgency.SIGHT, with_destinations=not told,
+            )
+        )  # fmt: skip
         if not isinstance(state, Problem):
             executions = None if listing.executions is None else listing.executions.get(name, 0)
             unreadable = (*listing.unreadable, *state.unreadable)
-            self._states[name] = replace(state, executions=executions, unreadable=unreadable)
+            keeps = known.keeps_events if known is not None and told else state.keeps_events
+            self._states[name] = replace(state, executions=executions, unreadable=unreadable, keeps_events=keeps)
         return name
 
     def _sighting(self, name: str, listing: _Listing) -> TargetSighting:

@@ -6,6 +6,7 @@ somebody else's work, and nothing is changed. Everything is read back before it 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +15,15 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.outcomes import outcome, problems_of
 from killswitch_backends.aws_common.tags import another_halts, ours
+from killswitch_backends.aws_lambda import durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
-from killswitch_backends.aws_lambda.functions import Reading
+from killswitch_backends.aws_lambda.functions import Reading, Scaling
 from killswitch_backends.aws_lambda.prior import Prior
 from killswitch_backends.aws_lambda.sighting import shown
 from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
 from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
 
+READ_BACKS, READ_BACK_PAUSE = 8, 0.5
 _NO_ROOM = frozenset({"InvalidParameterValueException", "LimitExceededException"})
 
 
@@ -33,6 +36,9 @@ class Present:
     provisioned: Mapping[str, int]
     feeding: Mapping[str, bool | None]
     """Of the event sources the halt disabled: enabled now, or None when gone."""
+    scaling: Scaling = field(default_factory=dict)
+    durable: Mapping[str, str] = field(default_factory=dict)
+    """Status of its durable executions that have not ended."""
 
 
 @dataclass(slots=True)
@@ -77,11 +83,13 @@ class Restoring:
         """Read every field; a reservation that GetFunction does not show is asked for the other way."""
         reading = await self.api.read(self.name, Urgency.HALT)
         reserved = reading.reserved
-        if reserved is None:
+        if reserved is None and self.prior.scaling is None:
             reserved = await self.api.reserved(self.name, Urgency.HALT)
         provisioned = await self.api.provisioned(self.name, Urgency.HALT) if self.prior.provisioned else {}
         feeding = {uuid: await self._enabled(uuid) for uuid in self.disabled}
-        return Present(reading, reserved, provisioned, feeding)
+        scaling = self.prior.scaling and await managed.scaling(self.api, self.name, self.prior.scaling, Urgency.HALT)
+        alive = await durable.executions(self.api, self.name, Urgency.HALT) if reading.function.durable else {}
+        return Present(reading, reserved, provisioned, feeding, scaling or {}, alive)
 
     async def _enabled(self, uuid: str) -> bool | None:
         source = await outcome(self.api.event_source(self.name, uuid, Urgency.HALT))
@@ -93,6 +101,9 @@ class Restoring:
 
     def _changes(self, present: Present) -> list[FieldChange]:
         changes: list[FieldChange] = []
+        for version, pair in present.scaling.items():
+            if pair not in (managed.NONE, (self.prior.scaling or {}).get(version, managed.NONE)):
+                changes.append(FieldChange(f"scaling of {version}", list(managed.NONE), list(pair)))
         if present.reserved not in (0, self.prior.reserved):
             changes.append(FieldChange("reserved", 0, present.reserved))
         for qualifier, executions in present.provisioned.items():
@@ -107,12 +118,28 @@ class Restoring:
             changes.append(FieldChange("halt mark", self.order.halt_id, other))
         return changes
 
+    def _paused(self, present: Present) -> list[str]:
+        """What this halt paused: it has not ended, is (being) paused, and was not paused before."""
+        waiting = (durable.PAUSED, durable.PAUSING)
+        paused = (arn for arn, status in present.durable.items() if status in waiting)
+        return sorted(arn for arn in paused if self.prior.durable.get(arn) != durable.PAUSED)
+
+    async def _rescale(self, present: Present) -> None:
+        wrong = {v: pair for v, pair in (self.prior.scaling or {}).items() if present.scaling.get(v, pair) != pair}
+        scaling = [managed.scale(self.api, self.name, version, pair) for version, pair in wrong.items()]
+        if problems := await problems_of(scaling):
+            raise problems[0]
+
     async def _put_back(self, present: Present) -> None:
+        await self._rescale(present)
         if present.reserved != self.prior.reserved:
             await self._allowed(self.api.reserve(self.name, self.prior.reserved), self.prior.reserved or 0)
         missing = {q: n for q, n in self.prior.provisioned.items() if present.provisioned.get(q) != n}
         provisioning = [self._allowed(self.api.provision(self.name, q, n), n) for q, n in missing.items()]
         if problems := await problems_of(provisioning):
+            raise problems[0]
+        resumed = [durable.resume(self.api, self.name, arn, self.order.halt_id) for arn in self._paused(present)]
+        if problems := await problems_of(resumed):
             raise problems[0]
         asleep = [uuid for uuid, enabled in present.feeding.items() if not enabled]
         if problems := await problems_of([self.api.feed(self.name, uuid, enabled=True) for uuid in asleep]):
@@ -139,6 +166,11 @@ class Restoring:
 
     async def _read_back(self) -> Restored:
         present = await self._present()
+        for _ in range(READ_BACKS):
+            if not self._paused(present):
+                break
+            await asyncio.sleep(READ_BACK_PAUSE)  # a resume is taken up within seconds of its 202
+            present = await self._present()
         unequal = [change.field for change in self._unequal(present)]
         if unequal:
             raise Unreachable(str(self.watch.target), f"restored, but reads back differently: {', '.join(unequal)}")
@@ -156,6 +188,10 @@ provisioned concurrency on {len(present.provisioned)} qualifiers, no halt mark"
         for uuid, enabled in present.feeding.items():
             if not enabled:
                 found.append(FieldChange(f"event source {uuid}", True, enabled))
+        for version, pair in present.scaling.items():
+            if pair != (self.prior.scaling or {}).get(version):
+                found.append(FieldChange(f"scaling of {version}", None, list(pair)))
+        found += [FieldChange(f"durable execution {arn}", durable.RUNNING, "PAUSED") for arn in self._paused(present)]
         left = {key: value for key, value in ours(present.reading.tags).items() if key not in self.prior.tags}
         if left:
             found.append(FieldChange("halt mark", None, sorted(left)))

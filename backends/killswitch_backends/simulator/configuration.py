@@ -30,6 +30,9 @@ NAME = "sim"
 PROPAGATION_SECONDS = PROPAGATION_SECONDS_MAX + 1.0
 """A little more than the simulated IAM ever takes until a change reaches its data plane."""
 
+INIT_SECONDS = 0
+"""The simulated Lambda's environments are ready at once: a run lasts as long as its Timeout at the most."""
+
 Table = Mapping[str, str | float]
 
 
@@ -67,7 +70,7 @@ def _configuration(url: str, *, beside: Path, state: Path) -> str:
     }
     tables: list[tuple[str, Table]] = [
         ("kubernetes", {"name": NAME, "kubeconfig": f"{beside / 'kubeconfig'}", "context": "simulator"}),
-        ("lambda", aws),
+        ("lambda", aws | {"init_seconds": INIT_SECONDS}),
         ("iam", aws | {"path_prefix": "/agents/", "propagation_seconds": PROPAGATION_SECONDS}),
         (
             "launchdarkly",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, seen
+from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, planned, seen
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Changed, Conflict, Gone
 from killswitch_backends.protocol import Failure, Grade, Sight, Watch
@@ -43,7 +43,7 @@ async def test_a_function_is_stopped_with_proof_and_comes_back_field_by_field(se
     name = make(server, reserved=5, agent="refund-1")
     mapping = server.feed(name, Names.new("queue"))
     before = everything(server, name, mapping)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name)
         assert everything(server, name, mapping)["reserved"] == 0
         assert not everything(server, name, mapping)["enabled"][mapping]
@@ -59,7 +59,7 @@ async def test_a_function_is_stopped_with_proof_and_comes_back_field_by_field(se
 @pytest.mark.parametrize("reserved", [None, 3])
 async def test_a_prior_reservation_comes_back_and_none_is_not_a_number(server: Server, reserved: int | None) -> None:
     name = make(server, reserved=reserved)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name)
         assert watch.captured.prior["reserved"] == reserved
         assert reserved_now(server, name) == 0
@@ -69,11 +69,11 @@ async def test_a_prior_reservation_comes_back_and_none_is_not_a_number(server: S
 
 async def test_a_halt_repeated_after_a_lost_answer_changes_nothing_more(server: Server) -> None:
     name = make(server, reserved=2)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name)
         again = await backend.halt(watch.captured, order())
         assert again.halted == watch.accepted.halted
-    async with opened(KIND, server.table()) as elsewhere:  # another bastion, without any memory of it
+    async with opened(KIND, server.functions()) as elsewhere:  # another bastion, without any memory of it
         assert (await elsewhere.halt(watch.captured, order())).halted == watch.accepted.halted
     assert reserved_now(server, name) == 0
 
@@ -82,9 +82,9 @@ async def test_another_bastion_finds_the_halt_and_can_undo_it(server: Server) ->
     name = make(server, reserved=4, agent="a")
     mapping = server.feed(name, Names.new("queue"))
     before = everything(server, name, mapping)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name, halt_id="halt-abc")
-    async with opened(KIND, server.table()) as elsewhere:
+    async with opened(KIND, server.functions()) as elsewhere:
         sighting = (await listed(elsewhere))[name]
         assert sighting.mark is not None
         assert (sighting.mark.halt_id, sighting.mark.invoker) == ("halt-abc", "os:ada")
@@ -98,7 +98,7 @@ async def test_another_bastion_finds_the_halt_and_can_undo_it(server: Server) ->
 
 async def test_a_restore_touches_nothing_that_somebody_changed(server: Server) -> None:
     name = make(server, reserved=5)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name)
         server.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=7)
         with pytest.raises(Conflict) as conflict:
@@ -109,7 +109,7 @@ async def test_a_restore_touches_nothing_that_somebody_changed(server: Server) -
 
 async def test_a_halt_does_not_replace_what_it_has_not_captured(server: Server) -> None:
     name = make(server, reserved=5)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         server.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=6)
         with pytest.raises(Changed):
@@ -119,7 +119,7 @@ async def test_a_halt_does_not_replace_what_it_has_not_captured(server: Server) 
 
 async def test_a_revival_is_seen_and_asserted_again(server: Server) -> None:
     name = make(server)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         watch = await halted(backend, name)
         server.client("lambda").delete_function_concurrency(FunctionName=name)
         observation = await seen(backend, watch, Sight.ACTING)
@@ -131,7 +131,7 @@ async def test_a_revival_is_seen_and_asserted_again(server: Server) -> None:
 async def test_functions_are_sighted_tagged_or_not_with_the_role_they_run_as(server: Server) -> None:
     tags = {"agent": "r-1", "agent-class": "refund", "agent-tenant": "acme"}
     tagged, untagged = make(server, **tags), make(server)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         found = await listed(backend)
     (claim,) = found[tagged].claims
     assert (claim.agent, claim.agent_class, claim.tenant) == ("r-1", "refund", "acme")
@@ -144,8 +144,8 @@ async def test_functions_are_sighted_tagged_or_not_with_the_role_they_run_as(ser
 async def test_a_plan_says_what_would_be_done_and_what_it_costs(server: Server) -> None:
     name = make(server, reserved=5)
     server.feed(name, Names.new("queue"))
-    async with opened(KIND, server.table()) as backend:
-        (plan,) = await backend.preflight([TargetId(backend.ref, name)])
+    async with opened(KIND, server.functions()) as backend:
+        plan = await planned(backend, name)
     assert plan.action == "reserve 0 (was 5), disable 1 event source"
     assert plan.api_calls == 2
     assert any("dead-letter" in risk for risk in plan.risks)
@@ -153,7 +153,7 @@ async def test_a_plan_says_what_would_be_done_and_what_it_costs(server: Server) 
 
 async def test_a_function_that_does_not_exist_is_a_failure_of_its_own(server: Server) -> None:
     name = make(server)
-    async with opened(KIND, server.table()) as backend:
+    async with opened(KIND, server.functions()) as backend:
         targets = [TargetId(backend.ref, name), TargetId(backend.ref, "never-was")]
         found = {one.target.path: one async for one in backend.capture(targets, fresh=True)}
     failure = found["never-was"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, seen
+from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, planned, seen
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Sight
@@ -35,7 +35,7 @@ def reserved(simulator: Server, name: str) -> Any:
 
 
 async def test_a_throttle_says_when_to_come_back_and_applies_nothing(simulator: Server, faults: Any, name: str) -> None:
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         faults.add(operation="lambda.PutFunctionConcurrency", kind="throttle", count=1, retry_after=2)
         throttled = await met(simulator, lambda: backend.halt(before, order()))
@@ -47,7 +47,7 @@ async def test_a_throttle_says_when_to_come_back_and_applies_nothing(simulator: 
 
 
 async def test_a_change_whose_answer_was_lost_is_found_applied(simulator: Server, faults: Any, name: str) -> None:
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         faults.add(operation="lambda.PutFunctionConcurrency", kind="reset-after-apply", count=1)
         assert isinstance(await met(simulator, lambda: backend.halt(before, order())), Unreachable)
@@ -61,7 +61,7 @@ async def test_a_mark_that_is_refused_does_not_fail_the_halt_and_is_said(
     simulator: Server, faults: Any, name: str
 ) -> None:
     faults.add(operation="lambda.TagResource", kind="error", status=403, code="AccessDeniedException")
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         watch = await halted(backend, name)
         observation = await seen(backend, watch, Sight.STOPPED)
         assert "no halt mark" in observation.note
@@ -71,7 +71,7 @@ async def test_a_mark_that_is_refused_does_not_fail_the_halt_and_is_said(
 
 async def test_a_missing_right_is_named(simulator: Server, faults: Any, name: str) -> None:
     faults.add(operation="lambda.PutFunctionConcurrency", kind="error", status=403, code="AccessDeniedException")
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         refused = await met(simulator, lambda: backend.halt(before, order()))
         assert isinstance(refused, Refused)
@@ -84,8 +84,8 @@ async def test_provisioned_concurrency_goes_first_and_comes_back(simulator: Serv
     client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=9)
     client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="live", ProvisionedConcurrentExecutions=4)
-    async with opened(KIND, simulator.table()) as backend:
-        (plan,) = await backend.preflight([TargetId(backend.ref, name)])
+    async with opened(KIND, simulator.functions()) as backend:
+        plan = await planned(backend, name)
         assert "remove provisioned concurrency on live" in plan.action
         watch = await halted(backend, name)
         assert reserved(simulator, name) == 0
@@ -98,7 +98,7 @@ async def test_provisioned_concurrency_goes_first_and_comes_back(simulator: Serv
 
 async def test_provisioned_concurrency_that_was_not_captured_is_captured_anew(simulator: Server, name: str) -> None:
     client = simulator.client("lambda")
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
         version = client.publish_version(FunctionName=name)["Version"]
         client.put_provisioned_concurrency_config(
@@ -110,7 +110,7 @@ async def test_provisioned_concurrency_that_was_not_captured_is_captured_anew(si
 
 async def test_a_function_that_was_off_before_stays_off_after_the_restore(simulator: Server, name: str) -> None:
     simulator.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         watch = await halted(backend, name)
         assert watch.captured.already_off
         assert watch.captured.marked_by is None
@@ -124,7 +124,7 @@ async def test_the_longest_timeout_of_any_version_makes_the_bound(simulator: Ser
     client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
     client.publish_version(FunctionName=name)
     client.update_function_configuration(FunctionName=name, Timeout=2)
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         before = await captured(backend, TargetId(backend.ref, name))
     assert before.prior["timeout"] == 40
 
@@ -134,7 +134,7 @@ async def test_a_restore_that_the_account_has_no_room_for_says_what_to_do(
 ) -> None:
     client = simulator.client("lambda")
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=100)
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         watch = await halted(backend, name)
         thief = Names.new("thief")
         simulator.make_function(thief, simulator.make_role(Names.new("role")))
@@ -153,7 +153,7 @@ async def test_a_tagging_api_that_refuses_costs_time_but_no_claims(simulator: Se
     simulator.client("lambda").tag_resource(Resource=arn, Tags={"agent": "found"})
     faults.add(operation="tagging", kind="error", status=403, code="AccessDeniedException")
     faults.add(operation="cloudwatch", kind="error", status=500)
-    async with opened(KIND, simulator.table()) as backend:
+    async with opened(KIND, simulator.functions()) as backend:
         sighting = (await listed(backend))[name]
     assert [claim.agent for claim in sighting.claims] == ["found"]
     assert "unknown" in sighting.facts["running"]
@@ -170,7 +170,7 @@ async def test_a_tagging_api_that_refuses_costs_time_but_no_claims(simulator: Se
 async def test_a_table_that_cannot_work_says_why_and_goes_on(
     simulator: Server, change: dict[str, Any], words: str
 ) -> None:
-    async with opened(KIND, simulator.table(**change)) as backend:
+    async with opened(KIND, simulator.functions(**change)) as backend:
         stream = backend.sight()
         async for sighting in stream:
             if isinstance(sighting, SightingFailed):
@@ -182,6 +182,6 @@ async def test_a_table_that_cannot_work_says_why_and_goes_on(
 async def test_wrong_credentials_are_unauthenticated(simulator: Server, name: str, tmp_path: Any) -> None:
     wrong = tmp_path / "credentials"
     wrong.write_text("[test]\naws_access_key_id = AKIANOBODYNOBODY0000\naws_secret_access_key = wrong\n")
-    async with opened(KIND, simulator.table(credentials_file=str(wrong))) as backend:
+    async with opened(KIND, simulator.functions(credentials_file=str(wrong))) as backend:
         with pytest.raises(Unauthenticated):
             await backend.identity()

@@ -34,6 +34,10 @@ class Behaviour:
     """A policy change reaches the data plane after a time drawn from this range."""
     mapping_transition: float = 0.3
     """Enabling and Disabling of an event source mapping; seconds to a minute on AWS."""
+    pausing: float = 0.2
+    """How long PauseDurableExecution is answered while the execution still reads RUNNING."""
+    scaling: float = 0.5
+    """From a scaling request on Managed Instances to its effect; minutes on AWS."""
     updating: float = 0.3
     """How long UpdateFunctionConfiguration is in progress, and other changes of the function meet a conflict."""
     provisioning: float = 0.3

@@ -33,6 +33,7 @@ _BYSTANDERS = ("billing-export", "image-resize", "nightly-report", "webhook-rela
 _SERVICE_ROLE = "AWSServiceRoleForLambda"
 _BASIC_ROLE = "basic-execution"
 _MINUTES_OF_PAST = 5
+_DAY = 86_400.0
 
 _AGENT_POLICY = identity_policy(
     json.dumps(
@@ -137,6 +138,7 @@ class Seeding:
         role = self._role_arn(spec.role) if spec.role else f"arn:aws:iam::{ACCOUNT}:role/service-role/{_BASIC_ROLE}"
         settings = Settings(role=role, timeout=spec.timeout, description=f"agent {spec.name}")
         function = self._functions.lifecycle.make(REGION, spec.name, settings, agent=spec.name)
+        function.modified = timestamp(self._clock.now() - _DAY)
         function.tag(_tags(spec))
         mapping = None
         if number % MAPPED_EVERY == 0:

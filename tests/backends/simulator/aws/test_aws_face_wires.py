@@ -14,6 +14,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from aws_face import ServedFace, Stage, Strikes, function_agent, refused, serving, unlimited
+from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.simulator.aws import AwsFace
 from killswitch_backends.simulator.aws.wires.restjson import RestJsonWire
 
@@ -33,9 +34,16 @@ def served() -> Iterator[ServedFace]:
         yield served
 
 
+def extended() -> botocore.session.Session:
+    """The SDK's models, with the operations that are newer than this SDK."""
+    session = botocore.session.get_session()
+    ServiceModels().lend_to(session)
+    return session
+
+
 def test_every_operation_exists_in_the_services_own_model() -> None:
     face = AwsFace(acting=Stage(), faults=Strikes(), rng=Random(1))
-    session = botocore.session.get_session()
+    session = extended()
     for scope, service in face._services().items():
         model = session.get_service_model(MODELS[scope])
         assert set(service.operations) <= set(model.operation_names)
@@ -45,7 +53,7 @@ def test_every_operation_exists_in_the_services_own_model() -> None:
 
 
 def test_lambdas_paths_are_those_of_its_model() -> None:
-    model = botocore.session.get_session().get_service_model("lambda")
+    model = extended().get_service_model("lambda")
     for (method, version, collection, _id, sub, subid), (name, member, submember) in RestJsonWire()._routes.items():
         parts = [
             version,

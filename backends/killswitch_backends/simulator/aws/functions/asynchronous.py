@@ -25,6 +25,7 @@ class Asynchronous:
             "PutFunctionEventInvokeConfig": Operation(run=self.put, resource=on, mutates=True),
             "UpdateFunctionEventInvokeConfig": Operation(run=self.update, resource=on, mutates=True),
             "GetFunctionEventInvokeConfig": Operation(run=self.get, resource=on),
+            "ListFunctionEventInvokeConfigs": Operation(run=self.listing, resource=on),
             "DeleteFunctionEventInvokeConfig": Operation(run=self.delete, resource=on, mutates=True, status=204),
         }
 
@@ -61,6 +62,10 @@ class Asynchronous:
 
     def get(self, call: Call) -> Answer:
         return dict(self._existing(call)[2])
+
+    def listing(self, call: Call) -> Answer:
+        function, _ = self._found(call)
+        return {"FunctionEventInvokeConfigs": [dict(config) for config in function.asynchronous.values()]}
 
     def delete(self, call: Call) -> Answer:
         function, qualifier, _config = self._existing(call)

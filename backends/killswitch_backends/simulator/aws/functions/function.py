@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from killswitch_backends.simulator.aws.functions.execution import Execution
 from killswitch_backends.simulator.aws.functions.metering import Meter
 
 LATEST = "$LATEST"
@@ -28,6 +29,11 @@ class Settings:
     """Members that are kept and shown as they were given (``VpcConfig``, ``CapacityProviderConfig``, ...)."""
 
     @property
+    def durable(self) -> bool:
+        """Whether its asynchronous invocations are durable executions."""
+        return "DurableConfig" in self.further
+
+    @property
     def on_managed_instances(self) -> bool:
         """Whether it runs on instances of a capacity provider, where reserved concurrency does not exist."""
         return "CapacityProviderConfig" in self.further
@@ -41,6 +47,23 @@ class Provisioned:
     ready_at: float
     """By the simulator's monotonic clock."""
     modified: str
+
+
+Pair = tuple[int | None, int | None]
+"""Least and most execution environments; None: as AWS chooses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """The scaling of one version on Managed Instances."""
+
+    requested: Pair = (None, None)
+    before: Pair = (None, None)
+    settled_at: float = 0.0
+    """When the request takes effect, by the simulator's monotonic clock."""
+
+    def applied_at(self, now: float) -> Pair:
+        return self.requested if now >= self.settled_at else self.before
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +88,10 @@ class Function:
     """By alias or version."""
     asynchronous: dict[str, dict[str, Any]] = field(default_factory=dict)
     """EventInvokeConfig by qualifier."""
+    scaling: dict[str, Scaled] = field(default_factory=dict)
+    """On Managed Instances, by published version."""
+    executions: dict[str, Execution] = field(default_factory=dict)
+    """Durable executions by ARN."""
     updating_until: float = 0.0
     running: int = 0
     deleted: bool = False
@@ -81,6 +108,23 @@ class Function:
         """The version number and settings behind a qualifier it knows."""
         version = self.aliases.get(qualifier, qualifier)
         return version, self.settings if version == LATEST else self.versions[version]
+
+    def scaled(self, version: str) -> Scaled:
+        return self.scaling.get(version, Scaled())
+
+    def version_state(self, version: str, now: float) -> str:
+        """The State of a version: on Managed Instances it is deactivated once it may have no environments."""
+        if version == LATEST or not self.settings.on_managed_instances:
+            return "Active"
+        known = self.scaled(version)
+        if known.requested[1] != 0:
+            return "Active"
+        return "Deactivated" if known.applied_at(now)[1] == 0 and not self.running else "Deactivating"
+
+    @property
+    def scaled_down(self) -> bool:
+        """Whether no version of a function on Managed Instances may have environments."""
+        return all(self.scaled(version).requested[1] == 0 for version in self.versions)
 
     @property
     def provisioned_total(self) -> int:

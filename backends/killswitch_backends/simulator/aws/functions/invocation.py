@@ -6,6 +6,7 @@ import asyncio
 
 from killswitch_backends.simulator.aws.calls import Call, Operation, Payload
 from killswitch_backends.simulator.aws.errors import AwsError
+from killswitch_backends.simulator.aws.functions.durable import Durable
 from killswitch_backends.simulator.aws.functions.function import LATEST
 from killswitch_backends.simulator.aws.functions.invoker import Invoker
 from killswitch_backends.simulator.aws.functions.region import Reference, Regions
@@ -14,8 +15,8 @@ from killswitch_backends.simulator.aws.functions.region import Reference, Region
 class Invocations:
     """The Invoke operation. It has no rate of the control plane's."""
 
-    def __init__(self, regions: Regions, invoker: Invoker) -> None:
-        self._regions, self._invoker = regions, invoker
+    def __init__(self, regions: Regions, invoker: Invoker, durable: Durable) -> None:
+        self._regions, self._invoker, self._durable = regions, invoker, durable
 
     def operations(self) -> dict[str, Operation]:
         invoke = Operation(run=self.invoke, resource=self._regions.resource, bucket="", action="lambda:InvokeFunction")
@@ -29,7 +30,10 @@ class Invocations:
             case "DryRun":
                 return Payload(204, b"")
             case "Event":
-                self._invoker.queue_event(region, reference.function)
+                if reference.function.settings.durable:
+                    self._durable.begin(reference, call)
+                else:
+                    self._invoker.queue_event(region, reference.function)
                 return Payload(202, b"")
             case _:
                 return await self._synchronous(call, reference)

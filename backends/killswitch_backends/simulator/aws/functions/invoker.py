@@ -12,6 +12,7 @@ import itertools
 from dataclasses import dataclass
 from random import Random
 
+from killswitch_backends.simulator.aws.functions.execution import Execution
 from killswitch_backends.simulator.aws.functions.function import Function
 from killswitch_backends.simulator.aws.functions.mapping import SourceMapping
 from killswitch_backends.simulator.aws.functions.region import Region
@@ -61,11 +62,14 @@ class Invocation:
     source: Source | None = None
     done: asyncio.Future[None] | None = None
     """Someone who waits for the end."""
+    execution: Execution | None = None
+    """The durable execution it is an invocation of."""
 
 
-_Item = Source | QueuedEvent | Invocation
+_Item = Source | QueuedEvent | Invocation | Execution
 
 CONCURRENT = "ConcurrentInvocationLimitExceeded"
+SCALED_DOWN = "ConcurrentInvocationLimitExceeded"
 RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
@@ -91,6 +95,8 @@ class Invoker:
 
     def refusal(self, region: Region, function: Function) -> str | None:
         """Why Lambda would not start the function now (a throttle reason); None when it would."""
+        if function.settings.on_managed_instances:
+            return SCALED_DOWN if function.scaled_down else None
         if function.reserved is not None:
             return RESERVED if function.running >= function.reserved else None
         return CONCURRENT if region.unreserved_running >= region.unreserved else None
@@ -102,10 +108,11 @@ class Invoker:
         *,
         source: Source | None = None,
         done: asyncio.Future[None] | None = None,
+        execution: Execution | None = None,
     ) -> Invocation:
         """Start a run that was not refused; it ends by itself within the function's Timeout."""
         identifier = f"{self._rng.getrandbits(128):032x}"
-        invocation = Invocation(identifier, region, function, function.reserved is not None, source, done)
+        invocation = Invocation(identifier, region, function, function.reserved is not None, source, done, execution)
         function.running += 1
         if not invocation.reserved:
             region.unreserved_running += 1
@@ -121,6 +128,12 @@ class Invoker:
     def queue_event(self, region: Region, function: Function) -> None:
         """Take an asynchronous event: it runs when it may, and is given up when the reservation is zero."""
         self._schedule(0.0, QueuedEvent(region, function))
+
+    def go_on(self, execution: Execution) -> None:
+        """Invoke a durable execution (again) when it may be, unless that is to happen anyway."""
+        if not execution.invoked and not execution.waiting:
+            execution.waiting = True
+            self._schedule(0.0, execution)
 
     async def run(self) -> None:
         """Work through the timetable until cancelled."""
@@ -142,6 +155,8 @@ class Invoker:
                     self._try_source(item, now)
                 case QueuedEvent():
                     self._try_event(item)
+                case Execution():
+                    self._try_execution(item, now)
         return True
 
     def _schedule(self, delay: float, item: _Item) -> None:
@@ -162,6 +177,8 @@ class Invoker:
             invocation.done.set_result(None)
         if invocation.source is not None:
             self._schedule(0.0, invocation.source)
+        if invocation.execution is not None:
+            self._round_over(invocation.execution)
 
     def _try_source(self, source: Source, now: float) -> None:
         function = source.function
@@ -179,6 +196,23 @@ class Invoker:
         if reason:
             function.meter.throttled(self._clock.now(), running=function.running)
         return reason
+
+    def _try_execution(self, execution: Execution, now: float) -> None:
+        execution.waiting = False
+        if execution.function.deleted or execution.status_at(now) != "RUNNING":
+            return  # a resume brings a paused one back
+        if self.refused(execution.region, execution.function):
+            execution.waiting = True
+            self._again(execution)
+        else:
+            execution.invoked = True
+            self.start(execution.region, execution.function, execution=execution)
+
+    def _round_over(self, execution: Execution) -> None:
+        execution.round_over()
+        if not execution.ended:
+            execution.waiting = True
+            self._again(execution)
 
     def _try_event(self, event: QueuedEvent) -> None:
         function = event.function

@@ -33,7 +33,7 @@ def configuration(function: Function, qualifier: str | None, *, now: float) -> M
         "Version": version,
         "TracingConfig": {"Mode": "PassThrough"},
         "RevisionId": function.revision,
-        "State": "Active",
+        "State": function.version_state(version, now),
         "LastUpdateStatus": "InProgress" if now < function.updating_until else "Successful",
         "PackageType": "Zip",
         "Architectures": ["x86_64"],

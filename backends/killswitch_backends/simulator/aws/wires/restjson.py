@@ -39,6 +39,14 @@ GET    2019-09-25 functions FunctionName event-invoke-config   GetFunctionEventI
 PUT    2019-09-25 functions FunctionName event-invoke-config   PutFunctionEventInvokeConfig
 POST   2019-09-25 functions FunctionName event-invoke-config   UpdateFunctionEventInvokeConfig
 DELETE 2019-09-25 functions FunctionName event-invoke-config   DeleteFunctionEventInvokeConfig
+GET    2019-09-25 functions FunctionName event-invoke-config+list  ListFunctionEventInvokeConfigs
+GET    2025-12-01 functions FunctionName durable-executions    ListDurableExecutionsByFunction
+GET    2025-12-01 durable-executions DurableExecutionArn .     GetDurableExecution
+POST   2025-12-01 durable-executions DurableExecutionArn pause   PauseDurableExecution
+POST   2025-12-01 durable-executions DurableExecutionArn resume  ResumeDurableExecution
+POST   2025-12-01 durable-executions DurableExecutionArn stop  StopDurableExecution
+GET    2025-11-30 functions FunctionName function-scaling-config  GetFunctionScalingConfig
+PUT    2025-11-30 functions FunctionName function-scaling-config  PutFunctionScalingConfig
 GET    2015-03-31 event-source-mappings . .                    ListEventSourceMappings
 POST   2015-03-31 event-source-mappings . .                    CreateEventSourceMapping
 GET    2015-03-31 event-source-mappings UUID .                 GetEventSourceMapping
@@ -58,7 +66,13 @@ _CODES = {
     "ValidationError": "ValidationException",
 }
 
-_HEADERS = {"X-Amz-Invocation-Type": "InvocationType", "X-Amz-Log-Type": "LogType"}
+_LISTS = ("tagKeys", "Statuses")
+
+_HEADERS = {
+    "X-Amz-Durable-Execution-Name": "DurableExecutionName",
+    "X-Amz-Invocation-Type": "InvocationType",
+    "X-Amz-Log-Type": "LogType",
+}
 
 _Key = tuple[str, str, str, bool, str, bool]
 """Method, API version, collection, whether an id follows, sub-resource, whether an id follows that."""
@@ -69,6 +83,7 @@ def _routes() -> dict[_Key, tuple[str, str, str]]:
     for line in _PATHS.strip().splitlines():
         method, version, collection, member, sub, operation = line.split()
         sub, _, submember = sub.strip(".").partition("/")
+        sub = sub.replace("+", "/")  # two fixed segments
         table[method, version, collection, member != ".", sub, bool(submember)] = (operation, member, submember)
     return table
 
@@ -82,6 +97,8 @@ class RestJsonWire:
     def decode(self, request: web.BaseRequest, body: bytes) -> tuple[str, Members]:
         parts = [unquote(part) for part in request.rel_url.raw_path.split("/") if part]
         _prefix, version, collection, name, sub, subname = (*parts, *[""] * 6)[:6]
+        if (request.method, version, collection, bool(name), f"{sub}/{subname}", False) in self._routes:
+            sub, subname = f"{sub}/{subname}", ""
         found = self._routes.get((request.method, version, collection, bool(name), sub, bool(subname)))
         if found is None:
             raise AwsError("UnknownOperationException", f"no operation at {request.method} {request.path}", status=404)
@@ -109,7 +126,7 @@ class RestJsonWire:
     def _outside_body(self, request: web.BaseRequest) -> dict[str, Any]:
         params: dict[str, Any] = {}
         for key in request.query:
-            params[key] = request.query.getall(key) if key == "tagKeys" else request.query[key]
+            params[key] = request.query.getall(key) if key in _LISTS else request.query[key]
         for header, member in _HEADERS.items():
             if header in request.headers:
                 params[member] = request.headers[header]
