@@ -83,7 +83,8 @@ async def test_a_role_by_the_platforms_identity() -> None:
     async with running(agents=4, seed=2) as sim:
         configure(
             sim,
-            '[authority]\n[[authority.role]]\nname = "cluster on-call"\nprincipals = ["kubernetes:oncall"]\nscopes = ["agent"]\n',
+            '[authority]\n[[authority.role]]\nname = "cluster on-call"\nprincipals = ["kubernetes:oncall"]\n'
+            'scopes = ["agent"]\n',
         )
         halted = await answer(
             sim.config_path, "halt", f"agent:{sim.specs[0].name}", "--reason", "r", "--confirm", "yes"

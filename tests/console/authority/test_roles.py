@@ -93,8 +93,6 @@ def test_environment_and_override() -> None:
     closed, open_ = Authority(roles=(role,)), Authority(roles=(role,), override=True)
     assert closed.permit(ALICE, environment="staging", **ask) == "staging"  # type: ignore[arg-type]
     for authority, invoker in ((closed, ALICE), (closed, urgent), (open_, ALICE)):
-        with pytest.raises(
-            NotAuthorised, match=r"alice@bastion may not halt class:refund in production"
-        ):
+        with pytest.raises(NotAuthorised, match=r"alice@bastion may not halt class:refund in production"):
             authority.permit(invoker, environment="production", **ask)  # type: ignore[arg-type]
     assert open_.permit(urgent, environment="production", **ask) is None  # type: ignore[arg-type]
