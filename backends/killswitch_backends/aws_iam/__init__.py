@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from killswitch_backends.aws_common.budget import Budgets
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_iam.settings import IamSettings
+from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
 
@@ -40,6 +41,14 @@ class IamKind:
         async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
             api = IamApi(aws, self._budgets)
             yield IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
+
+    def with_emergency(
+        self, settings: IamSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+    ) -> tuple[IamSettings, Surroundings]:
+        """See ``emergency.EmergencyKind``."""
+        from killswitch_backends.aws_common.emergency import emergency_settings
+
+        return emergency_settings(settings, credential, lend), surroundings
 
 
 KIND: Final = IamKind()
