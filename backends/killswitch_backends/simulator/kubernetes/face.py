@@ -8,15 +8,18 @@ from random import Random
 from aiohttp import web
 
 from killswitch_backends.simulator.kubernetes.access import TOKEN, Access
+from killswitch_backends.simulator.kubernetes.controllers.autoscalers import autoscalers
 from killswitch_backends.simulator.kubernetes.controllers.cron_jobs import CronJobController
+from killswitch_backends.simulator.kubernetes.controllers.custom_workloads import CustomWorkloads
 from killswitch_backends.simulator.kubernetes.controllers.daemon_sets import DaemonSetController
 from killswitch_backends.simulator.kubernetes.controllers.deployments import DeploymentController
 from killswitch_backends.simulator.kubernetes.controllers.garbage import GarbageCollector
 from killswitch_backends.simulator.kubernetes.controllers.jobs import JobController
-from killswitch_backends.simulator.kubernetes.controllers.manager import Manager, Pace
+from killswitch_backends.simulator.kubernetes.controllers.manager import Controller, Manager, Pace
 from killswitch_backends.simulator.kubernetes.controllers.namespaces import NamespaceController
 from killswitch_backends.simulator.kubernetes.controllers.replica_sets import ReplicaSetController
 from killswitch_backends.simulator.kubernetes.controllers.stateful_sets import StatefulSetController
+from killswitch_backends.simulator.kubernetes.controllers.tools import tools
 from killswitch_backends.simulator.kubernetes.custom_resources import DefinitionController
 from killswitch_backends.simulator.kubernetes.kinds import Kinds
 from killswitch_backends.simulator.kubernetes.kubelet import Kubelet
@@ -62,7 +65,7 @@ class KubernetesFace:
         self.access = Access(token=token)
         self._rng = rng
         self._kubelet = Kubelet(self.store, acting, rng)
-        controllers = (
+        controllers: tuple[Controller, ...] = (
             Scheduler(self.store),
             DeploymentController(self.store, rng),
             ReplicaSetController(self.store, rng),
@@ -73,6 +76,9 @@ class KubernetesFace:
             GarbageCollector(self.store, self.kinds),
             NamespaceController(self.store, self.kinds, rng),
             DefinitionController(self.store, self.kinds),
+            CustomWorkloads(self.store, self.kinds, rng),
+            *autoscalers(self.store, self.kinds),
+            *tools(self.store, self.kinds),
         )
         server = self._server = ApiServer(
             prefix=PREFIX,
