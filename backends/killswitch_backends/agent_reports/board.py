@@ -10,14 +10,15 @@ import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from killswitch_backends.agent_reports.wire import InstanceState, WireReport
+from killswitch_backends.agent_reports.wire import InstanceState, Scalar, WireReport
 
 LOST_AFTER = 30.0
 """Seconds of silence after which an instance counts as lost: three of the helper's reports."""
@@ -30,6 +31,8 @@ _LARGEST_REPORT = 64 * 1024
 _LONGEST_WAIT = 25.0
 """Seconds that a reader may wait for a change: under the 30 s at which many proxies give up."""
 
+_NONE: Mapping[str, Scalar] = MappingProxyType({})
+
 Key = tuple[str, str]
 """Agent and instance."""
 
@@ -41,14 +44,25 @@ class Report:
     agent: str
     instance: str
     flags: dict[str, int]
+    defaults: Mapping[str, Scalar]
     state: InstanceState
     heard: float
     """On the board's clock."""
     number: int
     """Rises with every change of anything on the board."""
 
+    def says(self, flags: Mapping[str, int], defaults: Mapping[str, Scalar]) -> bool:
+        """Whether this is what it says already."""
+        return self.state is InstanceState.REPORTING and (self.flags, self.defaults) == (flags, defaults)
+
     def document(self) -> dict[str, Any]:
-        return {"agent": self.agent, "instance": self.instance, "flags": self.flags, "state": self.state}
+        return {
+            "agent": self.agent,
+            "instance": self.instance,
+            "flags": self.flags,
+            "defaults": dict(self.defaults),
+            "state": self.state,
+        }
 
 
 class Full(Exception):
@@ -66,7 +80,7 @@ class Board:
     _reports: dict[Key, Report] = field(default_factory=dict)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, agent: str, instance: str, flags: dict[str, int]) -> None:
+    def put(self, agent: str, instance: str, flags: Mapping[str, int], defaults: Mapping[str, Scalar] = _NONE) -> None:
         """Take a report; only what says something new is told to readers.
 
         Raises:
@@ -75,10 +89,15 @@ class Board:
         known = self._reports.get((agent, instance))
         if known is None and len(self._reports) >= MOST_INSTANCES:
             raise Full
-        if known is not None and known.flags == flags and known.state is InstanceState.REPORTING:
+        if (
+            known is not None
+            and known.flags == flags
+            and known.defaults == defaults
+            and known.state is InstanceState.REPORTING
+        ):
             known.heard = self.clock()
             return
-        self._change(Report(agent, instance, dict(flags), InstanceState.REPORTING, self.clock(), 0))
+        self._change(Report(agent, instance, dict(flags), defaults, InstanceState.REPORTING, self.clock(), 0))
 
     def end(self, agent: str, instance: str) -> None:
         """An instance says that it ends."""
@@ -145,7 +164,7 @@ class _Handlers:
         except ValidationError:
             raise web.HTTPBadRequest(text='expected {"flags": {KEY: VERSION}}') from None
         try:
-            self._board.put(request.match_info["agent"], request.match_info["instance"], report.flags)
+            self._board.put(request.match_info["agent"], request.match_info["instance"], report.flags, report.defaults)
         except Full:
             raise web.HTTPInsufficientStorage(text="too many instances") from None
         return web.Response(status=204)

@@ -28,6 +28,9 @@ _AGAIN = 1.0
 """Seconds until a report that failed is sent again."""
 
 
+UNSAID = object()
+
+
 class FlagReporter:
     """Reports for one running instance. Thread-safe; use one per process.
 
@@ -43,6 +46,7 @@ class FlagReporter:
         self._url = f"{url.rstrip('/')}/reports/{quote(agent, safe='')}/{quote(instance, safe='')}"
         self._token, self._every = token, every
         self._flags: dict[str, int] = {}
+        self._defaults: dict[str, object] = {}
         self._changed = threading.Condition()
         self._unsent = self._closing = False
         self.problem = ""
@@ -50,12 +54,21 @@ class FlagReporter:
         self._thread = threading.Thread(target=self._work, name="flag reports", daemon=True)
         self._thread.start()
 
-    def saw(self, flag: str, version: int) -> None:
-        """Tell that this instance has just acted on this version of a flag, or a later one. Never waits or raises."""
+    def saw(self, flag: str, version: int, *, default: object = UNSAID) -> None:
+        """Tell that this instance has just acted on this version of a flag, or a later one. Never waits or raises.
+
+        ``default`` is what this agent goes by when it has no flag; say it if it is a plain value, so that the console
+        can tell whether the agent fails closed.
+        """
+        plain = default is None or isinstance(default, bool | int | float | str)
         with self._changed:
+            if plain and (flag, default) not in self._defaults.items():
+                self._defaults[flag] = default
+                self._unsent = True
             if self._flags.get(flag) != version:
                 self._flags[flag] = version
                 self._unsent = True
+            if self._unsent:
                 self._changed.notify()
 
     def close(self, timeout: float = _TIMEOUT) -> None:
@@ -73,8 +86,8 @@ class FlagReporter:
                     self._changed.wait(None if due == float("inf") else due - time.monotonic())
                 if self._closing:
                     break
-                flags, self._unsent = dict(self._flags), False
-            arrived = self._send("PUT", {"flags": flags})
+                report, self._unsent = {"flags": dict(self._flags), "defaults": dict(self._defaults)}, False
+            arrived = self._send("PUT", report)
             due = time.monotonic() + (self._every if arrived else _AGAIN)
         self._send("DELETE", None)
 
@@ -103,7 +116,7 @@ def ask(client: Any, flag: str, context: Any, default: Any, reporter: FlagReport
     version = version_served(client, flag, context)
     value = client.variation(flag, context, default)
     if version is not None:
-        reporter.saw(flag, version)
+        reporter.saw(flag, version, default=default)
     return value
 
 

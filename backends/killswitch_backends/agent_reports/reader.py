@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import ValidationError
 
-from killswitch_backends.agent_reports.wire import InstanceState, WireAnswer
+from killswitch_backends.agent_reports.wire import InstanceState, Scalar, WireAnswer
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import AgentReports
 
@@ -24,6 +24,7 @@ _WAIT = 20.0
 
 _TIMEOUT = aiohttp.ClientTimeout(total=_WAIT + 5, connect=3)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+_TROUBLE = (Problem, aiohttp.ClientError, OSError, TimeoutError, ValidationError)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -45,6 +46,8 @@ class Reader:
         """By flag, then by ``AGENT/INSTANCE``."""
         self._flags: dict[str, set[str]] = {}
         """The flags of each instance."""
+        self._defaults: defaultdict[str, dict[str, Scalar]] = defaultdict(dict)
+        """By flag, then by ``AGENT/INSTANCE``: what it goes by without a flag, where it said so."""
         self._epoch, self._at = "", 0
         self.problem = "the reports of agents were not read yet"
 
@@ -55,15 +58,35 @@ class Reader:
             found[_standing(word, version)].append(name)
         return AgentReports(problem=self.problem, **{standing: tuple(names) for standing, names in found.items()})
 
+    def defaults(self, flag: str) -> Mapping[str, Scalar]:
+        """What instances that ask a flag go by without it, by ``AGENT/INSTANCE``, where they said so."""
+        return self._defaults.get(flag, {})
+
+    async def read_once(self) -> None:
+        """Read what there is now, without following.
+
+        Raises:
+            Problem: when it cannot be read.
+        """
+        async with self._session() as session:
+            try:
+                self._take(await self._ask(session))
+            except _TROUBLE as error:
+                raise Problem("reports", _why(error)) from error
+        self.problem = ""
+
+    def _session(self) -> aiohttp.ClientSession:
+        outside = urlsplit(self._uri).hostname not in _LOOPBACK
+        return aiohttp.ClientSession(trust_env=outside, timeout=_TIMEOUT)
+
     async def follow(self, changed: Callable[[str | None], None]) -> None:
         """Read until cancelled; ``changed`` is called with each flag of which something new is known, None for all."""
         pause = _FIRST_PAUSE
-        outside = urlsplit(self._uri).hostname not in _LOOPBACK
-        async with aiohttp.ClientSession(trust_env=outside, timeout=_TIMEOUT) as session:
+        async with self._session() as session:
             while True:
                 try:
                     answer = await self._ask(session)
-                except (Problem, aiohttp.ClientError, OSError, TimeoutError, ValidationError) as error:
+                except _TROUBLE as error:
                     self._say(_why(error), changed)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE)
@@ -92,17 +115,21 @@ class Reader:
         if answer.epoch != self._epoch:
             new |= self._words.keys()
             self._words.clear()
+            self._defaults.clear()
             self._flags.clear()
         self._epoch, self._at = answer.epoch, answer.at
         for report in answer.reports:
             name = f"{report.agent}/{report.instance}"
             for flag in self._flags.get(name, set()) - report.flags.keys():
                 self._words[flag].pop(name, None)
+                self._defaults[flag].pop(name, None)
                 new.add(flag)
             self._flags[name] = set(report.flags)
             for flag, version in report.flags.items():
                 self._words[flag][name] = _Word(version, report.state)
                 new.add(flag)
+            for flag, default in report.defaults.items():
+                self._defaults[flag][name] = default
         return new
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Scalar = bool | int | float | str | None
+
 
 class InstanceState(StrEnum):
     """How the board stands with an instance."""
@@ -23,6 +25,8 @@ class WireReport(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     flags: dict[str, int] = Field(max_length=500)
+    defaults: dict[str, Scalar] = Field(default_factory=dict, max_length=500)
+    """What its code goes by where it has no flag: the third argument of ``variation``."""
 
 
 class WireChange(BaseModel):
@@ -33,6 +37,7 @@ class WireChange(BaseModel):
     agent: str
     instance: str
     flags: dict[str, int]
+    defaults: dict[str, Scalar] = Field(default_factory=dict)
     state: InstanceState
 
 

@@ -105,6 +105,12 @@ class Api:
         path = self._flag_path(key) + ("?ignoreConflicts=true" if ignore_conflicts else "")
         return self._read(await self._call("patch", "PATCH", path, body, where=self._of(key), quick=quick))
 
+    async def try_patch(self, key: str, instructions: Sequence[Mapping[str, Json]]) -> None:
+        """Have the API judge a semantic patch without making it (``dryRun``). Raises what the patch would."""
+        body = {"environmentKey": self._settings.environment, "instructions": list(instructions)}
+        path = self._flag_path(key) + "?dryRun=true"
+        await self._call("patch", "PATCH", path, body, where=self._of(key), background=True)
+
     async def identity(self) -> Mapping[str, Json]:
         """Who the access token is, as LaunchDarkly says."""
         return cast("Mapping[str, Json]", await self._call("identity", "GET", "/api/v2/caller-identity"))

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from killswitch_backends.agent_reports.reader import Reader
+from killswitch_backends.checking import Finding
 from killswitch_backends.launchdarkly.api import Api
+from killswitch_backends.launchdarkly.checking import Check
 from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.launchdarkly.halting import Switch
 from killswitch_backends.launchdarkly.observer import Observer
@@ -146,6 +148,19 @@ class LaunchDarklyBackend:
         if uri is None or reference is None:
             return None
         return Reader(uri, partial(self._secret, reference))
+
+    async def check(self) -> Sequence[Finding]:
+        """See ``checking.Checkable``."""
+        check = Check(
+            ref=self._ref,
+            environment=self._settings.environment,
+            api=self._api,
+            observer=self._observer,
+            triggers=self._triggers,
+            reader=self._reader(),
+            now=self._now,
+        )
+        return await check.run()
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return self._proof.observe(watches)

@@ -87,6 +87,11 @@ class FlagState:
         return index if isinstance(index, int) and 0 <= index < len(self.variations) else None
 
     @property
+    def off_value(self) -> Json:
+        """What is served when it is off; None where nothing is."""
+        return None if self.off_variation is None else self.variations[self.off_variation]
+
+    @property
     def prerequisites(self) -> tuple[str, ...]:
         """The flags that must be on, and serve the right variation, for this one to be more than off."""
         needs = self.targeting.get("prerequisites") or ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from killswitch_backends.launchdarkly.api import Api, together
 from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.launchdarkly.observer import Observer
 from killswitch_backends.launchdarkly.records import Records
+from killswitch_backends.launchdarkly.soundness import stops, unsound
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Json, Preflight
 from killswitch_inventory.targets import TargetId
@@ -25,6 +27,7 @@ _SCHEDULES_LOOKED_UP = 50
 """The API tells scheduled changes one flag at a time; for more flags than this they are not looked up."""
 
 _OBSERVER_WAIT = 2.0
+_SHORT = 60
 _NAMED = 5
 
 
@@ -88,7 +91,7 @@ def _preflight(
     if isinstance(state, Problem):
         return Preflight(target, "nothing", 0, unsupported=f"{state.what}; is it in this project?")
     risks = (*_approval_risk(state, approvals), *schedule, *_collateral(state, dependants), *_off_risk(state), LIMITS)
-    return Preflight(target, _action(state), CALLS, unsupported=_unsupported(state), risks=risks)
+    return Preflight(target, _action(state), CALLS, unsupported=unsound(state), risks=risks)
 
 
 def _action(state: FlagState) -> str:
@@ -98,21 +101,14 @@ def _action(state: FlagState) -> str:
     return f"turn off, serve {off}" if state.on else f"stays off, serves {off}"
 
 
-def _unsupported(state: FlagState) -> str | None:
-    """Why turning this flag off is no sound halt, and what to do instead."""
-    if state.archived:
-        return "archived: it is served to nobody, agents use the default in their code; stop them at another layer"
-    if state.off_variation is None:
-        return "it has no off variation: agents would use the default in their code; set one, then halt"
-    if state.targeting["fallthrough"].get("variation") == state.off_variation and not state.targeting["rules"]:
-        return "off serves the same as on: turning it off changes nothing; correct its off variation, then halt"
-    return None
-
-
 def _off_risk(state: FlagState) -> tuple[str, ...]:
-    if state.off_variation is not None and state.variations[state.off_variation] is True:
-        return ("its off variation serves true: check that agents take it as off",)
-    return ()
+    if state.off_variation is None or stops(state.off_value):
+        return ()
+    return (f"off serves {_shown(state.off_value)}: check that agents take it as off",)
+
+
+def _shown(value: Json) -> str:
+    return json.dumps(value)[:_SHORT]
 
 
 def _approval_risk(state: FlagState, approvals: Mapping[str, Json] | Problem) -> tuple[str, ...]:

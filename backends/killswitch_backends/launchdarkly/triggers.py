@@ -50,7 +50,7 @@ class Triggers:
             Problem: when there is none, its URL cannot be had, or it was not taken.
         """
         where = f"{self._where}/{flag}"
-        url = await self._url(flag, where)
+        url = await self.resolve(flag)
         if self._session is None:
             outside = urlsplit(url).hostname not in LOOPBACK
             self._session = aiohttp.ClientSession(trust_env=outside, timeout=_TIMEOUT)
@@ -67,7 +67,13 @@ class Triggers:
         if status >= 300:
             raise Refused(where, f"its trigger was refused ({status})", todo="it may have been reset or disabled")
 
-    async def _url(self, flag: str, where: str) -> str:
+    async def resolve(self, flag: str) -> str:
+        """The URL of a flag's trigger: the whole secret, never to be shown.
+
+        Raises:
+            Problem: when there is none, or it cannot be had.
+        """
+        where = f"{self._where}/{flag}"
         reference = self.reference(flag)
         if reference is None:
             raise Refused(where, "no trigger is configured for it")

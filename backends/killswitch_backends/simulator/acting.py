@@ -178,7 +178,8 @@ class World:
             return False
         on, agent.flag_version = self._capability.evaluate(agent.spec.flag)
         if agent.spec.reports:
-            self.board.put(agent.spec.name, instance.name, {agent.spec.flag: agent.flag_version})
+            flag = agent.spec.flag
+            self.board.put(agent.spec.name, instance.name, {flag: agent.flag_version}, {flag: False})
         return on
 
     def _may_call(self, agent: _Agent, identity: str | None) -> bool:

@@ -94,7 +94,7 @@ async def test_a_reader_waits_for_news_and_an_unknown_epoch_gets_everything() ->
             assert answer.status == 204
         async with await waiting as answer:
             assert (await answer.json())["reports"] == [
-                {"agent": "b", "instance": "2", "flags": {"g": 7}, "state": InstanceState.REPORTING}
+                {"agent": "b", "instance": "2", "flags": {"g": 7}, "defaults": {}, "state": InstanceState.REPORTING}
             ]
 
 

@@ -60,6 +60,7 @@ async def test_an_agent_that_asks_with_a_real_client_is_seen_to_catch_up() -> No
             await until(lambda: ask(client, FLAG, context, True, reporter) is False)
             await until(lambda: reader.reports(FLAG, 2).current == ("refund-1/pod-1",))
             assert reader.reports(FLAG, 3).behind == ("refund-1/pod-1",)
+            await until(lambda: reader.defaults(FLAG) == {"refund-1/pod-1": True}, what="the default of the last ask")
         finally:
             await asyncio.to_thread(reporter.close)
             await asyncio.to_thread(client.close)
