@@ -77,6 +77,8 @@ class ArmedRule:
     rule: Rule
     matched: int = 0
     struck: int = 0
+    rng: random.Random | None = None
+    """Dice of its own, so that no other rule shifts what it draws; None: the dice all rules share."""
 
     def strikes(self, operation: str, rng: random.Random, *, applied: bool) -> bool:
         """Whether it strikes this request; counts it."""
@@ -85,7 +87,7 @@ class ArmedRule:
             return False
         self.matched += 1
         spent = rule.count is not None and self.struck >= rule.count
-        if self.matched <= rule.skip or spent or rng.random() >= rule.probability:
+        if self.matched <= rule.skip or spent or (self.rng or rng).random() >= rule.probability:
             return False
         self.struck += 1
         return True
@@ -106,9 +108,9 @@ class FaultRules:
     armed: tuple[ArmedRule, ...] = ()
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def add(self, rule: Rule) -> int:
-        """Put a rule in force; its id."""
-        armed = ArmedRule(next(self._ids), rule)
+    def add(self, rule: Rule, *, rng: random.Random | None = None) -> int:
+        """Put a rule in force, with dice of its own if given; its id."""
+        armed = ArmedRule(next(self._ids), rule, rng=rng)
         self.armed = (*self.armed, armed)
         return armed.id
 
