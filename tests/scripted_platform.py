@@ -54,6 +54,7 @@ from killswitch_console.halting.engine import EngineSettings
 from killswitch_inventory.agents import Health, How
 from killswitch_inventory.sightings import (
     Claim,
+    HaltMark,
     ListingComplete,
     ListingStarted,
     Sighting,
@@ -71,6 +72,8 @@ LAYERS = {
 }
 
 LOOK_SECONDS = 0.5
+
+SIGHT_SECONDS = 1.0
 
 
 class Fault(Enum):
@@ -91,6 +94,8 @@ class Fault(Enum):
 class Mark:
     halt_id: str
     prior: dict[str, Any]
+    invoker: str = ""
+    at: str = ""
 
 
 @dataclass(slots=True)
@@ -146,14 +151,15 @@ class World:
     asked: list[tuple[float, str, TargetId]] = field(default_factory=list)
     before_change: Callable[[TargetId, Order], None] = lambda target, order: None
     parallel: int = 4
+    closed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(
         self,
         target: str,
         *,
         agents: Sequence[str] = (),
-        agent_class: str = "refund",
-        tenant: str = "acme",
+        agent_class: str | None = "refund",
+        tenant: str | None = "acme",
         running: int = 1,
         drains: float = 1.0,
         **more: Any,
@@ -168,6 +174,10 @@ class World:
     def strike(self, operation: str, where: str, *faults: Fault) -> None:
         """Let the next calls of an operation fail, one fault each."""
         self.faults[operation, where] += faults
+
+    def close(self, backend: str) -> None:
+        """End every connection to a backend: its sight stream stops, and it must be opened anew."""
+        self.closed[backend] += 1
 
     def state(self) -> dict[str, tuple[int, bool, Mark | None]]:
         """All that a restore must bring back."""
@@ -249,19 +259,39 @@ class Scripted:
         except Problem as problem:
             yield SightingFailed(self.ref, now(), str(problem))
             await asyncio.Event().wait()
-        for thing in self._things():
-            yield TargetSighting(
-                target=thing.target,
-                layer=thing.layer,
-                kind="thing",
-                seen_at=now(),
-                claims=thing.claims,
-                concurrency=thing.running(),
-                health=Health.OK,
-                off=thing.replicas == 0,
-            )
+        told: dict[TargetId, tuple[object, ...]] = {}
+        for sighting in self._news(told):
+            yield sighting
         yield ListingComplete(self.ref, now())
-        await asyncio.Event().wait()
+        closed = self.world.closed[str(self.ref)]
+        while self.world.closed[str(self.ref)] == closed:
+            await asyncio.sleep(SIGHT_SECONDS)
+            for sighting in self._news(told):
+                yield sighting
+
+    def _news(self, told: dict[TargetId, tuple[object, ...]]) -> list[TargetSighting]:
+        """What is not as it was told before."""
+        news = []
+        for thing in self._things():
+            is_now = (thing.replicas, thing.running(), thing.mark and thing.mark.halt_id, thing.claims)
+            if told.get(thing.target) != is_now:
+                told[thing.target] = is_now
+                news.append(self._sighting(thing))
+        return news
+
+    def _sighting(self, thing: Thing) -> TargetSighting:
+        mark = HaltMark(thing.mark.halt_id, thing.mark.invoker, thing.mark.at) if thing.mark else None
+        return TargetSighting(
+            target=thing.target,
+            layer=thing.layer,
+            kind="thing",
+            seen_at=now(),
+            claims=thing.claims,
+            concurrency=thing.running(),
+            health=Health.OK,
+            off=thing.replicas == 0,
+            mark=mark,
+        )
 
     def _things(self) -> list[Thing]:
         return [t for t in self.world.things.values() if t.target.backend == self.ref and not t.gone]
@@ -310,7 +340,7 @@ class Scripted:
             raise Changed(str(captured.target), "is not what was captured")
         self.world.before_change(captured.target, order)
         prior = thing.mark.prior if thing.mark else thing.fields
-        thing.mark = Mark(order.halt_id, dict(prior))
+        thing.mark = Mark(order.halt_id, dict(prior), order.invoker, order.at.isoformat())
         if thing.replicas:
             self.world.log.append((asyncio.get_running_loop().time(), "halt", captured.target))
             thing.set(0)

@@ -39,16 +39,11 @@ class Approval:
 
 
 def same_person(one: Invoker, other: Invoker) -> bool:
-    """Whether two invokers may be one human: the same account, or one uid that nothing tells apart."""
-    if person(one) == person(other):
+    """Whether two invokers may be one human: the same account, or one uid that nothing trusted tells apart."""
+    if one.person == other.person:
         return True
-    vouched = one.sudo_user is not None and other.sudo_user is not None
+    vouched = all(who.sudo_user or who.login_user for who in (one, other))
     return one.uid == other.uid and one.host == other.host and not vouched
-
-
-def person(invoker: Invoker) -> str:
-    """The account somebody came from."""
-    return invoker.sudo_user or invoker.os_user
 
 
 def check_approval(halt_id: str, restorer: Invoker, approvals: Iterable[Approval], now: datetime) -> Approval:
@@ -61,7 +56,7 @@ def check_approval(halt_id: str, restorer: Invoker, approvals: Iterable[Approval
     for approval in good:
         if not same_person(approval.approver, restorer):
             return approval
-    why = f"{person(restorer)} approved it, and cannot restore it alone" if good else "nobody approved it yet"
+    why = f"{restorer.person} approved it, and cannot restore it alone" if good else "nobody approved it yet"
     raise ApprovalNeeded(
         f"restoring {halt_id} takes two people, and {why}: let another account run `approve {halt_id}`, "
         "or override with a reason (--alone REASON; it is recorded as a security event)"

@@ -1,0 +1,350 @@
+"""Holding: what is revived is halted again and said so, newcomers too, by one process at a time, across a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from engine_runs import INVOKER, assert_honest, deployment, flag, halt, opened, restore, role, small_fleet, states
+from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.events import (
+    Adopted,
+    EngineEvent,
+    Fight,
+    HaltEnded,
+    HoldChanged,
+    OpenHalts,
+    Reasserted,
+    Revived,
+    TargetsMoved,
+)
+from killswitch_console.halting.lease import HaltBusy, Leases, Work
+from killswitch_console.halting.plan import Protection
+from killswitch_console.halting.progress import TargetState
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.verdict import Verdict
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import TargetId
+from scripted_platform import Fault, World, durable_intent
+from virtual_loop import now, run
+
+E = TypeVar("E")
+
+
+def of(kind: type[E], events: list[EngineEvent]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def until(condition: Callable[[], bool], within: float = 60.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  (virtual time)
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def holding(world: World, state_dir: Path, events: list[EngineEvent], **more: object) -> AsyncIterator[Engine]:
+    """An engine that holds; every change must find its intent in the ledger on disk."""
+    world.before_change = durable_intent(state_dir)
+    settings = world.settings(state_dir, **more)  # type: ignore[arg-type]
+    async with open_engine(settings, events.append, now) as engine:
+        await engine.discover()
+        task = asyncio.create_task(engine.hold())
+        try:
+            yield engine
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def is_held(events: list[EngineEvent]) -> bool:
+    changes = of(HoldChanged, events)
+    return bool(changes) and changes[-1].holding
+
+
+def test_a_revived_target_is_halted_again_and_said_so(tmp_path: Path) -> None:
+    world, events = small_fleet(2), list[EngineEvent]()
+    before = world.state()
+    thing = world.things[TargetId.parse(deployment("a1"))]
+
+    async def main() -> HaltRecord:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            await asyncio.sleep(30)
+            thing.set(5)
+            await until(lambda: bool(of(Reasserted, events)))
+            assert thing.replicas == 0
+            (revived,) = of(Revived, events)
+            assert (str(revived.target), revived.by, revived.count) == (deployment("a1"), "somebody scaled it up", 1)
+            await asyncio.sleep(5)
+            held = await engine.record(record.header.halt_id)
+            assert held.verdict is Verdict.STOPPED
+            assert held.slo_met(now()), "a revival later does not make the halt late"
+            assert held.revivals == 1
+            assert engine.ledger is not None
+            (kept,) = await engine.ledger.revivals(record.header.halt_id)
+            assert kept.reasserted_at is not None
+            assert kept.reasserted_at >= kept.at
+            return await restore(engine, record)
+
+    assert run(main).verdict is Verdict.RESTORED
+    assert world.state() == before, "the prior state is the one from before the halt, not that of the revival"
+
+
+def test_shown_as_stopped_only_with_proof_through_a_fight_and_a_human_is_asked(tmp_path: Path) -> None:
+    world, events = small_fleet(1), list[EngineEvent]()
+    thing = world.things[TargetId.parse(deployment("a0"))]
+
+    async def main() -> None:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            for _ in range(20):
+                thing.set(3)
+                await asyncio.sleep(1.0)
+            await until(lambda: thing.replicas == 0)
+            await asyncio.sleep(3)
+            held = await engine.record(record.header.halt_id)
+            assert next(t for t in held.targets if t.target == thing.target).fighting
+            assert held.verdict is Verdict.STOPPED
+            await asyncio.sleep(400)
+            held = await engine.record(record.header.halt_id)
+            assert not any(t.fighting for t in held.targets), "after a calm while the fight is over"
+
+    run(main)
+    (fight,) = of(Fight, events)
+    assert fight.count == 6
+    pauses = [event.seconds for event in of(Reasserted, events)]
+    assert len(pauses) >= 15
+    assert max(pauses) < 1.0
+    for event in of(TargetsMoved, events):
+        for target in event.targets:
+            if target.state is TargetState.STOPPED:
+                assert target.evidence is not None
+                assert world.things[target.target].running(target.evidence.at) == 0
+
+
+def test_somebody_who_strips_the_mark_while_reviving_does_not_change_what_comes_back(tmp_path: Path) -> None:
+    world, events = small_fleet(1), list[EngineEvent]()
+    before = world.state()
+    thing = world.things[TargetId.parse(deployment("a0"))]
+
+    async def main() -> HaltRecord:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            thing.mark = None
+            thing.set(9)
+            await until(lambda: bool(of(Reasserted, events)))
+            assert thing.replicas == 0
+            return await restore(engine, record)
+
+    assert run(main).verdict is Verdict.RESTORED
+    assert world.state() == before
+
+
+@pytest.mark.parametrize(("scope", "joins"), [("global", True), ("class:refund", True), ("tenant:other", False)])
+def test_agents_that_appear_in_a_held_scope_are_halted_too(tmp_path: Path, scope: str, *, joins: bool) -> None:
+    world, events = small_fleet(2), list[EngineEvent]()
+    world.add(deployment("elsewhere"), agents=["elsewhere"], agent_class="other", tenant="other")
+
+    async def main() -> None:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine, scope)
+            await until(lambda: is_held(events))
+            world.add(deployment("new"), agents=["new"])
+            world.add(role("new"), agents=["new"])
+            await asyncio.sleep(10)
+            held = await engine.record(record.header.halt_id)
+            names = {key.name for key in held.header.newcomers}
+            assert names == ({"new"} if joins else set())
+            assert (world.things[TargetId.parse(deployment("new"))].replicas == 0) is joins
+            assert held.verdict is Verdict.STOPPED
+            assert held.slo_met(now())
+            assert_honest(world, held)
+            assert (await restore(engine, held)).verdict is Verdict.RESTORED
+            assert world.things[TargetId.parse(deployment("new"))].replicas == 1
+
+    run(main)
+    assert bool(of(Adopted, events)) is joins
+
+
+def test_a_newcomer_that_is_shared_or_protected_is_left_and_named(tmp_path: Path) -> None:
+    world, events = small_fleet(1), list[EngineEvent]()
+    world.add(deployment("outsider"), agents=["outsider"], agent_class="other")
+
+    async def main() -> None:
+        protection = Protection(frozenset({"vip"}))
+        async with holding(world, tmp_path, events, protection=protection) as engine:
+            record = await halt(engine, "class:refund")
+            await until(lambda: is_held(events))
+            world.add(deployment("vip"), agents=["vip"])
+            shared = world.add(role("shared"), agents=["a0", "outsider"], agent_class=None, tenant=None)
+            await asyncio.sleep(10)
+            held = await engine.record(record.header.halt_id)
+            reasons = {u.id: u.reason for u in held.header.untouched}
+            assert "protected" in reasons[deployment("vip")]
+            assert "outsider" in reasons[role("shared")]
+            assert shared.replicas == 1
+            assert world.things[TargetId.parse(deployment("vip"))].replicas == 1
+            assert held.verdict is Verdict.INCOMPLETE
+
+    run(main)
+
+
+def test_what_a_partial_restore_put_back_is_held_no_more_and_the_rest_is(tmp_path: Path) -> None:
+    world, events = small_fleet(3), list[EngineEvent]()
+    before = world.state()
+
+    async def main() -> None:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            back = await restore(engine, record, only=Scope.parse("agent:a1"))
+            assert back.verdict is Verdict.RESTORED
+            for make in (deployment, role, flag):
+                assert world.state()[make("a1")] == before[make("a1")]
+            await until(lambda: is_held(events))
+            kept = world.things[TargetId.parse(deployment("a2"))]
+            kept.set(7)
+            await asyncio.sleep(20)
+            assert kept.replicas == 0
+            assert world.state()[deployment("a1")] == before[deployment("a1")]
+            held = await engine.record(record.header.halt_id)
+            assert held.held
+            assert held.verdict is Verdict.STOPPED, "of what is still halted"
+            assert (await restore(engine, held)).verdict is Verdict.RESTORED
+            assert not (await engine.record(record.header.halt_id)).held
+
+    run(main)
+    assert world.state() == before
+
+
+def test_a_backend_that_goes_away_leaves_nothing_shown_as_stopped(tmp_path: Path) -> None:
+    world, events = small_fleet(1), list[EngineEvent]()
+
+    async def main() -> None:
+        async with holding(world, tmp_path, events) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            world.strike("open", "kubernetes:prod", *[Fault.UNREACHABLE_BEFORE] * 5)
+            world.close("kubernetes:prod")
+            await asyncio.sleep(15)
+            held = await engine.record(record.header.halt_id)
+            assert states(held)[deployment("a0")] is TargetState.UNKNOWN
+            await asyncio.sleep(60)
+            held = await engine.record(record.header.halt_id)
+            assert states(held)[deployment("a0")] is TargetState.STOPPED
+
+    run(main)
+
+
+class TestTwoConsoles:
+    def test_one_holds_the_other_follows_and_takes_over(self, tmp_path: Path) -> None:
+        world = small_fleet(2)
+        first, second = list[EngineEvent](), list[EngineEvent]()
+        thing = world.things[TargetId.parse(deployment("a1"))]
+
+        async def main() -> None:
+            async with holding(world, tmp_path, second):
+                async with holding(world, tmp_path, first) as engine:
+                    record = await halt(engine)
+                    await until(lambda: is_held(first) or is_held(second))
+                    assert not (is_held(first) and is_held(second))
+                    await until(lambda: bool(of(HaltEnded, second)))
+                    assert of(HaltEnded, second)[-1].record.header.halt_id == record.header.halt_id
+                    thing.set(2)
+                    await until(lambda: bool(of(Reasserted, [*first, *second])))
+                    await asyncio.sleep(3)
+                    assert len(of(Revived, [*first, *second])) == 1, "one process acts"
+                    moved = [t for e in of(TargetsMoved, first) for t in e.targets if t.revivals]
+                    assert moved, "both show it"
+                await until(lambda: is_held(second))
+                thing.set(4)
+                await until(lambda: thing.replicas == 0)
+
+        run(main)
+
+    def test_a_halt_under_way_is_not_resumed_beside_it_but_a_restore_ends_it(self, tmp_path: Path) -> None:
+        world = small_fleet(2)
+        world.things[TargetId.parse(deployment("a1"))].drains = 100.0
+        before = world.state()
+
+        async def main() -> None:
+            async with opened(world, tmp_path) as one, opened(world, tmp_path) as other:
+                halting = asyncio.create_task(halt(one))
+                await asyncio.sleep(5)
+                (known,) = await other.records()
+                with pytest.raises(HaltBusy, match=r"halt\)"):
+                    await other.resume(known.header.halt_id)
+                back = await restore(other, known)
+                assert back.verdict is Verdict.RESTORED
+                cut = await halting
+                assert any("restore" in warning for warning in cut.warnings)
+
+        run(main)
+        assert {t: s[0] for t, s in world.state().items()} == {t: s[0] for t, s in before.items()}
+
+    def test_an_interrupted_halt_is_told_first_and_finished(self, tmp_path: Path) -> None:
+        world, events = small_fleet(3), list[EngineEvent]()
+        before = world.state()
+
+        async def torn() -> None:
+            async with opened(world, tmp_path) as engine:
+                plan = await engine.plan(Scope.parse("global"))
+                work = asyncio.create_task(engine.halt(plan, invoker=INVOKER, reason="test"))
+                await asyncio.sleep(0.05)
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
+
+        async def after() -> None:
+            async with holding(world, tmp_path, events) as engine:
+                await until(lambda: bool(of(HaltEnded, events)) and is_held(events))
+                (told, *_) = of(OpenHalts, events)
+                assert [record.ended_at for record in told.halts] == [None]
+                record = await engine.record(told.halts[0].header.halt_id)
+                assert record.verdict is Verdict.STOPPED
+                assert_honest(world, record)
+                assert (await restore(engine, record)).verdict is Verdict.RESTORED
+
+        run(torn)
+        run(after)
+        assert world.state() == before
+
+
+class TestLeases:
+    def test_one_at_a_time_and_whoever_wants_it_is_seen(self, tmp_path: Path) -> None:
+        leases = Leases(tmp_path)
+
+        async def main() -> None:
+            lease = leases.take("h-1", Work.HOLD)
+            assert lease is not None
+            assert leases.take("h-1", Work.HALT) is None
+            assert leases.take("h-2", Work.HALT) is not None
+            assert lease.wanted_for() is None
+            waiting = asyncio.create_task(leases.await_("h-1", Work.RESTORE, seconds=5))
+            await until(lambda: lease.wanted_for() is Work.RESTORE)
+            lease.release()
+            taken = await waiting
+            assert leases.holder("h-1") is not None
+            with pytest.raises(HaltBusy, match=r"h-1: process \d+ is at work on it \(restore\)"):
+                await leases.await_("h-1", Work.HALT, seconds=0.5)
+            taken.release()
+            assert leases.holder("h-1") is None
+
+        run(main)
+
+    def test_a_state_directory_that_cannot_be_used_stops_no_halt(self, tmp_path: Path) -> None:
+        blocked = tmp_path / "file"
+        blocked.write_text("in the way")
+        lease = Leases(blocked).take("h-1", Work.HALT)
+        assert lease is not None
+        assert lease.wanted_for() is None
+        lease.release()
