@@ -127,9 +127,21 @@ class Volume:
 
     def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+                    raise
+                _finish_rollback(self.path)
+                return self._connection.execute(sql, parameters).fetchall()
         except (sqlite3.Error, ValueError) as error:
             raise TrailUnavailable(f"{self.path}: {error}") from error
+
+
+def _finish_rollback(path: Path) -> None:
+    """Take back what a killed process left half written (it was never acknowledged), as any writer would."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        connection.execute("SELECT count(*) FROM head").fetchall()
 
 
 def _bytes(body: Any) -> bytes:

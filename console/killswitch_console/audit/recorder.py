@@ -251,10 +251,12 @@ class TrailRecorder:
         self._warn_once(f"AUDIT TRAIL NOT WRITTEN: {why}. Halts go on; events are kept {kept} and put in later")
 
     async def _wait(self, seconds: float) -> None:
-        """Pause before the next try; what comes meanwhile falls at once."""
+        """Pause before the next try; what comes meanwhile falls at once, what is required ends the pause."""
         deadline = asyncio.get_running_loop().time() + seconds
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             self._some.clear()
+            if any(entry.required for entry in self._urgent):
+                return  # somebody waits: try at once
             self._fallen += _kept(self._take())
             await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
             try:

@@ -211,7 +211,11 @@ async def _export(options: argparse.Namespace) -> int:
     selection = _selection(options)
     if options.format == "bundle" and options.output is None:
         raise UsageError("a bundle is a zip: give --output FILE")
-    said = {"format": options.format, "selection": {k: v for k, v in asdict(selection).items() if v}, "output": options.output}
+    said = {
+        "format": options.format,
+        "selection": {k: v for k, v in asdict(selection).items() if v},
+        "output": options.output,
+    }
     async with trail_recorder(configuration, new_session(configuration), session.warn) as recorder:
         await recorder.require("audit.exported", said)
     count = await asyncio.to_thread(_write, options, directory, selection)

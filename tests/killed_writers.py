@@ -1,0 +1,58 @@
+"""Processes that append to one trail and are killed at random; what was acknowledged must be there, whole."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+from pathlib import Path
+
+from killswitch_console.audit.verifying import Standing, standing, verify_directory
+from killswitch_console.audit.volumes import TrailDirectory
+from trails import bodies, verifier_of
+
+APPENDER = """
+import asyncio, sys
+from pathlib import Path
+from killswitch_console.audit.volumes import TrailDirectory
+from trails import drafts, trail_of
+
+async def main() -> None:
+    async with trail_of(TrailDirectory(Path(sys.argv[1]))) as (trail, session):
+        while True:
+            batch = drafts(session, int(sys.argv[2]))
+            await trail.append(batch)
+            print(*(draft.id for draft in batch), flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def kill_at_random(directory: Path, *, seed: int, writers: int = 4, seconds: float = 1.0) -> None:
+    """Processes append, acknowledge, and are killed; what was acknowledged must be there, in one whole chain."""
+    dice = random.Random(seed)
+    trail = TrailDirectory(directory)
+    trail.signer()
+    children = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", APPENDER, str(directory), str(dice.randint(1, 5)),
+            stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parent,
+        )
+        for _ in range(writers)
+    ]  # fmt: skip
+    for child in children:
+        assert child.stdout is not None
+        await asyncio.wait_for(child.stdout.readexactly(26), 30)
+    for child in dice.sample(children, writers):
+        await asyncio.sleep(dice.uniform(0, seconds / writers))
+        child.send_signal(signal.SIGKILL)
+    told = [(await child.communicate())[0] for child in children]
+    acknowledged = {word for text in told for line in text.split(b"\n")[1:-1] for word in line.decode().split()}
+    found = {str(body["id"]) for body in bodies(trail)}
+    assert acknowledged, "nothing was appended"
+    assert acknowledged <= found, f"lost {acknowledged - found}"
+    reports = verify_directory(trail, verifier_of(trail), {})
+    assert standing(f for r in reports for f in r.findings) is Standing.WHOLE, reports[0].findings
+    assert len(reports) == 1
+    assert reports[0].signed == reports[0].size == len(found)
