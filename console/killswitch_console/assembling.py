@@ -45,10 +45,8 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         ConfigurationError: for a declared target that is not a target id.
     """
     document = configuration.document
-    labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
     scrubber = Scrubber()
-    secret = scrubber.listening(resolve_secret)
-    surroundings = Surroundings(document.environment, labels, secret, utc_now)
+    surroundings = _surroundings(configuration, scrubber)
     return EngineSettings(
         environment=document.environment,
         state_dir=configuration.state_dir,
@@ -64,12 +62,23 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         recorder=recorder_opener(configuration, scrubber),
         authority=_authority(document.authority),
         notifier=partial(sending, document.notify.urls, scrubber) if document.notify.urls else silent,
-        glass=glass_settings(configuration, surroundings, scrubber),
+        glass=_glass(configuration, surroundings, scrubber),
     )
 
 
-def glass_settings(configuration: Configuration, surroundings: Surroundings, scrubber: Scrubber) -> GlassSettings:
-    """Where break-glass credentials are, and which tables can be opened with them."""
+def glass_settings(configuration: Configuration) -> GlassSettings:
+    """Where break-glass credentials are, and which tables can be opened with them, apart from any engine."""
+    scrubber = Scrubber()
+    return _glass(configuration, _surroundings(configuration, scrubber), scrubber)
+
+
+def _surroundings(configuration: Configuration, scrubber: Scrubber) -> Surroundings:
+    document = configuration.document
+    labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
+    return Surroundings(document.environment, labels, scrubber.listening(resolve_secret), utc_now)
+
+
+def _glass(configuration: Configuration, surroundings: Surroundings, scrubber: Scrubber) -> GlassSettings:
     return GlassSettings(
         vaults=vaults_of(configuration),
         openers={

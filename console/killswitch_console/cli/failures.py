@@ -16,6 +16,10 @@ from killswitch_console.halting.planning import EmptyScope
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_console.halting.restore_desk import NothingToRestore
 from killswitch_console.hostile import clean
+from killswitch_console.vault.credential import CredentialError
+from killswitch_console.vault.register import RegisterError
+from killswitch_console.vault.vault import VaultError
+from killswitch_console.vault.vaults import NoVaultOpened
 from killswitch_inventory.scopes import ScopeError
 
 
@@ -27,6 +31,10 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotConfirmed, REFUSED),
     (CollateralNotAccepted, REFUSED),
     (NotAuthorised, REFUSED),
+    (NoVaultOpened, UNPROVEN),
+    (VaultError, UNPROVEN),
+    (RegisterError, USAGE),
+    (CredentialError, USAGE),
     (ApprovalNeeded, REFUSED),
     (SamePerson, REFUSED),
     (HaltBusy, REFUSED),

@@ -48,6 +48,25 @@ def add_override(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_passphrase(parser: argparse.ArgumentParser) -> None:
+    """``--passphrase-file FILE``."""
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help="read the vault's passphrase from this file's first line (- for stdin) instead of asking for it",
+    )
+
+
+def add_break_glass(parser: argparse.ArgumentParser) -> None:
+    """``--break-glass`` and ``--passphrase-file``."""
+    parser.add_argument(
+        "--break-glass",
+        action="store_true",
+        help="act with the sealed emergency credentials; recorded and notified as a security event before they open",
+    )
+    add_passphrase(parser)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)

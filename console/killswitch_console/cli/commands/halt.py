@@ -9,7 +9,14 @@ SUMMARY = "halt a scope and wait for proof; exits 0 only when every agent in it 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_override, add_profile
+    from killswitch_console.cli.options import (
+        add_break_glass,
+        add_config,
+        add_confirmation,
+        add_json,
+        add_override,
+        add_profile,
+    )
 
     parser.add_argument(
         "scope", metavar="SCOPE", help="agent:NAME, instance:AGENT/INSTANCE, tenant:NAME, class:NAME, global"
@@ -21,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--accept-collateral", action="store_true", help="halt also where agents outside the scope share a target"
     )
     add_override(parser)
+    add_break_glass(parser)
     add_config(parser)
     add_json(parser)
 
@@ -39,6 +47,7 @@ async def _halt(options: argparse.Namespace) -> int:
     from killswitch_backends.protocol import Profile
     from killswitch_console.cli import session
     from killswitch_console.cli.asking import ask, can_ask, decide_early
+    from killswitch_console.cli.glass import break_glass
     from killswitch_console.cli.showing import Progress, finish, print_plan
     from killswitch_console.cli.surviving import surviving
     from killswitch_console.halting.engine import new_halt_id, utc_now
@@ -51,7 +60,9 @@ async def _halt(options: argparse.Namespace) -> int:
     decide_early(options.confirm, scope, environment)
     progress = Progress(quiet=options.json)
     with ExitStack() as until_closed:
-        async with session.engine(settled, progress) as engine:
+        async with session.engine(settled, progress, sighted=not options.break_glass) as engine:
+            await break_glass(engine, options, reason, options.incident)
+            await engine.discover()
             session.report_blind(engine)
             plan = await engine.plan(scope, Profile(options.profile))
             engine.check_collateral(plan, accepted=options.accept_collateral)

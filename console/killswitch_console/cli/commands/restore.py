@@ -14,7 +14,7 @@ SUMMARY = "put back exactly what a halt changed; what someone changed since is l
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_confirmation, add_json, add_override
+    from killswitch_console.cli.options import add_break_glass, add_config, add_confirmation, add_json, add_override
 
     parser.add_argument(
         "halt", metavar="HALT", help="the halt's id, see `status` (`status --marks` for another bastion's)"
@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--alone", metavar="REASON", help="do alone what takes two people, and why; recorded as a security event"
     )
     add_override(parser)
+    add_break_glass(parser)
     add_config(parser)
     add_json(parser)
 
@@ -47,6 +48,7 @@ async def _restore(options: argparse.Namespace) -> int:
     from contextlib import ExitStack
 
     from killswitch_console.cli import session
+    from killswitch_console.cli.glass import break_glass
     from killswitch_console.cli.showing import Progress, finish
     from killswitch_console.cli.surviving import surviving
     from killswitch_console.halting.staging import OnFailure
@@ -61,6 +63,7 @@ async def _restore(options: argparse.Namespace) -> int:
         async with session.engine(session.configuration(options), progress, sighted=False) as engine:
             await _confirm(engine, options, only)
             until_closed.enter_context(surviving(progress.voice.say, goes_on))
+            await break_glass(engine, options, reason)
             await engine.discover()
             record = await engine.restore(
                 options.halt,
