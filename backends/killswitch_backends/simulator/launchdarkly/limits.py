@@ -23,6 +23,8 @@ class RateLimits:
 
     global_limit: int = 6000
     routes: dict[str, int] = field(default_factory=lambda: dict(ROUTE_LIMITS))
+    seconds: float = WINDOW
+    """How long a window is; shorter ones than the real API's are for tests."""
     _window: int = 0
     _spent: dict[str, int] = field(default_factory=dict)
 
@@ -32,10 +34,10 @@ class RateLimits:
         Raises:
             RateLimited: when the global or the route's window is used up; it carries the headers too.
         """
-        window = int(time.time() // WINDOW)
+        window = int(time.time() // self.seconds)
         if window != self._window:
             self._window, self._spent = window, {}
-        headers = {"X-Ratelimit-Reset": str(int((window + 1) * WINDOW * 1000))}
+        headers = {"X-Ratelimit-Reset": str(int((window + 1) * self.seconds * 1000))}
         exceeded = False
         for name, header in (("*", "X-Ratelimit-Global-Remaining"), (route, "X-Ratelimit-Route-Remaining")):
             limit = self.global_limit if name == "*" else self.routes.get(name)
