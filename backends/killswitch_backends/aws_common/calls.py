@@ -6,15 +6,24 @@ Apart because here, and only here, asyncio meets boto3. It retries nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Urgency
 from killswitch_backends.aws_common.errors import BUSY, code_of, problem_of_answer, problem_of_sdk
 from killswitch_backends.aws_common.outcomes import outcome
-from killswitch_backends.aws_common.session import ServiceModels, assumed_on_the_way, create_client, open_session
+from killswitch_backends.aws_common.session import (
+    ServiceModels,
+    arn_of_profile,
+    assumed_on_the_way,
+    base_profile,
+    create_client,
+    create_client_as,
+    open_session,
+)
 from killswitch_backends.aws_common.settings import AwsSettings
 from killswitch_backends.problems import Problem, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Identity
@@ -77,6 +86,15 @@ class Aws:
                 )
         return self._clients[service]
 
+    async def client_as(self, service: str, keys: Mapping[str, str]) -> Any:
+        """A client with other credentials than this table's; whoever asked for it closes it."""
+        await self.client("sts")  # opens the session
+        async with self._creating:
+            session = self._session
+            assert session is not None  # noqa: S101  (opened above; for the type checker)
+            create = partial(create_client_as, session, self.settings, service, keys)
+            return await self._in_thread(create, self.where, self._urgent, limit=60.0)
+
     def _create(self, service: str) -> Any:
         if self._session is None:
             self._session = open_session(self.settings, self._models)
@@ -134,8 +152,18 @@ class Aws:
             answer = await self.ask(client.get_caller_identity, where=self.where, urgency=Urgency.HALT)
             arn, session = str(answer["Arn"]), self._session
             related = await asyncio.to_thread(assumed_on_the_way, session) if session else ()
-            self._identity = Identity(arn, str(answer["Account"]), (*role_behind(arn), *related))
+            base = await self._base_identity(session) if session else ()
+            self._identity = Identity(arn, str(answer["Account"]), (*role_behind(arn), *related, *base))
         return self._identity
+
+    async def _base_identity(self, session: Session) -> tuple[str, ...]:
+        """Whose long-lived credentials stand at the beginning of the chain of profiles: denied, they end it."""
+        profile = await asyncio.to_thread(base_profile, session)
+        if profile is None:
+            return ()
+        ask = partial(arn_of_profile, self.settings, self._models, profile)
+        arn = await self._in_thread(ask, self.where, self._urgent, limit=_CALL_SECONDS)
+        return (arn, *role_behind(arn))
 
 
 def role_behind(arn: str) -> tuple[str, ...]:

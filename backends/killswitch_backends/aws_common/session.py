@@ -6,7 +6,7 @@ Everything here blocks and imports the SDK: it is called in threads only, and at
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,19 @@ def create_client(session: Session, settings: AwsSettings, service: str) -> Any:
     )
 
 
+def create_client_as(session: Session, settings: AwsSettings, service: str, keys: Mapping[str, str]) -> Any:
+    """One client with temporary credentials that STS gave (its ``Credentials``) instead of the session's own."""
+    return session.create_client(
+        service,
+        region_name=settings.region or session.get_config_variable("region"),
+        endpoint_url=settings.endpoint_url,
+        config=client_config(settings),
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+
 def client_config(settings: AwsSettings) -> Config:
     """Botocore's settings: one attempt per call (the engine retries), and no proxy in front of loopback."""
     from botocore.config import Config
@@ -100,6 +113,27 @@ def _is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def base_profile(session: Session) -> str | None:
+    """The profile at the end of the chain of profiles that the session's own profile assumes its role with."""
+    profiles = session.full_config.get("profiles", {})
+    own = profile = session.profile or "default"
+    seen: set[str] = set()
+    while profile not in seen and (source := profiles.get(profile, {}).get("source_profile")):
+        seen.add(profile)
+        profile = source
+    return profile if profile != own else None
+
+
+def arn_of_profile(settings: AwsSettings, models: ServiceModels, profile: str) -> str:
+    """Whom another profile of the same files acts as (asks STS)."""
+    other = settings.model_copy(update={"profile": profile})
+    client = create_client(open_session(other, models), other, "sts")
+    try:
+        return str(client.get_caller_identity()["Arn"])
+    finally:
+        client.close()
 
 
 def assumed_on_the_way(session: Session) -> tuple[str, ...]:

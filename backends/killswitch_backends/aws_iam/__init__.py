@@ -40,7 +40,11 @@ class IamKind:
         ref = BackendRef(self.kind, settings.name)
         async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
             api = IamApi(aws, self._budgets)
-            yield IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
+            backend = IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
+            try:
+                yield backend
+            finally:
+                backend.close()
 
     def with_emergency(
         self, settings: IamSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend

@@ -10,17 +10,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_iam.denial import POLICY_NAME
-from killswitch_backends.aws_iam.roles import Role
+from killswitch_backends.aws_iam.entities import Entity, Kind, Ref
 from killswitch_backends.problems import Gone
 from killswitch_backends.protocol import Json
-
-if TYPE_CHECKING:
-    from types_boto3_iam import IAMClient
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Mapping[str, Any])
@@ -43,131 +40,152 @@ class IamApi:
         place = (aws.settings.endpoint_url or "aws", aws.account) if aws.account else (aws.where,)
         return self._budgets.bucket(limit, *place, rate=rate, burst=burst)
 
-    async def _client(self) -> IAMClient:
-        client: IAMClient = await self._aws.client("iam")
-        return client
+    async def _operation(self, name: str) -> Callable[..., Any]:
+        """One of the client's operations; those on identities have a name for each kind (``put_user_policy``)."""
+        operation: Callable[..., Any] = getattr(await self._aws.client("iam"), name)
+        return operation
 
-    async def _read(self, role: str, urgency: Urgency, call: Callable[[], T]) -> T:
+    async def _read(self, about: Ref | None, urgency: Urgency, call: Callable[[], T]) -> T:
         bucket = self._bucket("reads", READS_PER_SECOND, READ_BURST)
-        return await self._aws.ask(call, where=self._where(role), urgency=urgency, bucket=bucket)
+        return await self._aws.ask(call, where=self._where(about), urgency=urgency, bucket=bucket)
 
-    async def _write(self, role: str, urgency: Urgency, call: Callable[[], T]) -> T:
+    async def _write(self, about: Ref, urgency: Urgency, call: Callable[[], T]) -> T:
         bucket = self._bucket("writes", WRITES_PER_SECOND, WRITE_BURST)
-        return await self._aws.ask(call, where=self._where(role), urgency=urgency, bucket=bucket)
+        return await self._aws.ask(call, where=self._where(about), urgency=urgency, bucket=bucket)
 
-    def _where(self, role: str) -> str:
-        return f"{self._aws.where}/role/{role}" if role else self._aws.where
+    def _where(self, about: Ref | None) -> str:
+        return f"{self._aws.where}/{about}" if about else self._aws.where
 
-    async def _pages(self, role: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
+    async def _pages(self, about: Ref | None, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
         """Follow ``Marker`` to the end."""
         more: dict[str, str] = {}
         while True:
-            page = await self._read(role, urgency, partial(call, **more))
+            page = await self._read(about, urgency, partial(call, **more))
             yield page
             if not page.get("IsTruncated"):
                 return
             more = {"Marker": page["Marker"]}
 
-    async def all_roles(self, prefix: str, at: datetime, urgency: Urgency) -> list[Role]:
-        """Every role under a path with its policies and tags, a thousand a call (GetAccountAuthorizationDetails)."""
-        client = await self._client()
-        call = partial(client.get_account_authorization_details, Filter=["Role"], MaxItems=_PAGE)
+    async def everything(self, at: datetime, urgency: Urgency) -> list[Entity]:
+        """Every identity of the account with its policies and tags, a thousand a call."""
+        details = await self._operation("get_account_authorization_details")
+        call = partial(details, Filter=[kind.word for kind in Kind], MaxItems=_PAGE)
         return [
-            _detailed(one, at)
-            async for page in self._pages("", urgency, call)
-            for one in page["RoleDetailList"]
-            if str(one.get("Path", "/")).startswith(prefix)
+            detailed(kind, one, at)
+            async for page in self._pages(None, urgency, call)
+            for kind in Kind
+            for one in page.get(f"{kind.word}DetailList", [])
         ]
 
-    async def role_names(self, prefix: str, urgency: Urgency) -> list[str]:
-        """The names of the roles under a path (ListRoles: no tags, no policies)."""
-        client = await self._client()
-        call = partial(client.list_roles, PathPrefix=prefix, MaxItems=_PAGE)
-        return [str(one["RoleName"]) async for page in self._pages("", urgency, call) for one in page["Roles"]]
+    async def refs(self, prefix: str, urgency: Urgency) -> list[Ref]:
+        """The identities under a path (ListRoles, ListUsers, ListGroups: no tags, no policies)."""
+        found: list[Ref] = []
+        for kind in Kind:
+            call = partial(await self._operation(f"list_{kind}s"), PathPrefix=prefix, MaxItems=_PAGE)
+            async for page in self._pages(None, urgency, call):
+                found += [Ref(kind, str(one[f"{kind.word}Name"])) for one in page[f"{kind.word}s"]]
+        return found
 
-    async def role(self, name: str, at: datetime, urgency: Urgency) -> Role:
-        """One role, whole: three calls, four when the console's policy name is in use.
+    async def entity(self, ref: Ref, at: datetime, urgency: Urgency) -> Entity:
+        """One identity, whole: three calls, four when the console's policy name is in use.
 
         Raises:
-            Gone: there is no such role.
+            Gone: there is none of that name.
         """
-        client = await self._client()
-        role = (await self._read(name, urgency, partial(client.get_role, RoleName=name)))["Role"]
-        inline = partial(client.list_role_policies, RoleName=name)
-        names = [one async for page in self._pages(name, urgency, inline) for one in page["PolicyNames"]]
-        return Role(
-            name=name,
-            arn=role["Arn"],
-            path=role["Path"],
+        get = partial(await self._operation(f"get_{ref.kind}"), **_named(ref))
+        entity = (await self._read(ref, urgency, get))[ref.kind.word]
+        inline = partial(await self._operation(f"list_{ref.kind}_policies"), **_named(ref))
+        names = [one async for page in self._pages(ref, urgency, inline) for one in page["PolicyNames"]]
+        return Entity(
+            ref=ref,
+            arn=entity["Arn"],
+            path=entity["Path"],
             inline=frozenset(names),
-            attached=await self.attached(name, urgency),
-            deny=await self.deny(name, urgency) if POLICY_NAME in names else None,
-            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+            attached=await self.attached(ref, urgency),
+            deny=await self.deny(ref, urgency) if POLICY_NAME in names else None,
+            tags={tag["Key"]: tag["Value"] for tag in entity.get("Tags", [])},
+            trust=_document(entity.get("AssumeRolePolicyDocument")),
             read_at=at,
         )
 
-    async def attached(self, name: str, urgency: Urgency) -> frozenset[str]:
-        """ARNs of a role's managed policies."""
-        client = await self._client()
-        pages = self._pages(name, urgency, partial(client.list_attached_role_policies, RoleName=name))
+    async def members(self, group: str, urgency: Urgency) -> list[str]:
+        """ARNs of the users in a group."""
+        call = partial(await self._operation("get_group"), GroupName=group)
+        pages = self._pages(Ref(Kind.GROUP, group), urgency, call)
+        return [str(one["Arn"]) async for page in pages for one in page["Users"]]
+
+    async def attached(self, ref: Ref, urgency: Urgency) -> frozenset[str]:
+        """ARNs of an identity's managed policies."""
+        call = partial(await self._operation(f"list_attached_{ref.kind}_policies"), **_named(ref))
+        pages = self._pages(ref, urgency, call)
         return frozenset([one.get("PolicyArn", "") async for page in pages for one in page["AttachedPolicies"]])
 
-    async def deny(self, name: str, urgency: Urgency) -> Mapping[str, Json] | None:
-        """The document under the console's policy name on a role; None when there is none (or no role)."""
-        client = await self._client()
-        call = partial(client.get_role_policy, RoleName=name, PolicyName=POLICY_NAME)
+    async def deny(self, ref: Ref, urgency: Urgency) -> Mapping[str, Json] | None:
+        """The document under the console's policy name; None when there is none (or no such identity)."""
+        call = partial(await self._operation(f"get_{ref.kind}_policy"), **_named(ref), PolicyName=POLICY_NAME)
         try:
-            answer = await self._read(name, urgency, call)
+            answer = await self._read(ref, urgency, call)
         except Gone:
             return None
         return _document(answer["PolicyDocument"])
 
-    async def put_deny(self, name: str, document: str) -> str | None:
-        """Write the console's inline policy on a role, over whatever is there. Returns the request id."""
-        client = await self._client()
-        call = partial(client.put_role_policy, RoleName=name, PolicyName=POLICY_NAME, PolicyDocument=document)
-        answer = await self._write(name, Urgency.HALT, call)
-        return answer["ResponseMetadata"].get("RequestId")
+    async def put_deny(self, ref: Ref, document: str) -> str | None:
+        """Write the console's inline policy, over whatever is there. Returns the request id."""
+        put = await self._operation(f"put_{ref.kind}_policy")
+        call = partial(put, **_named(ref), PolicyName=POLICY_NAME, PolicyDocument=document)
+        return _request_id(await self._write(ref, Urgency.HALT, call))
 
-    async def delete_deny(self, name: str) -> None:
-        """Remove the console's inline policy from a role."""
-        client = await self._client()
-        await self._write(name, Urgency.HALT, partial(client.delete_role_policy, RoleName=name, PolicyName=POLICY_NAME))
+    async def delete_deny(self, ref: Ref) -> None:
+        """Remove the console's inline policy."""
+        delete = await self._operation(f"delete_{ref.kind}_policy")
+        await self._write(ref, Urgency.HALT, partial(delete, **_named(ref), PolicyName=POLICY_NAME))
 
-    async def attach(self, name: str, policy_arn: str) -> str | None:
+    async def attach(self, ref: Ref, policy_arn: str) -> str | None:
         """Attach a managed policy; attached already is no error. Returns the request id."""
-        client = await self._client()
-        call = partial(client.attach_role_policy, RoleName=name, PolicyArn=policy_arn)
-        answer = await self._write(name, Urgency.HALT, call)
-        return answer["ResponseMetadata"].get("RequestId")
+        attach = await self._operation(f"attach_{ref.kind}_policy")
+        return _request_id(await self._write(ref, Urgency.HALT, partial(attach, **_named(ref), PolicyArn=policy_arn)))
 
-    async def detach(self, name: str, policy_arn: str) -> None:
+    async def detach(self, ref: Ref, policy_arn: str) -> None:
         """Detach a managed policy."""
-        client = await self._client()
-        await self._write(name, Urgency.HALT, partial(client.detach_role_policy, RoleName=name, PolicyArn=policy_arn))
+        detach = await self._operation(f"detach_{ref.kind}_policy")
+        await self._write(ref, Urgency.HALT, partial(detach, **_named(ref), PolicyArn=policy_arn))
 
-    async def tag(self, name: str, tags: Mapping[str, str], urgency: Urgency) -> None:
-        """Add tags to a role."""
-        client = await self._client()
+    async def tag(self, ref: Ref, tags: Mapping[str, str], urgency: Urgency) -> None:
+        """Add tags to a role or a user."""
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-        await self._write(name, urgency, partial(client.tag_role, RoleName=name, Tags=pairs))  # type: ignore[arg-type]
+        await self._write(ref, urgency, partial(await self._operation(f"tag_{ref.kind}"), **_named(ref), Tags=pairs))
 
-    async def untag(self, name: str, keys: Sequence[str], urgency: Urgency) -> None:
-        """Remove tags from a role."""
-        client = await self._client()
-        await self._write(name, urgency, partial(client.untag_role, RoleName=name, TagKeys=keys))
+    async def untag(self, ref: Ref, keys: Sequence[str], urgency: Urgency) -> None:
+        """Remove tags from a role or a user."""
+        untag = await self._operation(f"untag_{ref.kind}")
+        await self._write(ref, urgency, partial(untag, **_named(ref), TagKeys=keys))
 
 
-def _detailed(answer: Mapping[str, Any], at: datetime) -> Role:
-    inline = {one["PolicyName"]: one.get("PolicyDocument") for one in answer.get("RolePolicyList", [])}
-    return Role(
-        name=answer["RoleName"],
+def _named(ref: Ref) -> dict[str, str]:
+    return {f"{ref.kind.word}Name": ref.name}
+
+
+def _request_id(answer: Mapping[str, Any]) -> str | None:
+    told: str | None = answer["ResponseMetadata"].get("RequestId")
+    return told
+
+
+def detailed(kind: Kind, answer: Mapping[str, Any], at: datetime) -> Entity:
+    """One identity of GetAccountAuthorizationDetails."""
+    inline = {
+        one["PolicyName"]: _document(one.get("PolicyDocument")) for one in answer.get(f"{kind.word}PolicyList", [])
+    }
+    return Entity(
+        ref=Ref(kind, answer[f"{kind.word}Name"]),
         arn=answer["Arn"],
         path=answer.get("Path", "/"),
         inline=frozenset(inline),
         attached=frozenset(one["PolicyArn"] for one in answer.get("AttachedManagedPolicies", [])),
-        deny=_document(inline.get(POLICY_NAME)),
+        deny=inline.get(POLICY_NAME),
         tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
+        groups=tuple(answer.get("GroupList", ())),
+        trust=_document(answer.get("AssumeRolePolicyDocument")),
+        documents=tuple(document for document in inline.values() if document),
         read_at=at,
     )
 

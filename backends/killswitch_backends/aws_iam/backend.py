@@ -11,19 +11,22 @@ from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
 from killswitch_backends.aws_common.outcomes import outcome
+from killswitch_backends.aws_common.tags import claims_in
 from killswitch_backends.aws_common.watching import observations
 from killswitch_backends.aws_iam.api import WRITE_BURST, WRITES_PER_SECOND, IamApi
+from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
-from killswitch_backends.aws_iam.directory import Unread, roles_named, roles_under
+from killswitch_backends.aws_iam.directory import Unread, account, named
+from killswitch_backends.aws_iam.entities import Entity, Kind, Ref, ref_of
 from killswitch_backends.aws_iam.halting import deny, in_words, tags_of
-from killswitch_backends.aws_iam.observing import PACE, look
+from killswitch_backends.aws_iam.observing import PACE, look, probed
 from killswitch_backends.aws_iam.planning import plan_of
 from killswitch_backends.aws_iam.prior import Prior, halted_by, prior_of
+from killswitch_backends.aws_iam.probing import Probe
 from killswitch_backends.aws_iam.restoring import Restoring
-from killswitch_backends.aws_iam.roles import Role, role_name
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_iam.sighting import sighted
-from killswitch_backends.problems import Problem, Unsupported
+from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -34,6 +37,7 @@ from killswitch_backends.protocol import (
     Order,
     Preflight,
     Restored,
+    Sight,
     Surroundings,
     Watch,
 )
@@ -45,7 +49,7 @@ PARALLEL = 32
 
 
 class IamBackend:
-    """The roles of one account. Implements ``protocol.Backend``."""
+    """The roles, users and groups of one account. Implements ``protocol.Backend``."""
 
     layer = Layer.CREDENTIAL
 
@@ -55,6 +59,9 @@ class IamBackend:
         self.ref = ref
         self._settings, self._aws, self._api, self._marks = settings, aws, api, marks
         self._labels, self._now = surroundings.labels, surroundings.now
+        self._trusts: TrustGraph | None = None
+        """Who may assume whom, as of the last whole listing."""
+        self._probe = Probe(aws) if settings.probe else None
 
     @property
     def budget(self) -> Budget:
@@ -69,34 +76,45 @@ class IamBackend:
     async def _listing(self) -> AsyncIterator[Sighting]:
         yield ListingStarted(self.ref, self._now())
         await outcome(self._aws.identity())  # finds the account's shared budget; whoever needs the name sees it fail
-        for role in await roles_under(self._api, self._settings.path_prefix, self._now):
-            yield sighted(self.ref, role, self._labels, role.read_at)
+        entities, whole = await account(self._api, self._settings.path_prefix, self._now)
+        self._trusts = TrustGraph(entities) if whole else None
+        for entity in entities:
+            if entity.path.startswith(self._settings.path_prefix) or claims_in(entity.tags, self._labels):
+                yield sighted(self.ref, entity, self._labels, entity.read_at)
         yield ListingComplete(self.ref, self._now())
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         caller = await self.identity()  # without it nobody can tell whether a deny would lock the operator out
         found: dict[TargetId, Preflight] = {}
-        async for target, role in self._roles(targets):
-            if isinstance(role, Unsupported):
-                found[target] = Preflight(target, "none", 0, unsupported=f"{role.what}: {role.todo}")
-            elif isinstance(role, Problem):
-                found[target] = Preflight(target, "deny every action", 1, risks=(f"not read: {role.what}",))
+        entities = {target: entity async for target, entity in self._entities(targets)}
+        together = frozenset(one.arn for one in entities.values() if isinstance(one, Entity))
+        for target, entity in entities.items():
+            if isinstance(entity, Problem):
+                found[target] = Preflight(target, "deny every action", 1, risks=(f"not read: {entity.what}",))
             else:
-                found[target] = plan_of(target, role, caller)
+                members = await self._members(entity.ref)
+                found[target] = plan_of(
+                    target, entity, caller, trusts=self._trusts, halted_too=together, members=members
+                )
         return [found[target] for target in targets]
+
+    async def _members(self, ref: Ref) -> tuple[str, ...]:
+        """ARNs of a group's users. Raises a ``Problem``: without them nobody can tell whom its deny locks out."""
+        return tuple(await self._api.members(ref.name, Urgency.HALT)) if ref.kind is Kind.GROUP else ()
 
     async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
         """Always read now: it is cheap (one call for a thousand roles), and nothing else is exact."""
         del fresh
-        async for target, role in self._roles(targets):
-            yield Failure(target, role) if isinstance(role, Problem) else _captured(target, role)
+        async for target, entity in self._entities(targets):
+            yield Failure(target, entity) if isinstance(entity, Problem) else _captured(target, entity)
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
-        target, name = captured.target, role_name(captured.target)
-        request, halted = await deny(self._api, name, Prior.parse(captured.prior), order)
+        target, ref = captured.target, ref_of(captured.target)
+        request, halted = await deny(self._api, ref, Prior.parse(captured.prior), order)
         at = self._now()
         bound = self._bound(at)
-        self._marks.write(target, order.halt_id, partial(self._api.tag, name, tags_of(order, halted), Urgency.MARK))
+        if ref.kind is not Kind.GROUP:  # which IAM cannot tag: the deny itself names the halt
+            self._marks.write(target, order.halt_id, partial(self._api.tag, ref, tags_of(order, halted), Urgency.MARK))
         return Accepted(target, at, request, bound, in_words(halted, bound), halted)
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
@@ -106,31 +124,39 @@ class IamBackend:
         await self._marks.settle(watch.target, order.halt_id)
         return await Restoring(self._api, watch, order, self._now).run()
 
+    def close(self) -> None:
+        """Close what the probe opened."""
+        if self._probe is not None:
+            self._probe.close()
+
     async def _look(self, watch: Watch) -> Observation:
         bound = watch.accepted.bound or self._bound(watch.accepted.at)
-        return await look(self._api, watch, self._now, bound=bound, unmarked=self._marks.failure(watch.target))
+        seen = await look(self._api, watch, self._now, bound=bound, unmarked=self._marks.failure(watch.target))
+        if self._probe is None or seen.sight not in (Sight.DRAINING, Sight.STOPPED):
+            return seen
+        return await probed(self._probe, watch, seen)
 
     def _bound(self, accepted_at: datetime) -> datetime:
         return accepted_at + timedelta(seconds=self._settings.propagation_seconds)
 
-    async def _roles(self, targets: Sequence[TargetId]) -> AsyncIterator[tuple[TargetId, Role | Problem]]:
-        """The role of each target, or why there is none, in any order."""
-        named: dict[str, TargetId] = {}
+    async def _entities(self, targets: Sequence[TargetId]) -> AsyncIterator[tuple[TargetId, Entity | Problem]]:
+        """The identity of each target, or why there is none, in any order."""
+        wanted: dict[Ref, TargetId] = {}
         for target in targets:
             try:
-                named[role_name(target)] = target
+                wanted[ref_of(target)] = target
             except Problem as problem:
                 yield target, problem
-        async for role in roles_named(self._api, list(named), self._now):
-            yield named[role.name], role.problem if isinstance(role, Unread) else role
+        async for entity in named(self._api, list(wanted), self._now):
+            yield wanted[entity.ref], entity.problem if isinstance(entity, Unread) else entity
 
 
-def _captured(target: TargetId, role: Role) -> Captured:
-    prior = prior_of(role)
+def _captured(target: TargetId, entity: Entity) -> Captured:
+    prior = prior_of(entity)
     return Captured(
         target=target,
         prior=prior.json(),
-        at=role.read_at,
-        marked_by=halted_by(role),
-        already_off=denies_all(prior.deny) or deny_all_arn(role.arn) in prior.attached,
+        at=entity.read_at,
+        marked_by=halted_by(entity),
+        already_off=denies_all(prior.deny) or deny_all_arn(entity.arn) in prior.attached,
     )

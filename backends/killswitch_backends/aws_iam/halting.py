@@ -1,4 +1,4 @@
-"""Denying one role everything: one call, idempotent; AWS's managed deny-all where the inline quota is full."""
+"""Denying one identity everything: one call, idempotent; AWS's managed deny-all where the inline quota is full."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.tags import mark_tags
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import denial, deny_all_arn, sid_of
+from killswitch_backends.aws_iam.entities import Ref
 from killswitch_backends.aws_iam.prior import BY, INLINE, MANAGED, Prior
 from killswitch_backends.problems import Refused
 from killswitch_backends.protocol import Json, Order
@@ -16,19 +17,19 @@ from killswitch_backends.protocol import Json, Order
 _QUOTA_FULL = frozenset({"LimitExceeded", "LimitExceededException"})
 
 
-async def deny(api: IamApi, name: str, prior: Prior, order: Order) -> tuple[str | None, dict[str, Json]]:
-    """Put the deny on a role. Returns the request id and the fields as left (``Accepted.halted``).
+async def deny(api: IamApi, ref: Ref, prior: Prior, order: Order) -> tuple[str | None, dict[str, Json]]:
+    """Put the deny on an identity. Returns the request id and the fields as left (``Accepted.halted``).
 
     Raises:
         Problem: it is not denied; or no answer came and nobody knows.
     """
     try:
-        request = await api.put_deny(name, denial(order.halt_id))
+        request = await api.put_deny(ref, denial(order.halt_id))
     except Refused as problem:
         if platform_code(problem) not in _QUOTA_FULL:
             raise
         arn = deny_all_arn(prior.arn)
-        return await api.attach(name, arn), {"by": MANAGED, "policy_arn": arn}
+        return await api.attach(ref, arn), {"by": MANAGED, "policy_arn": arn}
     return request, {"by": INLINE, "sid": sid_of(order.halt_id)}
 
 

@@ -1,4 +1,4 @@
-"""One independent look at a denied role.
+"""One independent look at a denied identity.
 
 What is read is IAM's control plane; what refuses calls is its data plane, seconds behind. So the deny proves nothing
 until the propagation time has passed, and reads just after a change may still show the time before it.
@@ -7,6 +7,7 @@ until the propagation time has passed, and reads just after a change may still s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from killswitch_backends.aws_common.budget import Urgency
@@ -15,8 +16,9 @@ from killswitch_backends.aws_common.tags import stamp
 from killswitch_backends.aws_common.watching import Pace
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, denies_all, deny_all_arn
+from killswitch_backends.aws_iam.entities import Ref, ref_of
 from killswitch_backends.aws_iam.prior import INLINE, MANAGED, Prior
-from killswitch_backends.aws_iam.roles import role_name
+from killswitch_backends.aws_iam.probing import Probe
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
 
@@ -26,18 +28,18 @@ PACE = Pace(shortest=3.0, per_second=10.0)
 async def look(
     api: IamApi, watch: Watch, now: Callable[[], datetime], *, bound: datetime, unmarked: str
 ) -> Observation:
-    """What one role may do now; ``unmarked`` says why it carries no halt mark, if so, and is shown with it.
+    """What one identity may do now; ``unmarked`` says why it carries no halt mark, if so, and is shown with it.
 
     Raises:
         Problem: when it cannot be looked at.
     """
-    name, at = role_name(watch.target), now()
+    ref, at = ref_of(watch.target), now()
     what = f"{POLICY_NAME} denies every action"
     if watch.accepted.halted.get("by") == MANAGED:
         what = "AWSDenyAll is attached"
-    if not await _denied(api, watch, name):
-        if not await _exists(api, name, at):
-            what = "the role does not exist any more"
+    if not await _denied(api, watch, ref):
+        if not await _exists(api, ref, at):
+            what = "it does not exist any more"
         elif at < bound:
             note = "the deny is not visible yet"
             return Observation(watch.target, Sight.UNKNOWN, at, note=_joined(note, unmarked))
@@ -52,13 +54,13 @@ async def look(
     return Observation(watch.target, Sight.STOPPED, at, Evidence(Grade.BOUNDED, detail, at), note=unmarked)
 
 
-async def _denied(api: IamApi, watch: Watch, name: str) -> bool:
+async def _denied(api: IamApi, watch: Watch, ref: Ref) -> bool:
     """Whether a deny-all stands: this halt's or, taken over, another's."""
-    if denies_all(await api.deny(name, Urgency.PROVE)):
+    if denies_all(await api.deny(ref, Urgency.PROVE)):
         return True
     if watch.accepted.halted.get("by") == INLINE:
         return False
-    attached = await outcome(api.attached(name, Urgency.PROVE))
+    attached = await outcome(api.attached(ref, Urgency.PROVE))
     if isinstance(attached, Problem):
         if isinstance(attached, Gone):
             return False
@@ -66,12 +68,27 @@ async def _denied(api: IamApi, watch: Watch, name: str) -> bool:
     return deny_all_arn(Prior.parse(watch.captured.prior).arn) in attached
 
 
-async def _exists(api: IamApi, name: str, at: datetime) -> bool:
-    role = await outcome(api.role(name, at, Urgency.PROVE))
-    if isinstance(role, Problem) and not isinstance(role, Gone):
-        raise role
-    return not isinstance(role, Gone)
+async def _exists(api: IamApi, ref: Ref, at: datetime) -> bool:
+    entity = await outcome(api.entity(ref, at, Urgency.PROVE))
+    if isinstance(entity, Problem) and not isinstance(entity, Gone):
+        raise entity
+    return not isinstance(entity, Gone)
 
 
 def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
+
+
+async def probed(probe: Probe, watch: Watch, seen: Observation) -> Observation:
+    """The same look with what a call as the denied role showed: better evidence, or a reason to wait on."""
+    arn = Prior.parse(watch.captured.prior).arn
+    if ":role/" not in arn or seen.evidence is None:
+        return seen
+    found = await probe.look(arn)
+    if found.refused is False:  # the bound was too short, or something else lets it pass
+        evidence = Evidence(Grade.ACKNOWLEDGED, seen.evidence.detail, seen.at)
+        return replace(seen, sight=Sight.DRAINING, evidence=evidence, note=_joined(found.why, seen.note))
+    if found.refused is None or seen.sight is not Sight.STOPPED:
+        return replace(seen, note=_joined(seen.note, found.why))
+    detail = f"{found.why}; {seen.evidence.detail}"
+    return replace(seen, evidence=Evidence(Grade.OBSERVED, detail, seen.at))

@@ -1,4 +1,4 @@
-"""What a role was before a halt: the names of its policies, its tags, and whether a deny was there already."""
+"""What an identity was before a halt: the names of its policies, its tags, and whether a deny was there already."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from killswitch_backends.aws_common.tags import PREFIX, mark_in, ours
 from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, halt_in, sid_in
-from killswitch_backends.aws_iam.roles import Role
+from killswitch_backends.aws_iam.entities import Entity
 from killswitch_backends.protocol import Json
 
 BY = PREFIX + "by"
@@ -17,7 +17,7 @@ INLINE, MANAGED = "inline", "managed"
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A role's restorable fields."""
+    """An identity's restorable fields."""
 
     arn: str
     inline: frozenset[str]
@@ -49,25 +49,25 @@ class Prior:
         )
 
 
-def prior_of(role: Role) -> Prior:
-    """The prior state of a role: without what a halt that is in force added to it."""
-    halted = sid_in(role.deny) is not None
-    attached_by_halt = {deny_all_arn(role.arn)} if role.tags.get(BY) == MANAGED else set()
-    ours_now = ours(role.tags)
+def prior_of(entity: Entity) -> Prior:
+    """The prior state of an identity: without what a halt that is in force added to it."""
+    halted = sid_in(entity.deny) is not None
+    attached_by_halt = {deny_all_arn(entity.arn)} if entity.tags.get(BY) == MANAGED else set()
+    ours_now = ours(entity.tags)
     return Prior(
-        arn=role.arn,
-        inline=role.inline - {POLICY_NAME} if halted else role.inline,
-        attached=role.attached - attached_by_halt,
-        deny=None if halted else role.deny,
-        tags={key: value for key, value in role.tags.items() if key not in ours_now},
+        arn=entity.arn,
+        inline=entity.inline - {POLICY_NAME} if halted else entity.inline,
+        attached=entity.attached - attached_by_halt,
+        deny=None if halted else entity.deny,
+        tags={key: value for key, value in entity.tags.items() if key not in ours_now},
     )
 
 
-def halted_by(role: Role) -> str | None:
-    """The id of the halt in force on a role: its mark's, or (the mark failed) what the deny's Sid tells of it."""
-    sid = sid_in(role.deny)
-    mark = mark_in(role.tags)
-    if sid is None and role.tags.get(BY) != MANAGED:
+def halted_by(entity: Entity) -> str | None:
+    """The id of the halt in force on an identity: its mark's, or (the mark failed) what the deny's Sid tells of it."""
+    sid = sid_in(entity.deny)
+    mark = mark_in(entity.tags)
+    if sid is None and entity.tags.get(BY) != MANAGED:
         return None
     if mark is not None:
         return mark.halt_id

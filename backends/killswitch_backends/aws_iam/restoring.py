@@ -1,4 +1,4 @@
-"""Taking the deny off one role: exactly what the halt put there, only while it is still what the halt put there."""
+"""Taking the deny off one identity: exactly what the halt put there, only while it is still what the halt put there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.tags import another_halts, ours, stamp
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, sid_in, sid_of
+from killswitch_backends.aws_iam.entities import Entity, Ref, ref_of
 from killswitch_backends.aws_iam.prior import INLINE, Prior
-from killswitch_backends.aws_iam.roles import Role, role_name
 from killswitch_backends.problems import Conflict, Unreachable
 from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
 
@@ -30,10 +30,10 @@ class Restoring:
     order: Order
     now: Callable[[], datetime]
     prior: Prior = field(init=False)
-    name: str = field(init=False)
+    ref: Ref = field(init=False)
 
     def __post_init__(self) -> None:
-        self.prior, self.name = Prior.parse(self.watch.captured.prior), role_name(self.watch.target)
+        self.prior, self.ref = Prior.parse(self.watch.captured.prior), ref_of(self.watch.target)
 
     @property
     def _sid(self) -> str:
@@ -53,67 +53,67 @@ class Restoring:
             Conflict: the deny, or the mark, is another's by now.
             Problem: repeat it.
         """
-        role = await self.api.role(self.name, self.now(), Urgency.HALT)
-        if changes := list(self._changes(role)):
+        entity = await self.api.entity(self.ref, self.now(), Urgency.HALT)
+        if changes := list(self._changes(entity)):
             raise Conflict(str(self.watch.target), changes)
-        await self._take_off(role)
+        await self._take_off(entity)
         return await self._read_back()
 
-    def _changes(self, role: Role) -> Iterator[FieldChange]:
-        if not self._deny_is_ours(role) and not _same(role.deny, self.prior.deny):
-            found = sid_in(role.deny) or ("absent" if role.deny is None else "another policy")
+    def _changes(self, entity: Entity) -> Iterator[FieldChange]:
+        if not self._deny_is_ours(entity) and not _same(entity.deny, self.prior.deny):
+            found = sid_in(entity.deny) or ("absent" if entity.deny is None else "another policy")
             yield FieldChange(f"inline policy {POLICY_NAME}", self._sid, found)
-        if other := another_halts(role.tags, self.order.halt_id, self.watch.captured.marked_by):
+        if other := another_halts(entity.tags, self.order.halt_id, self.watch.captured.marked_by):
             yield FieldChange("halt mark", self.order.halt_id, other)
 
-    def _deny_is_ours(self, role: Role) -> bool:
-        return sid_in(role.deny) == self._sid
+    def _deny_is_ours(self, entity: Entity) -> bool:
+        return sid_in(entity.deny) == self._sid
 
-    async def _take_off(self, role: Role) -> None:
+    async def _take_off(self, entity: Entity) -> None:
         """The deny, then the mark. What is gone already (a restore cut short, a person) is left at that."""
-        if self._deny_is_ours(role):
+        if self._deny_is_ours(entity):
             if self.prior.deny is None:
-                await self.api.delete_deny(self.name)
+                await self.api.delete_deny(self.ref)
             else:
-                await self.api.put_deny(self.name, json.dumps(self.prior.deny))
-        if (arn := self._attached_by_halt) and arn in role.attached:
-            await self.api.detach(self.name, arn)
-        if keys := list(ours(role.tags)):
-            await self.api.untag(self.name, keys, Urgency.HALT)
+                await self.api.put_deny(self.ref, json.dumps(self.prior.deny))
+        if (arn := self._attached_by_halt) and arn in entity.attached:
+            await self.api.detach(self.ref, arn)
+        if keys := list(ours(entity.tags)):
+            await self.api.untag(self.ref, keys, Urgency.HALT)
 
     async def _read_back(self) -> Restored:
         unequal: list[str] = []
         for attempt in range(READ_BACKS):
             if attempt:
                 await asyncio.sleep(READ_BACK_PAUSE)
-            role = await self.api.role(self.name, self.now(), Urgency.HALT)
-            unequal = list(self._left_over(role))
+            entity = await self.api.entity(self.ref, self.now(), Urgency.HALT)
+            unequal = list(self._left_over(entity))
             if not unequal:
-                return self._restored(role)
+                return self._restored(entity)
         raise Unreachable(str(self.watch.target), f"restored, but still there when read back: {', '.join(unequal)}")
 
-    def _left_over(self, role: Role) -> Iterator[str]:
+    def _left_over(self, entity: Entity) -> Iterator[str]:
         """Of what the halt added or replaced, what is not yet as before."""
-        if not _same(role.deny, self.prior.deny):
+        if not _same(entity.deny, self.prior.deny):
             yield f"inline policy {POLICY_NAME}"
-        if (arn := self._attached_by_halt) and arn in role.attached:
+        if (arn := self._attached_by_halt) and arn in entity.attached:
             yield f"managed policy {arn}"
-        if left := sorted(ours(role.tags)):
+        if left := sorted(ours(entity.tags)):
             yield f"tags {left}"
 
-    def _restored(self, role: Role) -> Restored:
+    def _restored(self, entity: Entity) -> Restored:
         others = [
             words
             for words, same in (
-                ("inline policies", role.inline == self.prior.inline),
-                ("attached policies", role.attached == self.prior.attached),
-                ("tags", dict(role.tags) == dict(self.prior.tags)),
+                ("inline policies", entity.inline == self.prior.inline),
+                ("attached policies", entity.attached == self.prior.attached),
+                ("tags", dict(entity.tags) == dict(self.prior.tags)),
             )
             if not same
         ]
-        detail = f"read back at {stamp(role.read_at)}: no deny-all, no halt mark"
+        detail = f"read back at {stamp(entity.read_at)}: no deny-all, no halt mark"
         detail += f"; changed by others meanwhile: {', '.join(others)}" if others else "; everything as before"
-        return Restored(self.watch.target, role.read_at, Evidence(Grade.OBSERVED, detail, role.read_at))
+        return Restored(self.watch.target, entity.read_at, Evidence(Grade.OBSERVED, detail, entity.read_at))
 
 
 def _same(one: Mapping[str, Json] | None, other: Mapping[str, Json] | None) -> bool:

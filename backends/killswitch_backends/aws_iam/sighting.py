@@ -1,4 +1,4 @@
-"""A role as the fleet sees it."""
+"""An identity as the fleet sees it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from datetime import datetime
 
 from killswitch_backends.aws_common.tags import claims_in, mark_in
 from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
-from killswitch_backends.aws_iam.roles import Role
+from killswitch_backends.aws_iam.entities import Entity
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.agents import Health
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
-def sighted(ref: BackendRef, role: Role, labels: LabelKeys, at: datetime) -> TargetSighting:
-    """One role. Its ARN is its identity: what runs as it is bound to it, tagged or not."""
+def sighted(ref: BackendRef, entity: Entity, labels: LabelKeys, at: datetime) -> TargetSighting:
+    """One identity. Its ARN is its identity: what runs as it is bound to it, tagged or not."""
     return TargetSighting(
-        target=TargetId(ref, f"role/{role.name}"),
+        target=TargetId(ref, str(entity.ref)),
         layer=Layer.CREDENTIAL,
-        kind="role",
+        kind=str(entity.ref.kind),
         seen_at=at,
-        claims=claims_in(role.tags, labels),
-        identity=role.arn,
+        claims=claims_in(entity.tags, labels),
+        identity=entity.arn,
         health=Health.OK,
-        mark=mark_in(role.tags),
-        off=denies_all(role.deny) or deny_all_arn(role.arn) in role.attached,
-        facts={"path": role.path, "policies": str(len(role.inline) + len(role.attached))},
+        mark=mark_in(entity.tags),
+        off=denies_all(entity.deny) or deny_all_arn(entity.arn) in entity.attached,
+        facts={"path": entity.path, "policies": str(len(entity.inline) + len(entity.attached))},
     )

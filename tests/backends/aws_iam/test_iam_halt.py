@@ -11,7 +11,7 @@ import pytest
 from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, seen
 from killswitch_backends.aws_iam import KIND
 from killswitch_backends.aws_iam.denial import POLICY_NAME
-from killswitch_backends.problems import Conflict, Gone, Unsupported
+from killswitch_backends.problems import Conflict, Gone, Refused
 from killswitch_backends.protocol import Failure, Grade, Sight, Watch
 from killswitch_inventory.targets import TargetId
 
@@ -136,17 +136,59 @@ async def test_roles_are_sighted_under_the_path_only_with_claims_and_identity(se
     assert f"role/{outside}" not in found
 
 
-async def test_what_is_no_role_is_said_in_the_plan_and_refused_in_the_halt(server: Server) -> None:
+async def test_what_is_no_identity_is_refused_and_what_is_not_there_is_said(server: Server) -> None:
     async with opened(KIND, table(server)) as backend:
-        targets = [TargetId(backend.ref, path) for path in ("user/ada", "group/agents", "role/never-was")]
-        user, group, missing = await backend.preflight(targets)
-        assert user.unsupported is not None
-        assert group.unsupported is not None
-        assert "hold users only" in group.unsupported
-        assert any("NoSuchEntity" in risk for risk in missing.risks)
+        targets = [
+            TargetId(backend.ref, path) for path in ("policy/x", "role/agents/x", "role/never-was", "user/nobody")
+        ]
+        plans = await backend.preflight(targets)
+        assert "is no identity" in plans[0].risks[0]
+        assert "NoSuchEntity" in plans[2].risks[0]
         failures = {one.target.path: one async for one in backend.capture(targets, fresh=True)}
     kinds = {path: type(one.problem) for path, one in failures.items() if isinstance(one, Failure)}
-    assert kinds == {"user/ada": Unsupported, "group/agents": Unsupported, "role/never-was": Gone}
+    assert kinds == {"policy/x": Refused, "role/agents/x": Refused, "role/never-was": Gone, "user/nobody": Gone}
+
+
+def a_user(server: Server, **tags: str) -> str:
+    name = Names.new("user")
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    server.client("iam").create_user(UserName=name, Path="/agents/", Tags=pairs)
+    server.client("iam").put_user_policy(UserName=name, PolicyName="work", PolicyDocument=WORK)
+    return name
+
+
+async def test_a_user_is_denied_and_comes_back_field_by_field(server: Server) -> None:
+    name, iam = a_user(server, agent="u-1"), server.client("iam")
+    async with opened(KIND, table(server)) as backend:
+        sighting = (await listed(backend))[f"user/{name}"]
+        assert (sighting.kind, [claim.agent for claim in sighting.claims]) == ("user", ["u-1"])
+        watch = await halted(backend, f"user/{name}")
+        assert set(iam.list_user_policies(UserName=name)["PolicyNames"]) == {"work", POLICY_NAME}
+        await seen(backend, watch, Sight.STOPPED)
+        await patiently(lambda: backend.restore(watch, order()))
+    assert iam.list_user_policies(UserName=name)["PolicyNames"] == ["work"]
+    assert [tag["Key"] for tag in iam.list_user_tags(UserName=name)["Tags"]] == ["agent"]
+
+
+async def test_a_group_is_denied_for_its_users_and_comes_back(server: Server) -> None:
+    group, user, iam = Names.new("group"), a_user(server), server.client("iam")
+    iam.create_group(GroupName=group, Path="/agents/")
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    async with opened(KIND, table(server)) as backend:
+        (plan,) = await backend.preflight([TargetId(backend.ref, f"group/{group}")])
+        assert "its 1 users" in plan.action
+        watch = await halted(backend, f"group/{group}", halt_id="hgroup")
+        await seen(backend, watch, Sight.STOPPED)
+        assert (await captured(backend, watch.target)).marked_by == "hgroup"  # the deny names it: groups have no tags
+        await patiently(lambda: backend.restore(watch, order("hgroup")))
+    assert iam.list_group_policies(GroupName=group)["PolicyNames"] == []
+
+
+async def test_a_tagged_role_elsewhere_is_sighted_too(server: Server) -> None:
+    name = Names.new("role")
+    server.make_role(name, path="/elsewhere/", tags={"agent": "far"})
+    async with opened(KIND, table(server)) as backend:
+        assert f"role/{name}" in await listed(backend)
 
 
 async def test_many_roles_are_captured_as_one_by_one(server: Server) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, seen
 from killswitch_backends.aws_iam import KIND
+from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import POLICY_NAME, denial, denies_all, sid_in, sid_of
+from killswitch_backends.aws_iam.entities import Entity, Kind, Ref
 from killswitch_backends.aws_iam.planning import plan_of
-from killswitch_backends.aws_iam.roles import Role
 from killswitch_backends.problems import Refused, Unreachable
-from killswitch_backends.protocol import Identity, Sight
+from killswitch_backends.protocol import Grade, Identity, Sight
 from killswitch_inventory.targets import BackendRef, TargetId
 
 
@@ -34,12 +35,11 @@ def name(simulator: Server) -> str:
     return name
 
 
-def a_role(name: str, *, path: str = "/agents/", account: str = "111122223333") -> Role:
+def a_role(name: str, *, path: str = "/agents/", account: str = "111122223333", **more: Any) -> Entity:
     arn = f"arn:aws:iam::{account}:role{path}{name}"
     empty: frozenset[str] = frozenset()
-    return Role(
-        name=name, arn=arn, path=path, inline=empty, attached=empty, deny=None, tags={}, read_at=datetime.now(UTC)
-    )
+    fields = {"ref": Ref(Kind.ROLE, name), "arn": arn, "path": path, "inline": empty, "attached": empty, "deny": None}
+    return Entity(**{**fields, "tags": {}, "read_at": datetime.now(UTC), **more})
 
 
 async def test_a_full_inline_quota_is_answered_with_the_managed_deny(simulator: Server, name: str) -> None:
@@ -140,3 +140,60 @@ def test_a_deny_is_known_by_its_sid_and_only_if_it_denies_everything() -> None:
     assert sid_in(weakened) is None
     conditional = {"Statement": [document["Statement"][0] | {"Condition": {"Bool": {"x": "true"}}}]}
     assert not denies_all(conditional)
+
+
+def trusting(*principals: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+MAY_ASSUME = {"Statement": {"Effect": "Allow", "Action": ["sts:Assume*"], "Resource": "*"}}
+ROOT = "arn:aws:iam::111122223333:root"
+
+
+def test_sessions_in_other_roles_are_a_risk_only_where_the_graph_shows_a_way() -> None:
+    agent = a_role("agent", documents=(MAY_ASSUME,))
+    quiet = a_role("quiet")
+    named = a_role("named", trust=trusting(agent.arn))
+    open_to_account = a_role("open", trust=trusting(ROOT))
+    service_only = a_role("service", trust={"Statement": {"Effect": "Allow", "Principal": {"Service": "x"}}})
+    graph = TrustGraph([agent, quiet, named, open_to_account, service_only])
+    assert [role.name for role in graph.reachable(agent)] == ["named", "open"]
+    assert graph.reachable(quiet) == []
+    assert "named, open" in graph.risk(agent, halted_too=frozenset())
+    assert "named" not in graph.risk(agent, halted_too=frozenset({named.arn}))
+    assert graph.risk(agent, halted_too=frozenset({named.arn, open_to_account.arn})) == ""
+
+
+async def test_a_probe_proves_the_deny_by_being_refused(simulator: Server) -> None:
+    name = Names.new("role")
+    iam, trust = simulator.client("iam"), json.dumps(trusting(ROOT))
+    iam.create_role(RoleName=name, Path="/agents/", AssumeRolePolicyDocument=trust)
+    reading = {"Statement": [{"Effect": "Allow", "Action": "tag:GetResources", "Resource": "*"}]}
+    iam.put_role_policy(
+        RoleName=name, PolicyName="work", PolicyDocument=json.dumps({"Version": "2012-10-17", **reading})
+    )
+    async with opened(KIND, simulator.table(propagation_seconds=5, probe=True)) as backend:
+        watch = await halted(backend, f"role/{name}")
+        proof = await seen(backend, watch, Sight.STOPPED)
+        assert proof.evidence is not None
+        assert proof.evidence.grade is Grade.OBSERVED
+        assert "explicit deny" in proof.evidence.detail
+        await patiently(lambda: backend.restore(watch, order()))
+
+
+async def test_a_role_that_the_probe_may_not_assume_is_bounded_and_says_so(simulator: Server, name: str) -> None:
+    async with opened(KIND, simulator.table(propagation_seconds=0, probe=True)) as backend:
+        proof = await seen(backend, await halted(backend, f"role/{name}"), Sight.STOPPED)
+    assert proof.evidence is not None
+    assert proof.evidence.grade is Grade.BOUNDED
+    assert "no probe" in proof.note
+
+
+async def test_a_group_of_the_operator_is_a_lockout(simulator: Server) -> None:
+    async with opened(KIND, simulator.table()) as backend:
+        own, other = await backend.preflight(
+            [TargetId(backend.ref, path) for path in ("group/killswitch-operators", "user/killswitch-operator")]
+        )
+    assert own.lockout is not None
+    assert other.lockout is not None
