@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ _GRACE: Final = 0.001
 _STUCK: Final = 0.25
 """Real seconds that a busy thread may hold drill time back; a thread that waits for drill time must not stop it."""
 
+_SQLITE: Final = "aiosqlite.core"
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How drill time runs: at ``monotonic`` (the machine's clock) it was ``passed``, and goes on at ``speed``.
+    """How drill time runs: at ``monotonic`` (the machine's clock) ``passed`` had elapsed; it goes on at ``speed``.
 
     Speed 0 is a pause; ``FULL`` stands still by itself, and is moved by jumps.
     """
@@ -65,6 +68,7 @@ class DrillClock:
     def __init__(self, began: datetime, speed: float = 1.0) -> None:
         self.began = began
         self._pace = Pace(time.monotonic(), 0.0, speed)
+        self._script_began = 0.0
 
     @property
     def pace(self) -> Pace:
@@ -75,9 +79,17 @@ class DrillClock:
         """Run as another process's clock does. ``passed`` never goes back."""
         self._pace = pace
 
-    def passed(self) -> float:
-        """Drill seconds since the drill began."""
+    def elapsed(self) -> float:
+        """Drill seconds since this clock was made. Never runs back."""
         return self._pace.at(time.monotonic())
+
+    def passed(self) -> float:
+        """Drill seconds since the script began."""
+        return self.elapsed() - self._script_began
+
+    def begin_script(self) -> None:
+        """The script's second 0 is now: what came before was getting ready."""
+        self._script_began = self.elapsed()
 
     def moment(self) -> datetime:
         """Drill time as a wall clock would show it (UTC)."""
@@ -85,7 +97,7 @@ class DrillClock:
 
     def set_speed(self, speed: float) -> Pace:
         """Go on at another speed (0 to hold time); the pace it has then."""
-        self._pace = Pace(time.monotonic(), self.passed(), speed)
+        self._pace = Pace(time.monotonic(), self.elapsed(), speed)
         return self._pace
 
     def jump(self, seconds: float) -> None:
@@ -96,11 +108,7 @@ class DrillClock:
 
     def now(self) -> float:
         """Seconds since the epoch, in drill time."""
-        return self.began.timestamp() + self.passed()
-
-    def elapsed(self) -> float:
-        """See ``passed``."""
-        return self.passed()
+        return self.began.timestamp() + self.elapsed()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in drill time: the loop's own time is drill time."""
@@ -117,11 +125,20 @@ class DrillLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """Drill seconds."""
-        return self.clock.passed()
+        return self.clock.elapsed()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """As asyncio's; time does not jump while it is under way."""
-        future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
+        return self._counted(super().run_in_executor(executor, func, *args))
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """As asyncio's; a future that aiosqlite makes stands for work in its thread, which nothing else tells."""
+        future: asyncio.Future[Any] = super().create_future()
+        if sys._getframe(1).f_globals.get("__name__") == _SQLITE:  # noqa: SLF001  (cheap; inspect.stack is not)
+            self._counted(future)
+        return future
+
+    def _counted(self, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
         self.busy_threads += 1
         future.add_done_callback(self._thread_done)
         return future

@@ -1,0 +1,110 @@
+"""Scripted players: the perfect one takes the model answer, the silent one nothing, the third one the wrong scope."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+from killswitch_backends.problems import Problem
+from killswitch_console.authority.roles import NotAuthorised
+from killswitch_console.drills.scenario import Answer
+from killswitch_console.drills.seat import Hear, Seat
+from killswitch_console.halting.engine import AlreadyRestored, LedgerNeeded, UnknownHalt, new_halt_id
+from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.recording import RecordingNeeded
+from killswitch_inventory.scopes import Scope
+
+_REFUSALS = (Problem, NotAuthorised, AlreadyRestored, LedgerNeeded, LedgerError, UnknownHalt, RecordingNeeded)
+
+
+class PlayerKind(StrEnum):
+    """Who plays."""
+
+    PERFECT = "perfect"
+    SILENT = "silent"
+    WRONG_SCOPE = "wrong-scope"
+
+
+def steps_of(kind: PlayerKind, answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """The steps that a player takes of a model answer."""
+    match kind:
+        case PlayerKind.PERFECT:
+            return answers
+        case PlayerKind.SILENT:
+            return ()
+        case PlayerKind.WRONG_SCOPE:
+            return tuple(_mistaken(answer, answers) for answer in answers)
+
+
+def _mistaken(answer: Answer, answers: tuple[Answer, ...]) -> Answer:
+    """A step with the wrong scope: its own, or that of the halt it is about; a refusal becomes the halt asked for."""
+    if answer.wrong is not None:
+        do = "halt" if answer.do in ("acknowledge", "decline") else answer.do
+        return answer.model_copy(update={"scope": answer.wrong, "do": do})
+    wrong = {other.scope: other.wrong for other in answers if other.do == "halt" and other.wrong}
+    return answer.model_copy(update={"scope": wrong.get(answer.scope, answer.scope)})
+
+
+class Player:
+    """Sits in a seat and does as told. Steps run beside each other: a halt under way keeps nobody from reading."""
+
+    def __init__(self, seat: Seat, hear: Hear, group: asyncio.TaskGroup) -> None:
+        self._seat, self._hear, self._group = seat, hear, group
+        self._halts: dict[str, str] = {}
+        """The latest halt of each scope."""
+        self._working: set[asyncio.Task[None]] = set()
+
+    def take(self, step: Answer) -> None:
+        """Begin one step."""
+        task = self._group.create_task(self._do(step), name=f"player: {step.id}")
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step is under way."""
+        return bool(self._working)
+
+    def stop(self) -> None:
+        """Leave everything where it is."""
+        for task in self._working:
+            task.cancel()
+
+    async def _do(self, step: Answer) -> None:
+        try:
+            match step.do:
+                case "acknowledge":
+                    self._hear("responder.acknowledged", {"inject": step.inject}, {})
+                case "decline":
+                    self._hear("responder.declined", {"inject": step.inject}, {"reason": step.reason})
+                case "plan":
+                    await self._seat.engine.plan(Scope.parse(step.scope or ""), step.profile)
+                case "halt":
+                    await self._halt(step)
+                case "resume":
+                    await self._seat.engine.resume(self._of(step), timeout=step.timeout)
+                case "restore":
+                    await self._seat.engine.restore(
+                        self._of(step), invoker=self._seat.invoker, reason=step.reason, timeout=step.timeout
+                    )
+        except _REFUSALS as refusal:
+            self._hear("action.refused", {"action": step.do}, {"why": str(refusal)})
+
+    async def _halt(self, step: Answer) -> None:
+        engine, scope = self._seat.engine, Scope.parse(step.scope or "")
+        plan = await engine.plan(scope, step.profile)
+        self._halts[str(scope)] = halt_id = new_halt_id(self._seat.clock.moment())
+        await engine.halt(
+            plan,
+            invoker=self._seat.invoker,
+            reason=step.reason,
+            accept_collateral=True,
+            timeout=step.timeout,
+            halt_id=halt_id,
+        )
+
+    def _of(self, step: Answer) -> str:
+        known = self._halts.get(step.scope or "")
+        if known is None:
+            raise UnknownHalt(f"there is no halt of {step.scope} yet")
+        return known
