@@ -125,6 +125,7 @@ class TrailRecorder:
         await asyncio.wait({entry.done}, timeout=REQUIRE_SECONDS)
         if entry.done.done() and not entry.done.cancelled():
             return
+        entry.done.cancel()
         why = self._broken or f"no answer within {REQUIRE_SECONDS:g} s"
         self.note("action.refused", {"action": kind, "why": f"it could not be recorded: {why}"}, halt_id=halt_id)
         raise RecordingNeeded(f"the audit trail cannot be written ({why}); nothing was changed")
@@ -134,16 +135,19 @@ class TrailRecorder:
         pause, longest = RETRY_SECONDS
         rotated = False
         while True:
+            tried = [entry for entry in self._urgent if entry.required]
             try:
                 await self._write_next()
                 pause, rotated = RETRY_SECONDS[0], False
             except TrailClosed as error:  # most often a rotation: the new volume is there already
                 await self._let_go()
                 if rotated:
+                    _give_up(tried)
                     await self._failed(error)
                     await self._wait(pause)
                 rotated = True
             except Exception as error:  # noqa: BLE001  (whatever befalls the trail, the writer goes on)
+                _give_up(tried)
                 await self._failed(error)
                 await self._wait(pause)
                 pause = min(2 * pause, longest)
@@ -162,15 +166,23 @@ class TrailRecorder:
             self._urgent.extendleft(reversed(entries))
             raise
         except BaseException:
-            self._fallen += _kept(entries)
+            _give_up([entry for entry in entries if entry.required])
+            self._fallen += [entry for entry in entries if not entry.required]
             raise
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []
         for queue in (self._urgent, self._queue):
             while queue and len(entries) < BATCH:
-                entries.append(queue.popleft())
+                if not (entry := queue.popleft()).done.cancelled():
+                    entries.append(entry)
         return sorted(entries, key=lambda entry: entry.draft.mono_ns)
+
+    def _take_what_may_fall(self) -> list[Entry]:
+        """What waits, but for what is required: that stays for the next try, or is given up with this one."""
+        entries = self._take()
+        self._urgent.extendleft(reversed([entry for entry in entries if entry.required]))
+        return [entry for entry in entries if not entry.required]
 
     async def _minute_passed(self) -> bool:
         """Wait for something to write; whether instead a checkpoint is due."""
@@ -226,7 +238,7 @@ class TrailRecorder:
         self._broken = str(error) if isinstance(error, TrailUnavailable) else f"internal error: {error!r}"
         if isinstance(error, TrailTampered):
             self.note("audit.alarm", {"what": str(error)})
-        self._fallen += _kept(self._take())
+        self._fallen += self._take_what_may_fall()
         await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
 
     async def _let_go(self) -> None:
@@ -255,9 +267,9 @@ class TrailRecorder:
         deadline = asyncio.get_running_loop().time() + seconds
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             self._some.clear()
-            if any(entry.required for entry in self._urgent):
+            if any(entry.required and not entry.done.done() for entry in self._urgent):
                 return  # somebody waits: try at once
-            self._fallen += _kept(self._take())
+            self._fallen += self._take_what_may_fall()
             await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
             try:
                 async with asyncio.timeout(left):
@@ -331,12 +343,10 @@ def _late(draft: Draft) -> Draft:
     return replace(draft, late=True)
 
 
-def _kept(entries: list[Entry]) -> list[Entry]:
-    """What may fall; those who required their events are told that these are not in the trail."""
-    for entry in entries:
-        if entry.required:
-            entry.done.cancel()
-    return [entry for entry in entries if not entry.required]
+def _give_up(required: list[Entry]) -> None:
+    """Tell those who required their events that these are not in the trail."""
+    for entry in required:
+        entry.done.cancel()
 
 
 @asynccontextmanager

@@ -158,7 +158,7 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
     try:
         body = from_json(row[8])
         fields = [body[name] for name in _COLUMNS]
-        chained = body["prev"]
+        chained, kind, data = body["prev"], body["kind"], dict(body["data"])
     except (ValueError, KeyError, TypeError):
         report.tampered(f"event {row[0]}", "its bytes do not read: they were changed")
         return
@@ -167,10 +167,9 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
         report.tampered(f"event {row[0]}", f"the stored {', '.join(wrong)} are not those of its bytes")
     if chained != previous:
         report.tampered(f"event {row[0] - 1}", f"was changed, moved or removed: event {row[0]} is chained to another")
-    kind = body["kind"]
     report.kinds[kind] = report.kinds.get(kind, 0) + 1
     if seq == 1:
-        report.first = body["data"]
+        report.first = data
 
 
 def _check_root(edge: Edge, roots: list[tuple[str, bytes]], report: VolumeReport) -> None:

@@ -125,9 +125,9 @@ async def test_a_closed_volume_takes_nothing(tmp_path: Path) -> None:
 async def test_selects_by_halt_with_its_sessions(tmp_path: Path) -> None:
     directory = TrailDirectory(tmp_path / "audit")
     async with recording(directory) as recorder:
-        await recorder.record("halt.confirmed", {"incident": "INC-7", "scope": "global"}, halt_id="h-1")
-        await recorder.record("target.call", {}, halt_id="h-1")
-        await recorder.record("halt.confirmed", {}, halt_id="h-2")
+        await recorder.require("halt.confirmed", {"incident": "INC-7", "scope": "global"}, halt_id="h-1")
+        await recorder.require("target.call", {}, halt_id="h-1")
+        await recorder.require("halt.confirmed", {}, halt_id="h-2")
     path = directory.current()
     assert path is not None
     with open_volume(path) as volume:
