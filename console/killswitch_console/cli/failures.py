@@ -9,7 +9,13 @@ from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
 from killswitch_console.config import ConfigurationError
 from killswitch_console.halting.approving import ApprovalNeeded, SamePerson
 from killswitch_console.halting.confirmation import NotConfirmed
-from killswitch_console.halting.engine import AlreadyRestored, CollateralNotAccepted, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.engine import (
+    AlreadyRestored,
+    CollateralNotAccepted,
+    LedgerNeeded,
+    UnknownHalt,
+    WouldLockOut,
+)
 from killswitch_console.halting.lease import HaltBusy
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.planning import EmptyScope
@@ -30,6 +36,7 @@ class UsageError(Exception):
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotConfirmed, REFUSED),
     (CollateralNotAccepted, REFUSED),
+    (WouldLockOut, REFUSED),
     (NotAuthorised, REFUSED),
     (NoVaultOpened, UNPROVEN),
     (VaultError, UNPROVEN),

@@ -30,7 +30,7 @@ from killswitch_console.halting.lease import Leases, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.plan import Plan, Protection
-from killswitch_console.halting.planning import make_plan
+from killswitch_console.halting.planning import LockedOut, make_plan
 from killswitch_console.halting.progress import TargetProgress, to_prove_again
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.recording import UNRECORDED, Recorder, RecorderOpener, unrecorded
@@ -69,6 +69,10 @@ class AlreadyRestored(Exception):
 
 class CollateralNotAccepted(Exception):
     """The plan would hit agents outside its scope, and nobody accepted that."""
+
+
+class WouldLockOut(Exception):
+    """The plan's scope holds targets that carry the identity this console acts as (safety rule 4)."""
 
 
 class LedgerNeeded(Exception):
@@ -231,9 +235,11 @@ class Engine:
         """Carry out a confirmed plan; return when all is settled or after ``timeout`` seconds.
 
         Raises:
+            WouldLockOut: when a target in scope carries the identity this console acts as.
             CollateralNotAccepted: when the plan hits agents outside its scope and ``accept_collateral`` is False.
             NotAuthorised: when no role of the invoker's allows it.
         """
+        self.check_lockout(plan)
         self.check_collateral(plan, accepted=accept_collateral)
         members = [agent.key for agent in plan.agents]
         invoker = await self.gate.admit(invoker, act="halt", scope=plan.scope, agents=members, reason=reason)
@@ -249,6 +255,17 @@ class Engine:
             for t in plan.targets
         )
         return await self._run(HaltRecord(header, intents), timeout)
+
+    @staticmethod
+    def check_lockout(plan: Plan) -> None:
+        """Refuse a plan whose targets carry the operator; naming them in ``[protect]`` leaves them out on purpose."""
+        locked = [u for u in plan.untouched if isinstance(u, LockedOut)]
+        if locked:
+            more = f" (and {len(locked) - 1} more)" if len(locked) > 1 else ""
+            raise WouldLockOut(
+                f"{locked[0].id}{more}: {locked[0].reason}; nothing was changed: act as somebody else, or name it under "
+                "[protect] targets to halt the rest"
+            )
 
     @staticmethod
     def check_collateral(plan: Plan, *, accepted: bool) -> None:

@@ -27,6 +27,11 @@ class EmptyScope(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class LockedOut(Untouched):
+    """A target whose halt would hit the operator: as long as nobody protects it, the whole halt is refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """What one backend said about the targets chosen on it."""
 
@@ -137,6 +142,8 @@ def sort_out(
         item = _answered(item, answer)
         if reason := _must_leave(target, answer):
             left.append(_untouched(item, reason))
+        elif reason := _locks_out(target, answer):
+            left.append(LockedOut(str(target), item.agents, reason, item.layer))
         else:
             planned.append(item)
     return tuple(planned), left
@@ -157,7 +164,12 @@ def _must_leave(target: TargetId, answer: Answers) -> str:
     preflight = answer.preflights.get(target)
     if preflight is None:
         return ""
-    return preflight.unsupported or (f"refused, it carries {preflight.lockout}" if preflight.lockout else "")
+    return preflight.unsupported or ""
+
+
+def _locks_out(target: TargetId, answer: Answers) -> str:
+    preflight = answer.preflights.get(target)
+    return f"refused, it carries {preflight.lockout}" if preflight and preflight.lockout else ""
 
 
 def _untouched(item: PlannedTarget, reason: str) -> Untouched:

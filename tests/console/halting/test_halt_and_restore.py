@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from engine_runs import INVOKER, assert_honest, deployment, flag, halt, opened, restore, role, small_fleet, states
 from killswitch_backends.protocol import Profile
-from killswitch_console.halting.engine import AlreadyRestored, CollateralNotAccepted, LedgerNeeded, open_engine
+from killswitch_console.halting.engine import (
+    AlreadyRestored,
+    CollateralNotAccepted,
+    LedgerNeeded,
+    WouldLockOut,
+    open_engine,
+)
 from killswitch_console.halting.events import EngineEvent, HaltBegun
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.plan import Protection
@@ -295,7 +301,7 @@ def test_protected_unsupported_and_locked_out_targets_are_left_and_named(tmp_pat
     before = world.state()
 
     async def main() -> HaltRecord:
-        protection = Protection(frozenset({"a0"}), frozenset({flag("a3")}))
+        protection = Protection(frozenset({"a0"}), frozenset({flag("a3"), role("a2")}))
         async with opened(world, tmp_path, protection=protection) as engine:
             return await halt(engine)
 
@@ -340,6 +346,19 @@ def test_only_a_platform_that_may_carry_proof_makes_a_halt_blind(tmp_path: Path,
     record = run(main)
     assert record.verdict is expected
     assert f"{kind}:prod" in {u.id for u in record.header.untouched}
+
+
+def test_a_halt_that_would_lock_the_operator_out_is_refused_whole(tmp_path: Path) -> None:
+    world = small_fleet(2)
+    world.things[TargetId.parse(role("a1"))].lockout = "the role you act as"
+
+    async def main() -> None:
+        async with opened(world, tmp_path) as engine:
+            with pytest.raises(WouldLockOut, match="the role you act as"):
+                await halt(engine)
+            assert world.log == []
+
+    run(main)
 
 
 def test_shared_targets_are_collateral_and_refused(tmp_path: Path) -> None:

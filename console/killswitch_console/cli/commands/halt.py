@@ -65,6 +65,7 @@ async def _halt(options: argparse.Namespace) -> int:
             await engine.discover()
             session.report_blind(engine)
             plan = await engine.plan(scope, Profile(options.profile))
+            engine.check_lockout(plan)
             engine.check_collateral(plan, accepted=options.accept_collateral)
             if options.confirm is None and can_ask():
                 print_plan(plan, to_stderr=True)
