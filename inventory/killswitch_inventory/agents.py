@@ -65,6 +65,8 @@ class Instance:
     terminating: bool = False
     where: str = ""
     """The node or availability zone it runs on, where the platform tells."""
+    target: TargetId | None = None
+    """What to halt to end this one instance and no other; None where its platform cannot."""
 
 
 class How(StrEnum):

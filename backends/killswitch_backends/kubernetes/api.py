@@ -13,9 +13,11 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from killswitch_backends.clocks import server_time
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
 from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
@@ -114,6 +116,11 @@ class Api:
         """
         answer = await self._checked(method, path, query, body, JSON, seconds, self.where)
         return _json(answer, self.where)
+
+    async def server_time(self) -> datetime | None:
+        """The API server's clock, as its answers tell it. Raises a ``Problem`` where it gives none."""
+        answer = await self._checked("GET", "/version", None, None, "application/json", READ_SECONDS, self.where)
+        return server_time(answer.headers.get("Date"))
 
     async def _checked(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import ClassVar
 
+from killswitch_backends.checking import Finding
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.capturing import Capturer
@@ -57,11 +58,18 @@ class KubernetesBackend:
     async def identity(self) -> Identity:
         return await whoami(self._api)
 
+    async def check(self) -> Sequence[Finding]:
+        """See ``checking.Checkable``."""
+        from killswitch_backends.kubernetes.checking import Check
+
+        return await Check(self._api, self._reader.settings, self._now).run()
+
     def sight(self) -> AsyncIterator[Sighting]:
         return Sighter(self.ref, self._mirror, self._reader.kinds, self._now).sight()
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
-        return await Examiner(self._api, self._reader, self._mirror, self._catalogue, self._finder).preflight(targets)
+        examiner = Examiner(self._api, self._reader, self._mirror, self._catalogue, self._finder, self._now)
+        return await examiner.preflight(targets)
 
     def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
         return Capturer(self._reader, self._mirror, self._catalogue, self._finder, self._now).capture(

@@ -12,7 +12,8 @@ from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload
-from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.kubernetes.resources import POD, ObjectKey
+from killswitch_backends.kubernetes.single import Single
 from killswitch_backends.problems import Problem, Refused
 from killswitch_backends.protocol import Captured, Failure
 from killswitch_inventory.targets import TargetId
@@ -37,6 +38,9 @@ class Capturer:
                 key = ObjectKey.of(target)
                 await self.catalogue.know([key.kind])
                 self.reader.kind_of(key)
+                if key.kind == POD:
+                    yield await Single(self.reader.api, self.reader, self.now).capture(target)
+                    continue
             except Problem as problem:
                 yield Failure(target, problem)
                 continue

@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping
 
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, MARK_PREFIX, PRIOR, Workload
+from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, PRIOR, Workload
 from killswitch_backends.protocol import FieldChange, Json, Order
 
 Operation = Mapping[str, Json]
 
+MARK = frozenset({HALT_ID, INVOKER, AT, PRIOR})
+"""The annotations of a mark; others of ours (companions' holders, instances that were ended) are not its own."""
 _ANNOTATIONS = "/metadata/annotations"
 _OF_THE_MOMENT = ("resource_version", "nodes", "companions")
 """Keys of a prior state that help now and mean nothing on another day: kept off the mark."""
@@ -95,7 +97,7 @@ def undo_patch(
         {"op": "remove", "path": f.pointer} if f.name in absent else _replace(f.pointer, prior[f.name])
         for f in kind.switch
     ]
-    ours = [key for key in annotations if key.startswith(MARK_PREFIX)]
+    ours = [key for key in annotations if key in MARK]
     switched = sum(f.pointer.startswith(_ANNOTATIONS) for f in kind.switch)
     patch += [{"op": "remove", "path": _annotation(key)} for key in ours]
     if prior.get("annotations_absent") and len(ours) + switched == len(annotations):

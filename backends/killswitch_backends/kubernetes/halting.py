@@ -31,8 +31,9 @@ from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload, mapping, number
-from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.kubernetes.scaling import Scale
+from killswitch_backends.kubernetes.single import Single
 from killswitch_backends.problems import Changed, Conflict, Problem
 from killswitch_backends.protocol import (
     Accepted,
@@ -60,9 +61,16 @@ class Switch:
     finder: Finder
     now: Callable[[], datetime]
 
+    @property
+    def _single(self) -> Single:
+        """Pods have no switch: they are ended one by one."""
+        return Single(self.api, self.reader, self.now)
+
     async def halt(self, captured: Captured, order: Order) -> Accepted:
         """Turn it off, mark it, and hold its companions. Raises a ``Problem``."""
         key = ObjectKey.of(captured.target)
+        if key.kind == POD:
+            return await self._single.halt(captured, order)
         kind = self.reader.kind_of(key)
         holding = asyncio.create_task(self._hold(key, listed(captured.prior), order), name=f"hold for {key}")
         try:
@@ -141,6 +149,8 @@ class Switch:
     async def compare(self, watch: Watch, order: Order) -> list[FieldChange]:
         """What keeps a restore from putting it back: fields that are not as the halt left them. Changes nothing."""
         key, prior = ObjectKey.of(watch.target), watch.captured.prior
+        if key.kind == POD:
+            return await self._single.compare(watch)
         kind = self.reader.kind_of(key)
         workload = await self.reader.one(key, attempts=3)
         holder = Holder(self.api, str(key))
@@ -154,6 +164,8 @@ class Switch:
     async def restore(self, watch: Watch, order: Order) -> Restored:
         """Put the prior state back, then read it, then let the companions go. Raises ``Conflict`` or a ``Problem``."""
         key = ObjectKey.of(watch.target)
+        if key.kind == POD:
+            return await self._single.restore(watch)
         held = await self._held(key, watch)
         holder = Holder(self.api, str(key))
         if changes := [change for companion in held for change in await holder.check(companion)]:

@@ -6,8 +6,9 @@ protecting for is the credential layer's question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.changes import is_off, prior_of
@@ -17,7 +18,8 @@ from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload
-from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.kubernetes.resources import POD, ObjectKey
+from killswitch_backends.kubernetes.single import Single
 from killswitch_backends.problems import Gone, Problem, Unsupported
 from killswitch_backends.protocol import Preflight
 from killswitch_inventory.targets import TargetId
@@ -32,6 +34,7 @@ class Examiner:
     mirror: Mirror
     catalogue: Catalogue
     finder: Finder
+    now: Callable[[], datetime]
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         """One answer per target, in their order.
@@ -46,7 +49,10 @@ class Examiner:
                 key = ObjectKey.of(target)
                 await self.catalogue.know([key.kind])
                 self.reader.kind_of(key)
-                keys[target] = key
+                if key.kind == POD:
+                    answers[target] = await Single(self.api, self.reader, self.now).preflight(target)
+                else:
+                    keys[target] = key
             except Unsupported as problem:
                 answers[target] = Preflight(target, "nothing", 0, unsupported=_reason(problem))
         workloads = await self._workloads(list(keys.values()))

@@ -14,6 +14,7 @@ from datetime import datetime
 from killswitch_backends.kubernetes.changes import is_off
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.resources import POD
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
 
@@ -48,6 +49,8 @@ def judge(watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_
         seen: the node of each pod (by uid) that was seen since the halt, and of those captured.
         was_stopped: whether it was proven stopped before: any pod is a revival then.
     """
+    if kind.name == POD and not isinstance(look.pods, Problem):
+        return _judge_pod(watch, look, look.pods, seen)
     if isinstance(look.workload, Problem) and not isinstance(look.workload, Gone):
         return _unknown(watch, look, str(look.workload))
     if isinstance(look.pods, Problem):
@@ -65,6 +68,24 @@ def judge(watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_
     if doubt := _doubt(look.nodes, seen):
         return _unknown(watch, look, doubt)
     return _stopped(watch, look, seen)
+
+
+def _judge_pod(watch: Watch, look: Look, pods: Sequence[Pod], seen: Mapping[str, str]) -> Observation:
+    """A pod that was ended itself: the same one must be gone, and a bare one not made again."""
+    uid = watch.captured.prior.get("uid")
+    same = [pod for pod in pods if pod.uid == uid and not pod.over]
+    if same:
+        if same[0].ends_at is None:
+            return Observation(watch.target, Sight.ACTING, look.at, running=1, note="it was not told to end")
+        return _with_pods(watch, look, same, was_stopped=False)
+    again = [pod for pod in pods if pod.uid != uid and not pod.over]
+    if again:
+        return Observation(watch.target, Sight.ACTING, look.at, running=1, note="a new pod of this name")
+    if doubt := _doubt(look.nodes, seen):
+        return _unknown(watch, look, doubt)
+    nodes = ", ".join(sorted({node for node in seen.values() if node})) or "none"
+    evidence = Evidence(Grade.OBSERVED, f"this pod is gone, and no pod has its name; ready: {nodes}", look.at)
+    return Observation(watch.target, Sight.STOPPED, look.at, evidence, running=0)
 
 
 def revived(kind: Kind, workload: Workload) -> str:

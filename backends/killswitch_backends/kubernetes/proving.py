@@ -16,7 +16,7 @@ from killswitch_backends.kubernetes.mirror.stores import owner_key
 from killswitch_backends.kubernetes.proof import Look, Nodes
 from killswitch_backends.kubernetes.reading import Found, Reader
 from killswitch_backends.kubernetes.records import Pod, Workload, items, mapping, pod_of, text
-from killswitch_backends.kubernetes.resources import NODES, PODS, ObjectKey
+from killswitch_backends.kubernetes.resources import NODES, POD, PODS, ObjectKey
 from killswitch_backends.problems import Gone, Problem, Refused
 
 _PARALLEL = 8
@@ -35,11 +35,29 @@ class Prover:
         """Read the objects, then their pods, then the nodes that pods were seen on or are on."""
         keys = list(keys)
         workloads = await self.reader.many(keys)
-        pods = await self._pods(keys, workloads)
+        single, rest = [key for key in keys if key.kind == POD], [key for key in keys if key.kind != POD]
+        pods = (await self._pods(rest, workloads) if rest else {}) | await self._single(single)
         named = {pod.node for found in pods.values() if not isinstance(found, Problem) for pod in found}
         states = await self._nodes({*nodes, *named} - {""})
         at = self.now()
         return {key: Look(workloads[key], pods[key], states, at) for key in keys}
+
+    async def _single(self, keys: list[ObjectKey]) -> dict[ObjectKey, list[Pod] | Problem]:
+        """Pods that are targets themselves, each by its name."""
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def read(key: ObjectKey) -> list[Pod] | Problem:
+            try:
+                async with gate:
+                    return [pod_of(await self.api.get(PODS.path(key.namespace, key.name), attempts=2))]
+            except Gone:
+                return []
+            except Problem as problem:
+                return problem
+
+        async with asyncio.TaskGroup() as tasks:
+            reads = {key: tasks.create_task(read(key), name=f"read pod {key}") for key in keys}
+        return {key: task.result() for key, task in reads.items()}
 
     async def _pods(self, keys: list[ObjectKey], workloads: Found) -> dict[ObjectKey, list[Pod] | Problem]:
         """The pods of each, by owner, and ownerless ones by selector."""

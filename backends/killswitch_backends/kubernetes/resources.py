@@ -58,6 +58,7 @@ class Resource:
         return self.plural
 
 
+POD = "Pod"
 PODS = Resource("/api/v1", "pods")
 NODES = Resource("/api/v1", "nodes")
 SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")

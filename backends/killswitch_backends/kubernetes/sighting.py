@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from killswitch_backends.kubernetes.changes import is_off
+from killswitch_backends.kubernetes.controllers import REMOVABLE
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
 from killswitch_backends.kubernetes.records import Pod, Workload
-from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.problems import Problem
 from killswitch_inventory.agents import Health, How, Instance, worst
 from killswitch_inventory.sightings import (
@@ -106,13 +107,18 @@ class Sighter:
             seen_at=self.now(),
             claims=(workload.claim,) if workload.claim else (),
             runs_as=(RunsAs(role, How.IRSA),) if role else (),
-            instances=tuple(instance_of(pod) for pod in sorted(pods, key=lambda pod: pod.name) if not pod.over),
+            instances=tuple(self._instance_of(key, pod) for pod in sorted(pods, key=_by_name) if not pod.over),
             concurrency=sum(pod.running for pod in pods) if pods or off else workload.ready,
             health=health_of(workload, pods, off=off),
             mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
             off=off,
             facts=_facts(workload) | ({"unsupported": kind.unsupported} if kind.unsupported else {}),
         )
+
+    def _instance_of(self, key: ObjectKey, pod: Pod) -> Instance:
+        alone = key.kind == POD or key.kind in REMOVABLE
+        ends = ObjectKey(pod.namespace, POD, pod.name).target(self.ref) if alone else None
+        return Instance(pod.name, pod.health, terminating=pod.ends_at is not None, where=pod.node, target=ends)
 
     def _failure(self, problem: Problem) -> SightingFailed:
         return SightingFailed(self.ref, self.now(), str(problem))
@@ -123,9 +129,8 @@ def _facts(workload: Workload) -> dict[str, str]:
     return facts | {"deleting": "yes"} if workload.deleting else facts
 
 
-def instance_of(pod: Pod) -> Instance:
-    """A pod as the fleet knows it."""
-    return Instance(pod.name, pod.health, terminating=pod.ends_at is not None, where=pod.node)
+def _by_name(pod: Pod) -> str:
+    return pod.name
 
 
 def health_of(workload: Workload, pods: list[Pod], *, off: bool) -> Health:

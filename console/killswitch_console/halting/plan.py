@@ -14,7 +14,7 @@ from killswitch_backends.protocol import Captured, Profile
 from killswitch_console.halting.verdict import Unhalted
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.fleet import BackendView, Fleet
-from killswitch_inventory.scopes import Scope
+from killswitch_inventory.scopes import Scope, ScopeKind
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
@@ -121,7 +121,12 @@ _ONLY_A_FLAG = "only a flag stops it: a task in progress goes on, its credential
 
 
 def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
-    """Choose what to halt for a scope: every target bound to an agent in it, but nothing that is protected."""
+    """Choose what to halt for a scope: every target bound to an agent in it, but nothing that is protected.
+
+    Of an instance, only what ends that one: its agent's other instances, credentials and flags stay as they are.
+    """
+    if scope.kind is ScopeKind.INSTANCE:
+        return _choose_instance(fleet, scope, protection)
     agents = fleet.agents(scope)
     layers: dict[TargetId, Layer] = {}
     bound: defaultdict[TargetId, list[AgentKey]] = defaultdict(list)
@@ -145,6 +150,40 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
             if t not in guarded and (others := fleet.agents_hit_by(t) - in_scope)
         ),
     )
+
+
+_NOT_ALONE = "its platform cannot end one instance and leave the others; halt the agent instead"
+
+
+def _choose_instance(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
+    """The one target that ends one instance. Without that instance there is nothing in the scope."""
+    agents = [agent for agent in fleet.agents(scope) if any(i.name == scope.instance for i in agent.instances)]
+    bound: defaultdict[TargetId, list[AgentKey]] = defaultdict(list)
+    untouched: list[Untouched] = []
+    for agent in agents:
+        target = next(i.target for i in agent.instances if i.name == scope.instance)
+        if target is None:
+            untouched.append(Untouched(str(scope), (agent.key,), _NOT_ALONE, Layer.PROCESS))
+        elif agent.key.name in protection.agents or str(target) in protection.targets:
+            untouched.append(Untouched(str(target), (agent.key,), "protected by [protect]", Layer.PROCESS))
+        else:
+            bound[target].append(agent.key)
+    return Choice(
+        agents=tuple(agents),
+        targets={target: tuple(keys) for target, keys in bound.items()},
+        layers=dict.fromkeys(bound, Layer.PROCESS),
+        untouched=tuple(untouched),
+        collateral=tuple(
+            Collateral(target, others) for target in bound if (others := _others_in(fleet, target, bound[target]))
+        ),
+    )
+
+
+def _others_in(fleet: Fleet, instance: TargetId, mine: Iterable[AgentKey]) -> tuple[AgentKey, ...]:
+    """Agents outside the scope that run in the same instance."""
+    everyone = fleet.agents(Scope(ScopeKind.GLOBAL))
+    within = {agent.key for agent in everyone if any(i.target == instance for i in agent.instances)}
+    return tuple(sorted(within - set(mine)))
 
 
 def _guarded(fleet: Fleet, target: TargetId, protection: Protection) -> str:

@@ -13,13 +13,10 @@ from killswitch_backends.kubernetes.listing import Query
 from killswitch_backends.kubernetes.mirror.source import Source
 from killswitch_backends.kubernetes.mirror.stores import Accounts, Place, Pods, Workloads, parent_of
 from killswitch_backends.kubernetes.records import Pod, Workload
-from killswitch_backends.kubernetes.resources import PODS, SERVICE_ACCOUNTS, ObjectKey
+from killswitch_backends.kubernetes.resources import POD, PODS, SERVICE_ACCOUNTS, ObjectKey
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Problem, Refused
 from killswitch_backends.protocol import LabelKeys
-
-POD = "Pod"
-"""Bare pods come with the watch of all pods."""
 
 
 class Follower:

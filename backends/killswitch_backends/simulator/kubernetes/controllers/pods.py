@@ -82,10 +82,18 @@ def ready(pod: Stored) -> bool:
 
 
 def remove_pods(store: Store, pods: Iterable[Stored], number: int) -> None:
-    """Delete some pods with their own grace: those that are not ready first, then the youngest."""
-    order = sorted(pods, key=lambda pod: (ready(pod), [-ord(letter) for letter in pod.meta["creationTimestamp"]]))
+    """Delete some pods with their own grace: not ready ones first, then by deletion cost, then the youngest."""
+    order = sorted(pods, key=lambda pod: (ready(pod), _cost(pod), [-ord(x) for x in pod.meta["creationTimestamp"]]))
     for pod in order[:number]:
         delete(store, pod, DeleteOptions())
+
+
+def _cost(pod: Stored) -> int:
+    """``controller.kubernetes.io/pod-deletion-cost``; 0 where there is none that can be read."""
+    try:
+        return int(pod.annotations.get("controller.kubernetes.io/pod-deletion-cost", "0"))
+    except ValueError:
+        return 0
 
 
 def own_and_owner(event: Event, own: Kind) -> Iterable[tuple[str, str]]:

@@ -1,0 +1,132 @@
+"""Ending one pod: a bare one comes back by its manifest, one of many is not replaced and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from killswitch_backends.problems import Changed, Conflict
+from killswitch_backends.protocol import Backend, Sight
+from killswitch_inventory.sightings import ListingComplete, TargetSighting
+from kubernetes_table import (
+    Admin,
+    agent,
+    capture,
+    comparable,
+    halted,
+    is_stopped,
+    observing,
+    opened,
+    order,
+    reading,
+    target,
+)
+from kubernetes_workloads import manifest, path
+from simulated import Simulated, eventually, running
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulated]:
+    async with running(specs=[agent("refund-1", replicas=3)]) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def admin(sim: Simulated) -> Admin:
+    return Admin(sim)
+
+
+@pytest.fixture
+async def backend(sim: Simulated) -> AsyncIterator[Backend]:
+    async with opened(sim) as table:
+        yield table
+
+
+def names(admin: Admin) -> list[str]:
+    return sorted(pod["metadata"]["name"] for pod in admin.pods(selector="agent=refund-1"))
+
+
+async def test_one_of_many_ends_and_the_others_go_on(sim: Simulated, admin: Admin, backend: Backend) -> None:
+    before = comparable(admin.deployment("refund-1"))
+    first, *others = names(admin)
+    (watch,) = await halted(backend, target(first, kind="Pod"))
+    async with observing(backend, [watch]) as seen:
+        await seen.until(is_stopped)
+    assert names(admin) == others
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 2
+    assert sim.truth()["refund-1"]["running"] == 2
+    await backend.restore(watch, order())
+    assert comparable(admin.deployment("refund-1")) == before
+    await eventually(lambda: len(names(admin)) == 3)
+
+
+async def test_two_instances_are_given_back_in_any_order(admin: Admin, backend: Backend) -> None:
+    first, second, _ = names(admin)
+    (one,) = await halted(backend, target(first, kind="Pod"), halt_id="H1")
+    (two,) = await halted(backend, target(second, kind="Pod"), halt_id="H2")
+    await backend.halt(two.captured, order("H2"))
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 1
+    await backend.restore(one, order("H1"))
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 2
+    await backend.restore(two, order("H2"))
+    await backend.restore(two, order("H2"))
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 3
+    assert "killswitch-console/instances" not in admin.deployment("refund-1")["metadata"]["annotations"]
+
+
+async def test_somebody_elses_scaling_in_between_is_told(admin: Admin, backend: Backend) -> None:
+    first = target(names(admin)[0], kind="Pod")
+    (captured,) = await capture(backend, first)
+    admin.scale("refund-1", 4)
+    with pytest.raises(Changed):
+        await backend.halt(captured, order())
+    (watch,) = await halted(backend, first)
+    admin.scale("refund-1", 6)
+    with pytest.raises(Conflict) as raised:
+        await backend.restore(watch, order())
+    assert [(change.expected, change.found) for change in raised.value.changes] == [(3, 6)]
+
+
+async def test_an_agents_halt_and_an_instances_do_not_undo_each_other(admin: Admin, backend: Backend) -> None:
+    before = comparable(admin.deployment("refund-1"))
+    (one,) = await halted(backend, target(names(admin)[0], kind="Pod"), halt_id="H1")
+    (whole,) = await halted(backend, target("refund-1"), halt_id="H2")
+    with pytest.raises(Conflict):
+        await backend.restore(one, order("H1"))
+    await backend.restore(whole, order("H2"))
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 2
+    await backend.restore(one, order("H1"))
+    assert comparable(admin.deployment("refund-1")) == before
+
+
+async def test_a_bare_pod_is_deleted_and_made_again_from_its_manifest(admin: Admin, backend: Backend) -> None:
+    admin.call("POST", path("Pod"), manifest("Pod", "loner-1"))
+    await eventually(lambda: admin.call("GET", path("Pod", "loner-1"))["status"].get("phase") == "Running")
+    before = admin.call("GET", path("Pod", "loner-1"))
+    (plan,) = await backend.preflight([target("loner-1", kind="Pod")])
+    assert "manifest" in plan.action
+    (watch,) = await halted(backend, target("loner-1", kind="Pod"))
+    async with observing(backend, [watch]) as seen:
+        await seen.until(is_stopped)
+        assert not admin.pods(selector="agent=loner-1")
+        await backend.restore(watch, order())
+        await backend.restore(watch, order())
+        await seen.until(lambda item: item.sight is Sight.ACTING)
+    after = admin.call("GET", path("Pod", "loner-1"))
+    assert after["metadata"]["labels"] == before["metadata"]["labels"]
+    assert {**after["spec"], "nodeName": ""} == {**before["spec"], "nodeName": ""}
+
+
+async def test_an_instance_names_what_ends_it_alone(admin: Admin, backend: Backend) -> None:
+    admin.call("POST", path("StatefulSet"), manifest("StatefulSet", "ledger-1"))
+    await eventually(lambda: len(admin.pods(selector="agent=ledger-1")) == 2)
+    async with reading(backend.sight()) as sights:
+        await sights.until(lambda item: isinstance(item, ListingComplete))
+        seen = {s.target.path: s for s in sights.seen if isinstance(s, TargetSighting)}
+    assert {i.target for i in seen["payments/Deployment/refund-1"].instances} == {
+        target(name, kind="Pod") for name in names(admin)
+    }
+    assert {i.target for i in seen["payments/StatefulSet/ledger-1"].instances} == {None}
+    (plan,) = await backend.preflight([target("ledger-1-0", kind="Pod")])
+    assert plan.unsupported is not None
