@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from killswitch_backends.aws_common.checking import Need
+from killswitch_backends.aws_iam.settings import IamSettings
+
+_KINDS: Final = ("Role", "User", "Group")
+
+READS: Final = ("Get{0}", "List{0}Policies", "Get{0}Policy", "ListAttached{0}Policies")
+WRITES: Final = ("Put{0}Policy", "Delete{0}Policy")
+MORE: Final = ("Attach{0}Policy", "Detach{0}Policy")
+MARKS: Final = ("Tag{0}", "Untag{0}")
 
 
-def needs(path_prefix: str) -> tuple[Need, ...]:
-    """The actions, on the identities under a path only: the console needs no right over any other."""
-    roles = f"arn:aws:iam::ACCOUNT:role{path_prefix}*"
-    return (
-        Need("iam:GetAccountAuthorizationDetails", "find roles by the thousand"),
+def needs(settings: IamSettings) -> tuple[Need, ...]:
+    """The actions, on the identities under the table's path only: the console needs no right over any other."""
+    found = [
+        Need("iam:GetAccountAuthorizationDetails", "find identities by the thousand"),
         Need("iam:ListRoles", "find roles", vital=True),
-        *(Need(f"iam:{action}", "read what a role was before", True, roles) for action in READS),
-        *(Need(f"iam:{action}", "deny a role everything, and take that off again", True, roles) for action in WRITES),
-        *(Need(f"iam:{action}", "use a managed policy where the inline quota is full", False, roles) for action in MORE),
-        *(Need(f"iam:{action}", "mark halted roles", False, roles) for action in MARKS),
-    )
+        *(need for kind in _KINDS for need in _of(kind, settings.path_prefix)),
+    ]
+    if settings.probe:
+        roles = f"arn:aws:iam::ACCOUNT:role{settings.path_prefix}*"
+        found.append(Need("sts:AssumeRole", "prove a deny by being refused", resource=roles))
+    if settings.scp is not None:
+        scp = "stop everything at one call by the prepared policy"
+        found += [Need("organizations:AttachPolicy", scp), Need("organizations:DetachPolicy", scp)]
+    return tuple(found)
 
 
-READS: Final = ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")
-WRITES: Final = ("PutRolePolicy", "DeleteRolePolicy")
-MORE: Final = ("AttachRolePolicy", "DetachRolePolicy")
-MARKS: Final = ("TagRole", "UntagRole")
+def _of(kind: str, path_prefix: str) -> Iterator[Need]:
+    """What is needed on one kind of identity; roles are what agents have."""
+    where = f"arn:aws:iam::ACCOUNT:{kind.lower()}{path_prefix}*"
+    vital, word = kind == "Role", f"{kind.lower()}s"
+    for action in READS:
+        yield Need(f"iam:{action.format(kind)}", f"read what {word} were before", vital, where)
+    for action in WRITES:
+        yield Need(f"iam:{action.format(kind)}", f"deny {word} everything, and take that off again", vital, where)
+    for action in MORE:
+        yield Need(f"iam:{action.format(kind)}", f"deny {word} whose inline quota is full", False, where)
+    if kind != "Group":
+        for action in MARKS:
+            yield Need(f"iam:{action.format(kind)}", f"mark halted {word}", False, where)

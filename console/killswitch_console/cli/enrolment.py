@@ -23,6 +23,7 @@ from killswitch_console.cli.session import configuration, warn
 from killswitch_console.config import Configuration
 from killswitch_console.halting.recording import Recorder
 from killswitch_console.vault.credential import FIELDS, Credential, CredentialKind, bundled, wipe
+from killswitch_console.vault.independence import expiry_of, facts_of
 from killswitch_console.vault.memory import harden
 from killswitch_console.vault.register import Entry, Light
 from killswitch_console.vault.sealing import LEAST_PASSPHRASE
@@ -39,7 +40,8 @@ async def enrol(options: argparse.Namespace) -> int:
     kind = CredentialKind(options.kind)
     fields = _fields(kind, options.source)
     credential = Credential(name=options.name, kind=kind, backends=tuple(options.backends), fields=fields)
-    expires = _date(options.expires)
+    facts = facts_of(credential)
+    _date(options.expires)
     async with _recorder(settled) as recorder:
         particulars = {"name": credential.name, "kind": str(kind), "backends": list(credential.backends)}
         await recorder.require("glass.enrolled", {**particulars, "vaults": [vault.name for vault in vaults]})
@@ -51,7 +53,8 @@ async def enrol(options: argparse.Namespace) -> int:
             backends=credential.backends,
             vaults=tuple(vault.name for vault in vaults),
             enrolled_at=now,
-            expires_at=expires,
+            expires_at=_date(options.expires) or expiry_of(credential),
+            facts=facts,
         )
     )
     warn(f"{credential.name} is sealed in {', '.join(vault.name for vault in vaults)}; now `breakglass test`")

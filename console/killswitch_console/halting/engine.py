@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from killswitch_backends.protocol import Profile
+from killswitch_backends.protocol import Backend, Profile
 from killswitch_console.authority.breakglass import Glass, GlassSettings, Opening
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.invoker import Invoker, current_invoker
@@ -164,6 +164,11 @@ class Engine:
         """The fleet as known now. Read it in the engine's loop only."""
         return self._sighter.fleet
 
+    @property
+    def backends(self) -> Mapping[BackendRef, Backend]:
+        """The backends that are open now."""
+        return self._sighter.backends
+
     async def sight(self) -> None:
         """Keep the fleet, until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -263,8 +268,8 @@ class Engine:
         if locked:
             more = f" (and {len(locked) - 1} more)" if len(locked) > 1 else ""
             raise WouldLockOut(
-                f"{locked[0].id}{more}: {locked[0].reason}; nothing was changed: act as somebody else, or name it under "
-                "[protect] targets to halt the rest"
+                f"{locked[0].id}{more}: {locked[0].reason}; nothing was changed: act as somebody else, or "
+                "name it under [protect] targets to halt the rest"
             )
 
     @staticmethod

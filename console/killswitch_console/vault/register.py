@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +47,8 @@ class Entry:
     tested_at: datetime | None = None
     test_passed: bool | None = None
     used_at: datetime | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Whose it is and where it leads (``independence.facts_of``); no secret."""
 
     @property
     def rotation_due(self) -> datetime:

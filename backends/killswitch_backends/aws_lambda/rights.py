@@ -1,0 +1,46 @@
+"""The rights that the Lambda backend needs: what ``check`` asks about and what ``policy aws`` prints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from killswitch_backends.aws_common.checking import Need
+
+_FUNCTIONS: Final = "arn:aws:lambda:*:ACCOUNT:function:*"
+_MAPPINGS: Final = "arn:aws:lambda:*:ACCOUNT:event-source-mapping:*"
+
+
+def _of(resource: str, *actions: str, why: str, vital: bool = False) -> tuple[Need, ...]:
+    return tuple(Need(f"lambda:{action}", why, vital, resource) for action in actions)
+
+
+NEEDS: Final[tuple[Need, ...]] = (
+    *_of("*", "ListFunctions", why="find functions", vital=True),
+    *_of("*", "ListEventSourceMappings", why="find what invokes them"),
+    *_of(
+        _FUNCTIONS,
+        "GetFunction",
+        "GetFunctionConcurrency",
+        "PutFunctionConcurrency",
+        why="stop functions",
+        vital=True,
+    ),
+    *_of(_FUNCTIONS, "DeleteFunctionConcurrency", why="restore them", vital=True),
+    *_of(
+        _FUNCTIONS,
+        "ListVersionsByFunction",
+        "ListFunctionEventInvokeConfigs",
+        why="bound how long a run may last",
+    ),
+    *_of(
+        _FUNCTIONS,
+        "ListProvisionedConcurrencyConfigs",
+        "PutProvisionedConcurrencyConfig",
+        "DeleteProvisionedConcurrencyConfig",
+        why="stop functions with provisioned concurrency",
+    ),
+    *_of(_FUNCTIONS, "TagResource", "UntagResource", why="mark halted functions"),
+    *_of(_MAPPINGS, "GetEventSourceMapping", "UpdateEventSourceMapping", why="stop what invokes them"),
+    Need("tag:GetResources", "tell which functions are agents", vital=True),
+    Need("cloudwatch:GetMetricData", "tell how many runs are in flight"),
+)
