@@ -106,9 +106,9 @@ class Simulated:
             content = await answer.json() if answer.content_type == "application/json" else await answer.text()
             return answer.status, content, answer.headers.copy()
 
-    async def patch(self, flag: str, *instructions: object, comment: str = "") -> Json:
+    async def patch(self, flag: str, *instructions: object, comment: str = "", environment: str = "production") -> Json:
         """A semantic patch by a colleague; it must succeed."""
-        body = {"environmentKey": "production", "comment": comment, "instructions": list(instructions)}
+        body = {"environmentKey": environment, "comment": comment, "instructions": list(instructions)}
         status, content, _ = await self.call("PATCH", f"/api/v2/flags/agents/{flag}", body, semantic=True)
         assert status == 200, content
         return content
@@ -133,12 +133,17 @@ def agent(number: int, *, agent_class: str = "refund", flag: str | None = None) 
 
 @asynccontextmanager
 async def serving(
-    specs: Sequence[AgentSpec] = (), *, seed: int = 1, port: int = 0, face: LaunchDarklyFace | None = None
+    specs: Sequence[AgentSpec] = (),
+    *,
+    seed: int = 1,
+    port: int = 0,
+    face: LaunchDarklyFace | None = None,
+    environments: tuple[str, ...] = ("production",),
 ) -> AsyncIterator[Simulated]:
     """Serve a face on loopback until the block ends; pass ``face`` and ``port`` to serve one again after an outage."""
     faults = Faults()
     if face is None:
-        face = LaunchDarklyFace(acting=NobodyActs(), faults=faults, rng=random.Random(seed))
+        face = LaunchDarklyFace(acting=NobodyActs(), faults=faults, rng=random.Random(seed), environments=environments)
         face.seed(specs)
     application = web.Application(middlewares=[_dropping])
     application[_REFUSED_STREAMS] = []

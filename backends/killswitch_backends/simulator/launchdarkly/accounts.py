@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT
+
 TOKEN = "api-simulator-00000000-0000-4000-8000-000000000001"  # noqa: S105 - opens nothing but the simulator
 READ_ONLY_TOKEN = "api-simulator-00000000-0000-4000-8000-000000000002"  # noqa: S105 - likewise
 SDK_KEY = "sdk-simulator-00000000-0000-4000-8000-000000000003"
+
+
+def sdk_key(environment: str) -> str:
+    """The SDK key of an environment: each has its own, as on the real platform."""
+    return SDK_KEY if environment == FLAG_ENVIRONMENT else f"{SDK_KEY}-{environment}"
+
 
 ACCOUNT_ID = "5f0000000000000000000001"
 PROJECT_ID = "5f0000000000000000000002"

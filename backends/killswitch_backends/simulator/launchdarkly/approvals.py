@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from killswitch_backends.simulator.launchdarkly.failures import ApprovalRequired, InvalidRequest
 from killswitch_backends.simulator.launchdarkly.flags import Flag, Json
+from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT
 
 _FLAG_WIDE = {"updateName", "updateDescription", "updateTags", "updateFlagCustomProperties", "updateTemporary"}
 """What changes a flag in no environment, and so needs no environment's approval."""
@@ -13,21 +15,23 @@ _FLAG_WIDE = {"updateName", "updateDescription", "updateTags", "updateFlagCustom
 
 @dataclass(slots=True)
 class Approvals:
-    """Whether this environment requires approvals, and for which tags (none: for every flag)."""
+    """Whether an environment requires approvals, and for which tags (none: for every flag)."""
 
     required: bool = False
     tags: list[str] = field(default_factory=list)
     bypassed_by_triggers: bool = True
     """The vendor does not say whether a flag trigger passes; both can be tried."""
 
-    def check(self, flag: Flag, actions: tuple[str, ...]) -> None:
-        """Let a change pass.
+    environment: str = FLAG_ENVIRONMENT
+
+    def check(self, flag: Flag, changes: Mapping[str, tuple[str, ...]]) -> None:
+        """Let a change pass; ``changes`` are by environment.
 
         Raises:
             ApprovalRequired: when it needs an approval.
         """
         concerned = self.required and (not self.tags or bool(set(self.tags) & set(flag.tags)))
-        if concerned and not set(actions) <= _FLAG_WIDE:
+        if concerned and not set(changes.get(self.environment, ())) <= _FLAG_WIDE:
             raise ApprovalRequired("Approval is required to make this request")
 
     def rendered(self) -> Json:

@@ -28,10 +28,11 @@ class Entry:
     """LaunchDarkly's names of what was done: ``updateOn``, ``updateRules``, ..."""
     caller: str
     comment: str
+    environment: str = FLAG_ENVIRONMENT
 
     @property
     def resource(self) -> str:
-        return f"proj/{PROJECT}:env/{FLAG_ENVIRONMENT}:flag/{self.flag}"
+        return f"proj/{PROJECT}:env/{self.environment}:flag/{self.flag}"
 
 
 @dataclass(slots=True)
@@ -41,10 +42,19 @@ class AuditLog:
     _entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def record(self, flag: str, actions: tuple[str, ...], caller: Caller, comment: str) -> None:
+    def record(
+        self,
+        flag: str,
+        actions: tuple[str, ...],
+        caller: Caller,
+        comment: str,
+        *,
+        environment: str = FLAG_ENVIRONMENT,
+    ) -> None:
         """Add an entry for a change that was made."""
         entry_id = f"{next(self._ids):024x}"
-        self._entries.append(Entry(entry_id, int(time.time() * 1000), flag, actions, caller.name, comment))
+        now = int(time.time() * 1000)
+        self._entries.append(Entry(entry_id, now, flag, actions, caller.name, comment, environment))
 
     def select(self, *, limit: int, spec: str = "", query: str = "", after: int = 0, before: int = 0) -> list[Entry]:
         """The newest entries that match, at most ``limit``; times are Unix milliseconds, 0 for none."""

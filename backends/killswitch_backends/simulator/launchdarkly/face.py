@@ -30,24 +30,34 @@ _TICK = 0.05
 
 
 class LaunchDarklyFace:
-    """One project with one environment, its REST API and its SDK endpoints, under ``/launchdarkly``.
+    """One project, its REST API and the SDK endpoints of its environments, under ``/launchdarkly``.
+
+    Agents ask the main environment; others are for those who must not be touched by a halt in it.
 
     ``base_uri``, ``stream_uri`` and ``events_uri`` of a client are all the address of this application.
     """
 
     prefix = "/launchdarkly"
 
-    def __init__(self, *, acting: Acting, faults: Faults, rng: random.Random) -> None:
+    def __init__(
+        self,
+        *,
+        acting: Acting,
+        faults: Faults,
+        rng: random.Random,
+        environments: tuple[str, ...] = (FLAG_ENVIRONMENT,),
+    ) -> None:
         del acting  # flags start and end nothing: agents ask them through ``capability``
         self._faults = faults
         self._rng = rng
-        self.edge = Edge(rng=rng)
+        self.edges = tuple(Edge(rng=rng, environment=name) for name in environments)
+        [self.edge] = [edge for edge in self.edges if edge.environment == FLAG_ENVIRONMENT]
         self.limits = RateLimits()
         self.approvals = Approvals()
-        self.flags = Flags()
+        self.flags = Flags(environments)
         self.audit = AuditLog()
         self._schedule = Schedule()
-        self._changes = Changes(self.flags, self.audit, self.edge)
+        self._changes = Changes(self.flags, self.audit, self.edges)
         self._flag_endpoints = FlagEndpoints(flags=self.flags, changes=self._changes, approvals=self.approvals, rng=rng)
         self._triggers = Triggers(
             flags=self.flags,
@@ -57,7 +67,7 @@ class LaunchDarklyFace:
             faults=faults,
             rng=random.Random("triggers"),  # noqa: S311 - of its own: what it draws must not shift the world's dice
         )
-        self.sdk_endpoints = SdkEndpoints(edge=self.edge, faults=faults)
+        self.sdk_endpoints = SdkEndpoints(edges=self.edges, faults=faults)
 
     @property
     def capability(self) -> Capability:
@@ -82,7 +92,8 @@ class LaunchDarklyFace:
         """Make a flag for each agent that names one, and some that are nobody's."""
         for flag in seeded(agents, rng=self._rng, now=int(time.time() * 1000)):
             self.flags.put(flag)
-        self.edge.load(self.flags)
+        for edge in self.edges:
+            edge.load(self.flags)
 
     async def run(self) -> None:
         """Carry out scheduled changes when they are due; one that has become invalid is dropped, as by the vendor."""
@@ -91,7 +102,7 @@ class LaunchDarklyFace:
                 flag = self.flags.get(change.flag)
                 if flag is None:
                     continue
-                edit = self._flag_endpoints.edit(flag, FLAG_ENVIRONMENT)
+                edit = self._flag_endpoints.edit(flag, change.environment)
                 try:
                     apply(edit, change.instructions)
                 except InvalidRequest as error:
@@ -101,4 +112,5 @@ class LaunchDarklyFace:
             await asyncio.sleep(_TICK)
 
     async def _shut_down(self, _: web.Application) -> None:
-        self.edge.disconnect()
+        for edge in self.edges:
+            edge.disconnect()

@@ -54,26 +54,40 @@ class FlagEndpoints:
         Raises:
             NotFound: for another project, environment or flag.
         """
-        in_project(request)
+        self.environment(request)
         flag = self._flags.get(request.match_info["flag"])
         if flag is None:
             raise NotFound("Unknown feature flag key")
         return flag
+
+    def environment(self, request: web.Request) -> str:
+        """The environment that a request's path names, the main one where it names none.
+
+        Raises:
+            NotFound: for another project or environment than there are.
+        """
+        project = request.match_info.get("project", PROJECT)
+        environment = request.match_info.get("environment", FLAG_ENVIRONMENT)
+        if project != PROJECT:
+            raise NotFound(f"Unknown project key {project!r}")
+        if environment not in self._flags.environments:
+            raise NotFound(f"Unknown environment key {environment!r}")
+        return environment
 
     def edit(self, flag: Flag, environment: str | None) -> Edit:
         """A draft of a flag, for instructions."""
         return Edit(draft(flag), environment, self._flags, self._rng)
 
     async def _list(self, request: web.Request, _: Caller) -> Json:
-        in_project(request)
+        self.environment(request)
         return listing(self._flags, request.query, tuple(request.query.getall("env", [])))
 
     async def _get(self, request: web.Request, _: Caller) -> Json:
-        environments = tuple(request.query.getall("env", [FLAG_ENVIRONMENT]))
-        return rest_flag(self.flag(request), environments=environments)
+        environments = tuple(request.query.getall("env", []))
+        return rest_flag(self.flag(request), environments=environments or None)
 
     async def _create(self, request: web.Request, caller: Caller) -> Json:
-        in_project(request)
+        self.environment(request)
         body = await json_body(request)
         if not isinstance(body, dict) or not isinstance(body.get("key"), str):
             raise InvalidRequest("key is required")
@@ -88,14 +102,14 @@ class FlagEndpoints:
 
     async def _delete(self, request: web.Request, caller: Caller) -> Json:
         flag = self.flag(request)
-        if self._flags.dependants(flag.key, FLAG_ENVIRONMENT):
+        if any(self._flags.dependants(flag.key, name) for name in self._flags.environments):
             raise InvalidRequest("cannot delete a flag that is a prerequisite of other flags")
         self._changes.delete(flag, caller, "")
         return None
 
     async def _dependants(self, request: web.Request, _: Caller) -> Json:
         flag = self.flag(request)
-        dependants = self._flags.dependants(flag.key, FLAG_ENVIRONMENT)
+        dependants = self._flags.dependants(flag.key, self.environment(request))
         site = {"href": f"/{PROJECT}/~/features/{flag.key}", "type": "text/html"}
         items = [{"name": other.name, "key": other.key, "_links": {}, "_site": site} for other in dependants]
         return {"items": items, "_links": {}, "_site": site}
@@ -145,15 +159,3 @@ def instructions_of(body: Json) -> list[dict[str, Json]]:
     if not isinstance(instructions, list) or not all(isinstance(item, dict) for item in instructions):
         raise InvalidRequest("instructions is required: a list of objects")
     return instructions
-
-
-def in_project(request: web.Request) -> None:
-    """Check the project, and the environment where the path has one.
-
-    Raises:
-        NotFound: for any other than the simulator's.
-    """
-    known = {"project": PROJECT, "environment": FLAG_ENVIRONMENT}
-    for part, name in known.items():
-        if request.match_info.get(part, name) != name:
-            raise NotFound(f"Unknown {part} key {request.match_info[part]!r}")

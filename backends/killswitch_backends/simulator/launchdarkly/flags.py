@@ -71,9 +71,10 @@ class Flag:
 
 
 class Flags:
-    """All flags of the one project, oldest first."""
+    """All flags of the one project, oldest first, and the environments they all have."""
 
-    def __init__(self) -> None:
+    def __init__(self, environments: tuple[str, ...] = (FLAG_ENVIRONMENT,)) -> None:
+        self.environments = environments
         self._flags: dict[str, Flag] = {}
 
     def __iter__(self) -> Iterator[Flag]:
@@ -83,7 +84,10 @@ class Flags:
         return self._flags.get(key)
 
     def put(self, flag: Flag) -> None:
-        """Add a flag, or replace the one of its key in its place."""
+        """Add a flag, or replace the one of its key in its place; it gets the environments that it lacks."""
+        for environment in self.environments:
+            if environment not in flag.environments:
+                flag.environments[environment] = copy.deepcopy(flag.environments[FLAG_ENVIRONMENT])
         self._flags[flag.key] = flag
 
     def remove(self, key: str) -> None:

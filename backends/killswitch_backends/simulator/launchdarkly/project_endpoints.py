@@ -14,7 +14,7 @@ from killswitch_backends.simulator.launchdarkly.accounts import (
 from killswitch_backends.simulator.launchdarkly.approvals import Approvals
 from killswitch_backends.simulator.launchdarkly.documents import patched
 from killswitch_backends.simulator.launchdarkly.failures import InvalidRequest
-from killswitch_backends.simulator.launchdarkly.flag_endpoints import FlagEndpoints, in_project, instructions_of
+from killswitch_backends.simulator.launchdarkly.flag_endpoints import FlagEndpoints, instructions_of
 from killswitch_backends.simulator.launchdarkly.flags import Json
 from killswitch_backends.simulator.launchdarkly.instructions import apply
 from killswitch_backends.simulator.launchdarkly.rest import Operations, json_body, number
@@ -59,29 +59,31 @@ class ProjectEndpoints:
         }
 
     async def _environment(self, request: web.Request, _: Caller) -> Json:
-        in_project(request)
-        return self._environment_body()
+        return self._environment_body(self._flags.environment(request))
 
-    def _environment_body(self) -> Json:
+    def _environment_body(self, environment: str) -> Json:
+        approvals = self._approvals if environment == self._approvals.environment else Approvals()
         return {
             "_links": {},
             "_id": ENVIRONMENT_ID,
-            "key": FLAG_ENVIRONMENT,
-            "name": FLAG_ENVIRONMENT.capitalize(),
+            "key": environment,
+            "name": environment.capitalize(),
             "color": "F5A623",
             "requireComments": False,
             "confirmChanges": False,
             "tags": [],
             "critical": True,
-            "approvalSettings": self._approvals.rendered(),
+            "approvalSettings": approvals.rendered(),
         }
 
     async def _patch_environment(self, request: web.Request, _: Caller) -> Json:
-        """JSON patch; of all fields only the approval settings can be changed here."""
-        in_project(request)
-        changed = patched(self._environment_body(), await json_body(request))
+        """JSON patch; of all fields only the approval settings can be changed here, and of the main environment."""
+        environment = self._flags.environment(request)
+        if environment != self._approvals.environment:
+            raise InvalidRequest("the simulator keeps approval settings of its main environment only")
+        changed = patched(self._environment_body(environment), await json_body(request))
         self._approvals.adopt(changed["approvalSettings"])
-        return self._environment_body()
+        return self._environment_body(environment)
 
     async def _audit_log(self, request: web.Request, _: Caller) -> Json:
         query = request.query
@@ -96,15 +98,15 @@ class ProjectEndpoints:
         return {"items": [audit.rendered(entry) for entry in entries], "_links": links}
 
     async def _scheduled(self, request: web.Request, _: Caller) -> Json:
-        changes = self._schedule.of(self._flags.flag(request).key)
+        changes = self._schedule.of(self._flags.flag(request).key, self._flags.environment(request))
         return {"items": [schedule.rendered(change) for change in changes], "_links": {}}
 
     async def _add_scheduled(self, request: web.Request, caller: Caller) -> Json:
         """Schedule a change; its instructions are tried on a draft first."""
-        flag, body = self._flags.flag(request), await json_body(request)
+        flag, environment, body = self._flags.flag(request), self._flags.environment(request), await json_body(request)
         if not isinstance(body, dict) or not isinstance(body.get("executionDate"), int):
             raise InvalidRequest("executionDate is required, in Unix milliseconds")
         instructions = instructions_of(body)
-        apply(self._flags.edit(flag, FLAG_ENVIRONMENT), instructions)
-        change = self._schedule.add(flag.key, body["executionDate"], tuple(instructions), caller)
+        apply(self._flags.edit(flag, environment), instructions)
+        change = self._schedule.add(flag.key, body["executionDate"], tuple(instructions), caller, environment)
         return schedule.rendered(change)

@@ -6,8 +6,12 @@ from killswitch_backends.simulator.launchdarkly.flags import Flag, Json, Targeti
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT
 
 
-def rest_flag(flag: Flag, *, environments: tuple[str, ...] = (FLAG_ENVIRONMENT,), summary: bool = False) -> Json:
-    """A flag as ``/api/v2/flags`` shows it; ``summary`` leaves targeting out, as the real list does by default."""
+def rest_flag(flag: Flag, *, environments: tuple[str, ...] | None = None, summary: bool = False) -> Json:
+    """A flag as ``/api/v2/flags`` shows it, in all environments if none are named.
+
+    ``summary`` leaves targeting out, as the real list does by default.
+    """
+    environments = tuple(flag.environments) if environments is None else environments
     body: dict[str, Json] = {
         "name": flag.name,
         "kind": "boolean" if {v["value"] for v in flag.variations if _simple(v)} == {True, False} else "multivariate",

@@ -23,7 +23,7 @@ class Scheduled:
     instructions: tuple[Mapping[str, Json], ...]
     maker: Caller
     created: int
-    comment: str = ""
+    environment: str = FLAG_ENVIRONMENT
 
 
 @dataclass(slots=True)
@@ -33,14 +33,18 @@ class Schedule:
     _pending: dict[str, Scheduled] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def add(self, flag: str, due: int, instructions: tuple[Mapping[str, Json], ...], maker: Caller) -> Scheduled:
-        change = Scheduled(f"{next(self._ids):024x}", flag, due, instructions, maker, int(time.time() * 1000))
+    def add(
+        self, flag: str, due: int, instructions: tuple[Mapping[str, Json], ...], maker: Caller, environment: str
+    ) -> Scheduled:
+        now = int(time.time() * 1000)
+        change = Scheduled(f"{next(self._ids):024x}", flag, due, instructions, maker, now, environment)
         self._pending[change.id] = change
         return change
 
-    def of(self, flag: str) -> list[Scheduled]:
-        """What is scheduled for one flag, soonest first."""
-        return sorted((change for change in self._pending.values() if change.flag == flag), key=lambda c: c.due)
+    def of(self, flag: str, environment: str) -> list[Scheduled]:
+        """What is scheduled for one flag in one environment, soonest first."""
+        found = (c for c in self._pending.values() if (c.flag, c.environment) == (flag, environment))
+        return sorted(found, key=lambda c: c.due)
 
     def take_due(self) -> list[Scheduled]:
         """Remove and return what is due by now, soonest first."""
@@ -53,9 +57,8 @@ class Schedule:
 
 def rendered(change: Scheduled) -> Json:
     """A scheduled change as the API lists it."""
-    href = (
-        f"/api/v2/projects/{PROJECT}/flags/{change.flag}/environments/{FLAG_ENVIRONMENT}/scheduled-changes/{change.id}"
-    )
+    flag = f"/api/v2/projects/{PROJECT}/flags/{change.flag}"
+    href = f"{flag}/environments/{change.environment}/scheduled-changes/{change.id}"
     return {
         "_id": change.id,
         "_creationDate": change.created,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from aiohttp import web
 
-from killswitch_backends.simulator.launchdarkly.accounts import ENVIRONMENT_ID, SDK_KEY
+from killswitch_backends.simulator.launchdarkly.accounts import ENVIRONMENT_ID, sdk_key
 from killswitch_backends.simulator.launchdarkly.failures import Unauthorized
 from killswitch_backends.simulator.launchdarkly.streaming import Edge
 from killswitch_backends.simulator.seams import Faults
@@ -20,9 +21,9 @@ _ENVIRONMENT_HEADER = {"X-LD-EnvID": ENVIRONMENT_ID}
 class SdkEndpoints:
     """Streaming, polling, and events that go nowhere."""
 
-    def __init__(self, *, edge: Edge, faults: Faults) -> None:
+    def __init__(self, *, edges: Iterable[Edge], faults: Faults) -> None:
         self.heartbeat = HEARTBEAT
-        self._edge = edge
+        self._edges = {sdk_key(edge.environment): edge for edge in edges}
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
@@ -38,11 +39,11 @@ class SdkEndpoints:
         refusal = await self._faults.strike("launchdarkly.stream")
         if refusal is not None:
             return refusal
-        _authorise(request)
+        edge = self._edge(request)
         response = web.StreamResponse(headers={**_ENVIRONMENT_HEADER, "Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
         await response.prepare(request)
-        with self._edge.stream() as queue:
+        with edge.stream() as queue:
             while (data := await self._next(queue)) is not None:
                 if await self._faults.strike("launchdarkly.stream.send") is not None:
                     break  # headers are out: all that an error can do to a stream is to end it
@@ -68,22 +69,24 @@ class SdkEndpoints:
         refusal = await self._faults.strike("launchdarkly.poll")
         if refusal is not None:
             return refusal
-        _authorise(request)
-        headers = {**_ENVIRONMENT_HEADER, "ETag": self._edge.etag()}
+        edge = self._edge(request)
+        headers = {**_ENVIRONMENT_HEADER, "ETag": edge.etag()}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=self._edge.put_data(), content_type="application/json", headers=headers)
+        return web.Response(body=edge.put_data(), content_type="application/json", headers=headers)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Analytics and diagnostics are taken and forgotten."""
         refusal = await self._faults.strike("launchdarkly.events")
         if refusal is not None:
             return refusal
-        _authorise(request)
+        self._edge(request)
         await request.read()
         return web.Response(status=202)
 
-
-def _authorise(request: web.Request) -> None:
-    if request.headers.get("Authorization") != SDK_KEY:
-        raise Unauthorized("Invalid SDK key")
+    def _edge(self, request: web.Request) -> Edge:
+        """The environment that a client's SDK key opens."""
+        edge = self._edges.get(request.headers.get("Authorization", ""))
+        if edge is None:
+            raise Unauthorized("Invalid SDK key")
+        return edge

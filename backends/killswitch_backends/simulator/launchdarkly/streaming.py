@@ -17,6 +17,7 @@ from hashlib import sha256
 
 from killswitch_backends.simulator.launchdarkly.flags import Flag, Json
 from killswitch_backends.simulator.launchdarkly.rendering import sdk_flag
+from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT
 
 DELAY = (0.01, 0.2)
 """Shortest and longest time from a change to its arrival at connected SDKs, in seconds; drawn for each change."""
@@ -28,10 +29,13 @@ _Queue = asyncio.Queue[bytes | None]
 
 
 class Edge:
-    """The environment's flags as SDKs are served them now."""
+    """One environment's flags as SDKs are served them now."""
 
-    def __init__(self, *, rng: random.Random, delay: tuple[float, float] = DELAY) -> None:
+    def __init__(
+        self, *, rng: random.Random, delay: tuple[float, float] = DELAY, environment: str = FLAG_ENVIRONMENT
+    ) -> None:
         self.delay = delay
+        self.environment = environment
         self._rng = rng
         self._served: dict[str, dict[str, Json]] = {}
         self._coming: deque[tuple[str, dict[str, Json] | None, int]] = deque()
@@ -41,12 +45,12 @@ class Edge:
 
     def load(self, flags: Iterable[Flag]) -> None:
         """Serve these flags at once: the beginning of the world."""
-        self._served.update({flag.key: sdk_flag(flag) for flag in flags})
+        self._served.update({flag.key: sdk_flag(flag, self.environment) for flag in flags})
         self._put = None
 
     def announce(self, flag: Flag) -> None:
         """Let a changed flag reach connected SDKs after the drawn delay; an archived one is taken from them."""
-        body = sdk_flag(flag)
+        body = sdk_flag(flag, self.environment)
         self._coming.append((flag.key, None if flag.archived else body, body["version"]))
         loop = asyncio.get_running_loop()
         self._last_due = max(self._last_due, loop.time() + self._rng.uniform(*self.delay))
