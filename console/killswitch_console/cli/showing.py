@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TextIO
 
 from killswitch_console.cli.main import DONE, UNPROVEN
 from killswitch_console.cli.output import print_json, print_table
-from killswitch_console.cli.speaking import Voice
+from killswitch_console.cli.speaking import Voice, silence
 from killswitch_console.halting.document import halt_document, is_open, moment, names
 from killswitch_console.halting.engine import utc_now
 from killswitch_console.halting.events import (
@@ -135,14 +133,8 @@ def finish(record: HaltRecord, *, as_json: bool) -> int:
         print_json(halt_document(record, utc_now())) if as_json else print_halt(record)
         sys.stdout.flush()
     except OSError:  # nobody reads it; the exit code tells, and the ledger
-        silence_stdout()
+        silence(sys.stdout)
     return DONE if record.verdict in (Verdict.STOPPED, Verdict.RESTORED) else UNPROVEN
-
-
-def silence_stdout() -> None:
-    """Send what is still to be written nowhere: the interpreter would fail on it at its end."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

@@ -6,11 +6,12 @@ written by a thread of their own, and dropped when too many wait.
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
 from contextlib import suppress
-from typing import Final
+from typing import Final, TextIO
 
 from killswitch_console.hostile import clean
 
@@ -46,7 +47,17 @@ class Voice:
     def _speak(self) -> None:
         while True:
             line = self._lines.get()
-            with suppress(OSError, ValueError):  # a terminal that is gone, a stream that was closed
+            try:
                 print(line, file=sys.stderr, flush=True)
+            except (OSError, ValueError):  # a terminal that is gone, a stream that was closed
+                silence(sys.stderr)
             if self._lines.empty():
                 self._quiet.set()
+
+
+def silence(stream: TextIO) -> None:
+    """Send what is still to be written to a dead stream nowhere: the interpreter would fail on it at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

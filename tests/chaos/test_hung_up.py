@@ -1,0 +1,136 @@
+"""Terminals that hang up, stall or are cut in mid-halt: the halt runs to its end, and its ledger says so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import termios
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+import crashing
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.verdict import Verdict
+from simulated import Simulated, eventually, process
+from terminals import Cuttable, Terminal, halt_command, over_ssh, sshd, terminal, why_no_sshd
+
+LONGEST = 4.0
+"""Seconds from confirmation within which most halts of this world come to their end."""
+
+Trouble = Callable[[Terminal], Awaitable[None]]
+
+
+async def hang_up(opened: Terminal) -> None:
+    opened.hang_up()
+
+
+async def send_sighup(opened: Terminal) -> None:
+    opened.signal(signal.SIGHUP)
+
+
+async def interrupt_and_terminate(opened: Terminal) -> None:
+    opened.signal(signal.SIGINT)
+    opened.signal(signal.SIGTERM)
+    await eventually(lambda: b"the halt goes on" in opened.said)
+
+
+async def test_hangups_and_signals_end_no_halt() -> None:
+    async with process(agents=4, seed=1) as sim:
+        for seed, trouble in enumerate([hang_up, send_sighup, interrupt_and_terminate]):
+            await trouble_once(sim, trouble, random.Random(seed), latest=1.0)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("trouble", [hang_up, send_sighup])
+async def test_20_hangups(trouble: Trouble) -> None:
+    async with asyncio.TaskGroup() as group:
+        for seed in range(4):
+            group.create_task(trouble_again_and_again(trouble, seed, times=5), name=f"world {seed}")
+
+
+async def trouble_again_and_again(trouble: Trouble, seed: int, *, times: int) -> None:
+    async with process(agents=4, seed=seed) as sim:
+        for number in range(times):
+            await trouble_once(sim, trouble, random.Random(10 * seed + number), latest=LONGEST)
+
+
+async def trouble_once(sim: Simulated, trouble: Trouble, rng: random.Random, *, latest: float) -> None:
+    """A halt on a terminal that gets into trouble some time after it was confirmed; then all of it is put back."""
+    await sim.all_acting(within=30)
+    async with terminal(halt_command(sim.config_path, "global", "HALT simulator")) as opened:
+        await opened.under_way()
+        await asyncio.sleep(rng.uniform(0, latest))
+        if opened.process.poll() is None:
+            await trouble(opened)
+        assert await opened.end() == 0
+    record = await last_record(sim.config_path)
+    assert record.ended_at is not None
+    assert record.verdict is Verdict.STOPPED
+    await put_back(sim, record)
+
+
+async def test_a_terminal_that_takes_no_more_output_does_not_hold_up_the_halt() -> None:
+    await stall(1.0)
+
+
+@pytest.mark.chaos
+async def test_a_terminal_that_takes_no_output_for_half_a_minute() -> None:
+    await stall(30.0)
+
+
+async def stall(seconds: float) -> None:
+    """Stop the terminal (as Ctrl-S does): every write to it blocks. The halt ends in the ledger all the same."""
+    async with process(agents=4, seed=2) as sim:
+        async with terminal(halt_command(sim.config_path, "global", "HALT simulator")) as opened:
+            await opened.under_way()
+            termios.tcflow(opened.master, termios.TCOOFF)
+            await eventually_ended(sim.config_path)
+            await asyncio.sleep(seconds)
+            assert opened.process.poll() is None, "it waits for its terminal with its last words only"
+            termios.tcflow(opened.master, termios.TCOON)
+            assert await opened.end() == 0
+        assert (await last_record(sim.config_path)).verdict is Verdict.STOPPED
+
+
+@pytest.mark.skipif(bool(why_no_sshd()), reason=why_no_sshd())
+class TestOverSsh:
+    async def test_a_cut_connection_ends_no_halt(self, tmp_path: Path) -> None:
+        async with process(agents=4, seed=3) as sim, sshd(tmp_path) as port, Cuttable(port).serving() as relay:
+            command = over_ssh(tmp_path, relay.port, halt_command(sim.config_path, "global", "HALT simulator"))
+            async with terminal(command) as opened:
+                await opened.under_way()
+                relay.cut()
+                assert await opened.end() != 0, "ssh lost its connection"
+            await eventually_ended(sim.config_path)
+            assert (await last_record(sim.config_path)).verdict is Verdict.STOPPED
+
+    @pytest.mark.chaos
+    async def test_a_peer_that_stops_reading_for_half_a_minute(self, tmp_path: Path) -> None:
+        async with process(agents=4, seed=4) as sim, sshd(tmp_path) as port, Cuttable(port).serving() as relay:
+            command = over_ssh(tmp_path, relay.port, halt_command(sim.config_path, "global", "HALT simulator"))
+            async with terminal(command) as opened:
+                await opened.under_way()
+                relay.stall()
+                await asyncio.sleep(30)
+                relay.cut()
+                await opened.end()
+            await eventually_ended(sim.config_path)
+            assert (await last_record(sim.config_path)).verdict is Verdict.STOPPED
+
+
+async def eventually_ended(config: Path) -> None:
+    async def ended() -> bool:
+        return bool(crashing.halt_ids(config)) and (await last_record(config)).ended_at is not None
+
+    await eventually(ended, within=60, every=0.3)
+
+
+async def last_record(config: Path) -> HaltRecord:
+    return await crashing.record_of(config, crashing.halt_ids(config)[-1])
+
+
+async def put_back(sim: Simulated, record: HaltRecord) -> None:
+    assert await crashing.start("restore", sim.config_path, record.header.halt_id).end() == 0
