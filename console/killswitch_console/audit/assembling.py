@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from killswitch_console.audit.background import SyncThread
 from killswitch_console.audit.recorder import TrailRecorder, open_recorder
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.audit.session import Session
+from killswitch_console.audit.syncing import Synchronised
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import Configuration
@@ -51,8 +54,50 @@ async def trail_recorder(configuration: Configuration, session: Session, warn: W
     """Record a session of a configuration's trail."""
     directory = trail_directory(configuration)
     secret = signing_secret(configuration)
-    async with open_recorder(directory, session, warn, signing_secret=secret) as recorder:
-        yield recorder
+    thread: SyncThread | None = None
+    try:
+        async with open_recorder(directory, session, warn, signing_secret=secret) as recorder:
+            if configuration.document.audit.synchronised:
+                resolve = session.scrubber.listening(resolve_secret)
+                thread = _synchronising(configuration, recorder, warn, resolve)
+                thread.start()
+            yield recorder
+    finally:
+        if thread is not None:
+            await asyncio.to_thread(thread.close)
+
+
+def _synchronising(
+    configuration: Configuration, recorder: TrailRecorder, warn: Warn, resolve: Callable[[str], Awaitable[str]]
+) -> SyncThread:
+    """What gets the trail off the box while this session lasts; what is wrong with that is told once."""
+    loop = asyncio.get_running_loop()
+    told: set[str] = set()
+
+    def hear(done: Synchronised) -> None:
+        for alarm in done.alarms:
+            if alarm not in told:
+                recorder.note("audit.alarm", {"what": alarm})
+        lines = [*(f"AUDIT ALARM: {alarm}" for alarm in done.alarms)]
+        if done.problems:
+            behind = f"{done.behind} events" if done.anchored else "the trail"
+            lines.append(f"{behind} cannot be copied off this machine: {done.problems[0]}")
+        for line in lines:
+            if line not in told:
+                told.add(line)
+                warn(line)
+        told.update(done.alarms)
+        if not (done.problems or done.alarms):
+            told.clear()
+
+    def tell(done: Synchronised) -> None:
+        try:
+            loop.call_soon_threadsafe(hear, done)
+        except RuntimeError:  # the session has ended; `audit sync` will say it again
+            return
+
+    audit, base = configuration.document.audit, configuration.path.parent
+    return SyncThread(trail_directory(configuration), audit, base, resolve, tell)
 
 
 def signing_secret(configuration: Configuration) -> Callable[[], Awaitable[str | None]]:

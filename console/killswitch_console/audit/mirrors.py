@@ -13,12 +13,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from killswitch_console.audit.events import Body, Event
 from killswitch_console.version import __version__
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SECONDS: Final = 10.0
 _LATER: Final = frozenset({408, 425, 429})
@@ -140,6 +141,8 @@ def _attributes(named: dict[str, str]) -> list[dict[str, Any]]:
 
 
 async def _post(http: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]) -> bytes:
+    import aiohttp
+
     try:
         timeout = aiohttp.ClientTimeout(total=SECONDS)
         async with http.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False) as answer:

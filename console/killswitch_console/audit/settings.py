@@ -62,3 +62,8 @@ class Audit(_Table):
     s3: S3 | None = None
     otlp: Otlp | None = None
     webhook: Webhook | None = None
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether there is anything off this machine that it goes to."""
+        return any((self.s3, self.otlp, self.webhook))

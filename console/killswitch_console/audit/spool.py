@@ -21,7 +21,7 @@ from killswitch_console.audit.canonical import canonical
 from killswitch_console.audit.events import Draft
 
 PREPARED_BYTES: Final = 1024 * 1024
-LOCK_SECONDS: Final = 0.1
+LOCK_SECONDS: Final = 1.0
 _BLANK: Final = b"\x00" * 65536
 
 

@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import random
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -127,25 +128,33 @@ def turn(directory: TrailDirectory) -> Iterator[bool]:
 
 
 async def keep_synchronised(
-    directory: TrailDirectory, sinks: Sinks, tell: Callable[[Synchronised], None], hurry: asyncio.Event
+    directory: TrailDirectory,
+    sinks: Sinks,
+    tell: Callable[[Synchronised], None],
+    hurry: asyncio.Event,
+    closing: threading.Event,
 ) -> None:
-    """Synchronise while a console is open, until cancelled; pauses grow while it fails.
+    """Synchronise until closed, and once more then; pauses grow while it fails.
 
     Args:
         directory: the trail.
         sinks: where to.
         tell: hears of every round.
         hurry: set it when something should not wait (a halt ended).
+        closing: set it, then ``hurry``, to end it after one more round.
     """
     pause = EVERY_SECONDS
     while True:
         hurry.clear()
+        last = closing.is_set()
         if directory.current() is not None:
             with turn(directory) as ours:
                 done = await synchronise(directory, sinks) if ours else Synchronised()
             tell(done)
             bad = bool(done.problems or done.alarms)
             pause = min(2 * pause, LONGEST_SECONDS) if bad else EVERY_SECONDS
+        if last:
+            return
         try:
             async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311  (spreads load)
                 await hurry.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from killswitch_console.audit.canonical import EXACT, _encode, canonical, plain
@@ -35,6 +35,7 @@ def test_takes_no_fractions() -> None:
     assert plain(2**60) == str(2**60)
 
 
+@settings(deadline=None)
 @given(values)
 def test_reads_back_and_is_one_sequence_of_bytes(value: object) -> None:
     plainly = plain(value)
@@ -44,6 +45,7 @@ def test_reads_back_and_is_one_sequence_of_bytes(value: object) -> None:
     assert data == _encode(plainly).encode()
 
 
+@settings(deadline=None)
 @given(values)
 def test_nothing_alive_is_left_in_it(value: object) -> None:
     text = canonical(plain(value)).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from killswitch_console.audit.merkle import (
@@ -68,6 +68,7 @@ def some_leaves(size: int) -> list[bytes]:
     return [leaf_hash(b"%d" % n) for n in range(size)]
 
 
+@settings(deadline=None)
 @given(sizes, st.data())
 def test_an_edge_grows_to_the_defined_root(size: int, data: st.DataObject) -> None:
     leaves = some_leaves(size)
@@ -77,6 +78,7 @@ def test_an_edge_grows_to_the_defined_root(size: int, data: st.DataObject) -> No
     assert edge.root() == defined_root(leaves) == Levels(leaves).root()
 
 
+@settings(deadline=None)
 @given(sizes, st.data())
 def test_inclusion_proofs_lead_to_the_root_and_no_other_leaf_does(size: int, data: st.DataObject) -> None:
     leaves = some_leaves(size)
@@ -89,6 +91,7 @@ def test_inclusion_proofs_lead_to_the_root_and_no_other_leaf_does(size: int, dat
         root_from_inclusion(leaves[index], index, size, [*proof, *([levels.root()] * 2)])
 
 
+@settings(deadline=None)
 @given(sizes, st.data())
 def test_consistency_proofs_hold_for_the_tree_they_are_of(size: int, data: st.DataObject) -> None:
     leaves = some_leaves(size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from killswitch_console.audit.notes import Checkpoint, NoteError, Signer, Verifier, read_checkpoint
@@ -41,6 +41,7 @@ def test_a_signer_does_not_show_its_secret() -> None:
     assert bytes(range(32)).hex() not in repr(SIGNER).encode().hex()
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(NOTE.encode()) - 1), st.integers(1, 255))
 def test_no_changed_byte_opens(at: int, change: int) -> None:
     data = bytearray(NOTE.encode())
