@@ -6,16 +6,23 @@ Everything from a platform or a person passes ``escape``; the page forbids itsel
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as _escape
 from typing import Any, Final
 
 from killswitch_console.audit.events import Body, Event
 from killswitch_console.audit.merkle import leaf_hash
 from killswitch_console.audit.tables import summary
 from killswitch_console.audit.timeline import timeline
+from killswitch_console.hostile import clean
 
 MOST_ROWS: Final = 5000
 """Rows of one table; the page says how many more there are (other formats have all)."""
+
+
+def escape(text: str) -> str:
+    """Text that is neither markup nor alive in any other way."""
+    return _escape(clean(text, most=4000))
+
 
 _STYLE: Final = """
 :root { color-scheme: light; }
