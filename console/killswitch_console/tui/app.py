@@ -155,6 +155,8 @@ class ConsoleApp(App[int]):
 
     def _take_news(self) -> None:
         self._soon = None
+        if self._leaving:
+            return  # what waits stays in the inbox for whoever takes it last
         self._freshened = time.monotonic()
         events = self.inbox.take()
         for text in self.state.apply(events):

@@ -55,7 +55,7 @@ class Driven:
         self.app.focused.post_message(events.Paste(text))
         await self.pilot.pause(0.02)
 
-    async def until(self, condition: Callable[[], bool], *, within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, within: float = 30.0) -> None:
         """Let the app run until a condition holds; fails with the screen when it does not."""
         deadline = time.monotonic() + within
         while not condition():
@@ -97,7 +97,7 @@ async def console_of(
             driven = Driven(app, pilot, world)
             await driven.until(
                 lambda: len(state.fleet) == agents and bool(state.backends) and not state.listing and state.book.loaded,
-                within=30,
+                within=60,
             )
             await pilot.pause(0.12)
             yield driven

@@ -125,7 +125,7 @@ class Terminal:
         assert self.process.stdout is not None
         return self.process.stdout.readline().decode().strip()
 
-    async def ended(self, within: float = 10) -> int:
+    async def ended(self, within: float = 30) -> int:
         await eventually(lambda: self.process.poll() is not None, within=within)
         return int(self.process.returncode)
 
@@ -148,9 +148,9 @@ async def test_the_loop_beats_on_while_nobody_reads_the_terminal(terminal: Termi
         for _ in range(12):  # nothing is read from the terminal meanwhile; a loop that waits for it would beat no more
             assert (await asyncio.to_thread(terminal.line)).startswith("beat")
     before = len(terminal.read())
-    await eventually(lambda: b"frame" in terminal.read()[before + MOST_WAITING // 4 :], within=10)
+    await eventually(lambda: b"frame" in terminal.read()[before + MOST_WAITING // 4 :], within=30)
     os.write(terminal.control, b"q")
-    await eventually(lambda: bool(terminal.read()) and terminal.process.poll() is not None, within=10)
+    await eventually(lambda: bool(terminal.read()) and terminal.process.poll() is not None, within=30)
     assert terminal.process.returncode == 0
     assert b"\x1b[?1049l" in terminal.read()
 
@@ -166,7 +166,7 @@ async def test_a_signal_ends_the_screen_and_puts_the_terminal_back(terminal: Ter
     await eventually(lambda: b"frame" in terminal.read(), within=20)
     started = time.monotonic()
     terminal.process.send_signal(number)
-    await eventually(lambda: bool(terminal.read()) and terminal.process.poll() is not None, within=10)
+    await eventually(lambda: bool(terminal.read()) and terminal.process.poll() is not None, within=30)
     assert terminal.process.returncode == 128 + number
     assert b"\x1b[?1049l" in terminal.read()
     assert time.monotonic() - started < 10

@@ -41,6 +41,6 @@ async def test_a_class_is_halted_and_restored_by_keys(tmp_path: Path) -> None:
             await driven.sees("to restore", "Cancel")
             await driven.type(name)
             await driven.press("enter")
-            await driven.until(lambda: halt.verdict is Verdict.RESTORED, within=30)
+            await driven.until(lambda: halt.verdict is Verdict.RESTORED, within=60)
             await driven.sees("● RESTORED")
         await sim.all_acting()
