@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import ClassVar, Final
 
@@ -13,10 +13,23 @@ from killswitch_backends.aws_common.budget import Budgets
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.emergency import EmergencyCredential, Lend
+from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
 
 __all__ = ["KIND", "LambdaKind", "LambdaSettings"]
+
+
+def _policy(tables: Tables) -> str:
+    from killswitch_backends.aws_common.policy import policy
+
+    return policy(tables)
+
+
+def _eventbridge(tables: Tables) -> str:
+    from killswitch_backends.aws_common.policy import eventbridge
+
+    return eventbridge(tables)
 
 
 class LambdaKind:
@@ -25,6 +38,7 @@ class LambdaKind:
     kind: ClassVar[str] = "lambda"
     layer: ClassVar[Layer] = Layer.PROCESS
     settings: ClassVar[type[LambdaSettings]] = LambdaSettings
+    policies: ClassVar[Mapping[str, PolicyText]] = {"aws": _policy, "eventbridge": _eventbridge}
 
     def __init__(self) -> None:
         self._budgets, self._models = Budgets(), ServiceModels()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,11 +10,19 @@ from pydantic import BaseModel
 
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import BackendRef, Layer
 
 if TYPE_CHECKING:
     from killswitch_backends.protocol import BackendKind
+
+
+def _policy(tables: Tables) -> str:
+    from killswitch_backends.kubernetes.policy import policy
+
+    configured = [table for table in tables.get("kubernetes", ()) if isinstance(table, KubernetesSettings)]
+    return policy(sorted({namespace for table in configured for namespace in table.namespaces}))
 
 
 class Kubernetes:
@@ -23,6 +31,7 @@ class Kubernetes:
     kind: ClassVar[str] = "kubernetes"
     layer: ClassVar[Layer] = Layer.PROCESS
     settings: ClassVar[type[BaseModel]] = KubernetesSettings
+    policies: ClassVar[Mapping[str, PolicyText]] = {"kubernetes": _policy}
 
     def open(self, settings: KubernetesSettings, surroundings: Surroundings) -> AbstractAsyncContextManager[Backend]:
         """Open one table; no request is made yet."""

@@ -6,15 +6,23 @@ package imports neither the SDK nor the HTTP client; opening a table does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
+from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_inventory.targets import Layer
 
 __all__ = ["KIND", "LaunchDarklyKind", "LaunchDarklySettings"]
+
+
+def _policy(tables: Tables) -> str:
+    from killswitch_backends.launchdarkly.policy import policy
+
+    return policy(tables)
 
 
 class LaunchDarklyKind:
@@ -23,6 +31,7 @@ class LaunchDarklyKind:
     kind: ClassVar[str] = "launchdarkly"
     layer: ClassVar[Layer] = Layer.CAPABILITY
     settings: ClassVar[type[LaunchDarklySettings]] = LaunchDarklySettings
+    policies: ClassVar[Mapping[str, PolicyText]] = {"launchdarkly": _policy}
 
     def open(self, settings: Any, surroundings: Surroundings) -> AbstractAsyncContextManager[Backend]:
         """Open one ``[[launchdarkly]]`` table; secrets are resolved and connections made when first needed."""
