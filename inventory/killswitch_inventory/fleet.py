@@ -248,7 +248,7 @@ class Fleet:
 
     def unseen_identities(self, key: AgentKey) -> tuple[str, ...]:
         """Identities its processes run as, but that no backend sights: credentials that nobody here can deny."""
-        runs_as = {r.identity for binding in self.bindings(key) for r in self._runs_as(binding.target)}
+        runs_as = {r.identity for binding in self.bindings(key) for r in self._runs_as(binding.target) if r.certain}
         return tuple(sorted(identity for identity in runs_as if not self._ties.is_seen(identity)))
 
     def target(self, target: TargetId) -> TargetSighting | None:

@@ -36,6 +36,8 @@ class RunsAs:
 
     identity: str
     how: How
+    certain: bool = True
+    """False: it may be nobody's identity (a service account without any role), which then is no gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class TargetSighting:
     claims: tuple[Claim, ...] = ()
     identity: str | None = None
     """The identity this target *is* (a role's ARN), so that what runs as it can be bound to it."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which what runs as it may know it: the service accounts associated with a role."""
     runs_as: tuple[RunsAs, ...] = ()
     needs: tuple[TargetId, ...] = ()
     """Targets that must be on for this one to serve: a flag's prerequisites. Halting one of them hits this one too."""

@@ -55,8 +55,8 @@ class Ties:
                 self._by_name[claim.agent].add(target)
             elif claim.agent_class:
                 self._by_class[claim.agent_class].add(target)
-        if seen.identity:
-            self._identities[seen.identity].add(target)
+        for identity in _identities(seen):
+            self._identities[identity].add(target)
         for runs_as in seen.runs_as:
             self._users[runs_as.identity].add(target)
 
@@ -71,8 +71,8 @@ class Ties:
                 _discard(self._by_name, claim.agent, target)
             elif claim.agent_class:
                 _discard(self._by_class, claim.agent_class, target)
-        if seen.identity:
-            _discard(self._identities, seen.identity, target)
+        for identity in _identities(seen):
+            _discard(self._identities, identity, target)
         for runs_as in seen.runs_as:
             _discard(self._users, runs_as.identity, target)
 
@@ -144,8 +144,8 @@ class Ties:
     def affected(self, seen: TargetSighting) -> set[AgentKey]:
         """Agents whose view a target is part of."""
         keys = self._directly(seen)
-        if seen.identity:
-            for user in self._users.get(seen.identity, ()):
+        for identity in _identities(seen):
+            for user in self._users.get(identity, ()):
                 keys |= self._directly(self._targets[user])
         return keys
 
@@ -177,12 +177,17 @@ _EXPLICIT = {how: rank for rank, how in enumerate(How)}
 
 def same_ties(one: TargetSighting, other: TargetSighting) -> bool:
     """Whether a new sighting of a target needs no new indexing."""
-    return (one.claims, one.identity, one.runs_as, one.layer) == (
+    return (one.claims, _identities(one), one.runs_as, one.layer) == (
         other.claims,
-        other.identity,
+        _identities(other),
         other.runs_as,
         other.layer,
     )
+
+
+def _identities(seen: TargetSighting) -> tuple[str, ...]:
+    """Every name of the identity that a target is."""
+    return (seen.identity, *seen.aliases) if seen.identity else seen.aliases
 
 
 def _orphan(name: str) -> AgentKey:

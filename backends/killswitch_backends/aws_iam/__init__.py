@@ -40,7 +40,10 @@ class IamKind:
         ref = BackendRef(self.kind, settings.name)
         async with open_aws(settings, str(ref), self._models) as aws, marking() as marks:
             api = IamApi(aws, self._budgets)
-            backend = IamBackend(ref=ref, settings=settings, aws=aws, api=api, marks=marks, surroundings=surroundings)
+            backend = IamBackend(
+                ref=ref, settings=settings, aws=aws, api=api,
+                budgets=self._budgets, marks=marks, surroundings=surroundings,
+            )  # fmt: skip
             try:
                 yield backend
             finally:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.attribution import Deed
+from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
 from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_common.tags import claims_in
+from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_common.watching import observations
 from killswitch_backends.aws_iam.api import WRITE_BURST, WRITES_PER_SECOND, IamApi
 from killswitch_backends.aws_iam.chaining import TrustGraph
@@ -21,11 +23,13 @@ from killswitch_backends.aws_iam.entities import Entity, Kind, Ref, ref_of
 from killswitch_backends.aws_iam.halting import deny, in_words, tags_of
 from killswitch_backends.aws_iam.observing import PACE, look, probed
 from killswitch_backends.aws_iam.planning import plan_of
+from killswitch_backends.aws_iam.pod_identity import PodIdentities
 from killswitch_backends.aws_iam.prior import Prior, halted_by, prior_of
 from killswitch_backends.aws_iam.probing import Probe
 from killswitch_backends.aws_iam.restoring import Restoring
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_iam.sighting import sighted
+from killswitch_backends.checking import Finding
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import (
     Accepted,
@@ -41,9 +45,11 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
-from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting
+from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, SightingFailed
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
+DENYING = tuple(f"{verb}{kind.word}Policy" for kind in Kind for verb in ("Put", "Attach"))
+"""What CloudTrail calls the changes that can deny an identity."""
 REFRESH_SECONDS = 60.0
 PARALLEL = 32
 
@@ -54,13 +60,25 @@ class IamBackend:
     layer = Layer.CREDENTIAL
 
     def __init__(
-        self, *, ref: BackendRef, settings: IamSettings, aws: Aws, api: IamApi, marks: Marks, surroundings: Surroundings
+        self,
+        *,
+        ref: BackendRef,
+        settings: IamSettings,
+        aws: Aws,
+        api: IamApi,
+        budgets: Budgets,
+        marks: Marks,
+        surroundings: Surroundings,
     ) -> None:
         self.ref = ref
         self._settings, self._aws, self._api, self._marks = settings, aws, api, marks
         self._labels, self._now = surroundings.labels, surroundings.now
         self._trusts: TrustGraph | None = None
         """Who may assume whom, as of the last whole listing."""
+        self._budgets = budgets
+        self._associations = PodIdentities(aws, budgets, settings.eks_clusters)
+        self._aliases: Mapping[str, tuple[str, ...]] = {}
+        """Service accounts by the ARN of the role they are associated with."""
         self._probe = Probe(aws) if settings.probe else None
 
     @property
@@ -70,18 +88,43 @@ class IamBackend:
     async def identity(self) -> Identity:
         return await self._aws.identity()
 
+    async def check(self) -> Sequence[Finding]:
+        """See ``checking.Checkable``."""
+        from killswitch_backends.aws_common.checking import Check
+        from killswitch_backends.aws_iam.rights import needs
+
+        return await Check(self._aws, needs(self._settings), self._now).run()
+
     def sight(self) -> AsyncIterator[Sighting]:
         return relisted(self._listing, ref=self.ref, every=REFRESH_SECONDS, now=self._now)
 
     async def _listing(self) -> AsyncIterator[Sighting]:
         yield ListingStarted(self.ref, self._now())
         await outcome(self._aws.identity())  # finds the account's shared budget; whoever needs the name sees it fail
+        unseen = await self._read_associations()
         entities, whole = await account(self._api, self._settings.path_prefix, self._now)
         self._trusts = TrustGraph(entities) if whole else None
         for entity in entities:
-            if entity.path.startswith(self._settings.path_prefix) or claims_in(entity.tags, self._labels):
-                yield sighted(self.ref, entity, self._labels, entity.read_at)
+            aliases = self._aliases.get(entity.arn, ())
+            ours = entity.path.startswith(self._settings.path_prefix) or claims_in(entity.tags, self._labels)
+            if ours or aliases:
+                yield sighted(self.ref, entity, self._labels, entity.read_at, aliases=aliases)
         yield ListingComplete(self.ref, self._now())
+        if unseen is not None:
+            yield SightingFailed(self.ref, self._now(), f"Pod Identity associations: {unseen}")
+
+    async def _read_associations(self) -> Problem | None:
+        """Learn which service accounts have which role; what is known stays where they cannot be read."""
+        found = await outcome(self._associations.aliases())
+        if isinstance(found, Problem):
+            return found
+        self._aliases = found
+        return None
+
+    async def deeds(self, targets: Sequence[TargetId]) -> Mapping[TargetId, Deed]:
+        """Who denied these identities lately, as CloudTrail tells (``attribution.Attributing``)."""
+        names = {target: target.path.partition("/")[2] for target in targets}
+        return await latest(self._aws, self._budgets, names, DENYING)
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         caller = await self.identity()  # without it nobody can tell whether a deny would lock the operator out

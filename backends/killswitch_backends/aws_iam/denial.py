@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from killswitch_backends.protocol import Json
 
@@ -44,6 +44,11 @@ def halt_in(sid: str) -> str:
 def denies_all(document: Mapping[str, Json] | None) -> bool:
     """Whether a document denies everything, without conditions."""
     return any(_denies_all(statement) for statement in _statements(document))
+
+
+def is_denied(arn: str, attached: frozenset[str], documents: Iterable[Mapping[str, Json] | None]) -> bool:
+    """Whether an identity is denied everything, by whoever's policy, as far as its documents are known."""
+    return deny_all_arn(arn) in attached or any(denies_all(document) for document in documents)
 
 
 def deny_all_arn(role_arn: str) -> str:

@@ -27,3 +27,5 @@ class IamSettings(AwsSettings):
     probe: bool = False
     """Whether the console proves a role's deny by assuming the role (which must trust it) and being refused."""
     scp: Scp | None = None
+    eks_clusters: tuple[str, ...] = Field(default=(), strict=False)
+    """EKS clusters of this account and region whose Pod Identity associations tie pods to roles."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from killswitch_backends.aws_common.tags import claims_in, mark_in
-from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
+from killswitch_backends.aws_iam.denial import is_denied
 from killswitch_backends.aws_iam.entities import Entity
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.agents import Health
@@ -13,7 +13,9 @@ from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
-def sighted(ref: BackendRef, entity: Entity, labels: LabelKeys, at: datetime) -> TargetSighting:
+def sighted(
+    ref: BackendRef, entity: Entity, labels: LabelKeys, at: datetime, *, aliases: tuple[str, ...] = ()
+) -> TargetSighting:
     """One identity. Its ARN is its identity: what runs as it is bound to it, tagged or not."""
     return TargetSighting(
         target=TargetId(ref, str(entity.ref)),
@@ -22,8 +24,9 @@ def sighted(ref: BackendRef, entity: Entity, labels: LabelKeys, at: datetime) ->
         seen_at=at,
         claims=claims_in(entity.tags, labels),
         identity=entity.arn,
+        aliases=aliases,
         health=Health.OK,
         mark=mark_in(entity.tags),
-        off=denies_all(entity.deny) or deny_all_arn(entity.arn) in entity.attached,
+        off=is_denied(entity.arn, entity.attached, (entity.deny, *entity.documents)),
         facts={"path": entity.path, "policies": str(len(entity.inline) + len(entity.attached))},
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from functools import partial
 
+from killswitch_backends.attribution import Deed
 from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
 from killswitch_backends.aws_common.tags import mark_in
+from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_common.watching import observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
@@ -22,6 +24,7 @@ from killswitch_backends.aws_lambda.reading import Unread, read_states
 from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
 from killswitch_backends.aws_lambda.settings import LambdaSettings
+from killswitch_backends.checking import Finding
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import (
     Accepted,
@@ -42,6 +45,8 @@ from killswitch_inventory.targets import BackendRef, Layer, TargetId
 REFRESH_SECONDS = 30.0
 """Pause between two listings; a listing itself takes what the budget's background share allows."""
 PARALLEL = 32
+ZEROING = ("PutFunctionConcurrency", "PutFunctionScalingConfig")
+"""What CloudTrail calls the changes that can bring a function to zero (with a date behind the name)."""
 
 
 class LambdaBackend:
@@ -60,6 +65,7 @@ class LambdaBackend:
         surroundings: Surroundings,
     ) -> None:
         self.ref = ref
+        self._budgets = budgets
         self._aws, self._marks, self._now = aws, marks, surroundings.now
         self._rate, self._limits = settings.calls_per_second, RunLimits.of(settings)
         self._api = LambdaApi(aws, budgets, self._rate)
@@ -73,6 +79,13 @@ class LambdaBackend:
 
     async def identity(self) -> Identity:
         return await self._aws.identity()
+
+    async def check(self) -> Sequence[Finding]:
+        """See ``checking.Checkable``."""
+        from killswitch_backends.aws_common.checking import Check
+        from killswitch_backends.aws_lambda.rights import NEEDS
+
+        return await Check(self._aws, NEEDS, self._now).run()
 
     def sight(self) -> AsyncIterator[Sighting]:
         return relisted(self._record.listing, ref=self.ref, every=REFRESH_SECONDS, now=self._now)
@@ -111,6 +124,10 @@ class LambdaBackend:
         self._in_force.pop(watch.target, None)
         self._record.forget(watch.target.path)
         return restored
+
+    async def deeds(self, targets: Sequence[TargetId]) -> Mapping[TargetId, Deed]:
+        """Who brought these functions to zero lately, as CloudTrail tells (``attribution.Attributing``)."""
+        return await latest(self._aws, self._budgets, {target: target.path for target in targets}, ZEROING)
 
     async def _look(self, watch: Watch) -> Observation:
         return await look(self._api, watch, self._limits, self._now, unmarked=self._marks.failure(watch.target))

@@ -65,7 +65,7 @@ class KubernetesBackend:
         return await Check(self._api, self._reader.settings, self._now).run()
 
     def sight(self) -> AsyncIterator[Sighting]:
-        return Sighter(self.ref, self._mirror, self._reader.kinds, self._now).sight()
+        return Sighter(self.ref, self._mirror, self._reader.kinds, self._now, self._reader.settings.eks_cluster).sight()
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         examiner = Examiner(self._api, self._reader, self._mirror, self._catalogue, self._finder, self._now)

@@ -34,6 +34,9 @@ class KubernetesSettings(BaseModel):
     selector: str | None = None
     """A label selector that says which workloads are agents. Default: the agent label exists."""
 
+    eks_cluster: str | None = Field(default=None, pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")
+    """The name in EKS, as in ``eks_clusters`` of an ``[[iam]]`` table: there, Pod Identity gives pods their roles."""
+
     revivers: Revivers = Field(default=Revivers.NEUTRALISE, strict=False)
     """``neutralise`` holds revivers still with the target (and lets them go with it), ``report`` only names them."""
 

@@ -15,6 +15,7 @@ from killswitch_backends.kubernetes.records import Pod, Workload
 from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.problems import Problem
 from killswitch_inventory.agents import Health, How, Instance, worst
+from killswitch_inventory.identities import service_account
 from killswitch_inventory.sightings import (
     HaltMark,
     ListingComplete,
@@ -41,6 +42,7 @@ class Sighter:
     mirror: Mirror
     kinds: Mapping[str, Kind]
     now: Callable[[], datetime]
+    eks_cluster: str | None = None
 
     async def sight(self) -> AsyncIterator[Sighting]:
         """Everything, then changes; a broken part is told once, and everything is listed anew when it is well again."""
@@ -106,7 +108,7 @@ class Sighter:
             kind=key.kind,
             seen_at=self.now(),
             claims=(workload.claim,) if workload.claim else (),
-            runs_as=(RunsAs(role, How.IRSA),) if role else (),
+            runs_as=tuple(self._runs_as(workload, role)),
             instances=tuple(self._instance_of(key, pod) for pod in sorted(pods, key=_by_name) if not pod.over),
             concurrency=sum(pod.running for pod in pods) if pods or off else workload.ready,
             health=health_of(workload, pods, off=off),
@@ -114,6 +116,16 @@ class Sighter:
             off=off,
             facts=_facts(workload) | ({"unsupported": kind.unsupported} if kind.unsupported else {}),
         )
+
+    def _runs_as(self, workload: Workload, role: str | None) -> Iterator[RunsAs]:
+        """An annotated role; else, on EKS, the service account, which an association may give a role."""
+        if role:
+            yield RunsAs(role, How.IRSA)
+        elif self.eks_cluster:
+            account = service_account(
+                cluster=self.eks_cluster, namespace=workload.key.namespace, name=workload.account or "default"
+            )
+            yield RunsAs(account, How.POD_IDENTITY, certain=False)
 
     def _instance_of(self, key: ObjectKey, pod: Pod) -> Instance:
         alone = key.kind == POD or key.kind in REMOVABLE

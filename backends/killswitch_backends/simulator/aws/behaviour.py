@@ -57,5 +57,10 @@ class Behaviour:
     """GetResources: 15 calls a second (Resource Groups Tagging API quotas)."""
     metrics: Rate = Rate(per_second=50, burst=50)
     """GetMetricData: 50 transactions a second (CloudWatch quotas)."""
+    trail: Rate = Rate(per_second=2, burst=2)
+    """LookupEvents: two requests a second per account and region (CloudTrail quotas)."""
+    eks: Rate = Rate(per_second=50, burst=50)  # assumed
+    trail_delay: float = 0.5
+    """After how long an event can be looked up; up to 15 minutes on AWS."""
     managed_policies_per_role: int = 10
     sessions_per_identity: int = 1000  # assumed; bounds the simulator's memory

@@ -11,6 +11,7 @@ from killswitch_backends.simulator.aws import metrics, sts, tagging
 from killswitch_backends.simulator.aws.access import Access
 from killswitch_backends.simulator.aws.behaviour import Behaviour
 from killswitch_backends.simulator.aws.callers import KeyRing
+from killswitch_backends.simulator.aws.eks import PodIdentity
 from killswitch_backends.simulator.aws.functions.invoker import Invoker
 from killswitch_backends.simulator.aws.functions.service import Functions
 from killswitch_backends.simulator.aws.gateway import Gateway, Service
@@ -18,8 +19,9 @@ from killswitch_backends.simulator.aws.iam.directory import Directory
 from killswitch_backends.simulator.aws.iam.service import operations as iam_operations
 from killswitch_backends.simulator.aws.seeding import Seeding
 from killswitch_backends.simulator.aws.throttles import Throttle, throttling, too_many_requests
+from killswitch_backends.simulator.aws.trail import Trail
 from killswitch_backends.simulator.aws.wires.query import QueryWire
-from killswitch_backends.simulator.aws.wires.restjson import RestJsonWire
+from killswitch_backends.simulator.aws.wires.restjson import EksWire, RestJsonWire
 from killswitch_backends.simulator.aws.wires.rpc import TAGGING_CODES, CborWire, JsonWire
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.seams import ACCOUNT, Acting, AgentSpec, Credentials, Faults
@@ -52,6 +54,8 @@ class AwsFace:
         self._functions = Functions(
             account=ACCOUNT, invoker=self._invoker, clock=self._clock, rng=rng, behaviour=self._behaviour
         )
+        self._pod_identity = PodIdentity(account=ACCOUNT, rng=rng)
+        self._trail = Trail(clock=self._clock, behaviour=self._behaviour)
         self._seeding = Seeding(
             directory=self._directory,
             keys=self._keys,
@@ -69,7 +73,9 @@ class AwsFace:
 
     def application(self) -> web.Application:
         """The application; mount it under ``prefix``."""
-        gateway = Gateway(self._services(), keys=self._keys, access=self._access, faults=self._faults)
+        gateway = Gateway(
+            self._services(), keys=self._keys, access=self._access, faults=self._faults, trail=self._trail
+        )
         application = web.Application(client_max_size=_BODY_LIMIT)
         for path in ("", "/{rest:.*}"):
             application.router.add_route("*", path, gateway.handle)
@@ -90,6 +96,20 @@ class AwsFace:
             "lambda": self._lambda(),
             "iam": self._iam(),
             "sts": self._sts(),
+            "eks": Service(
+                name="eks",
+                action_prefix="eks",
+                wire=EksWire(),
+                operations=self._pod_identity.operations(),
+                throttle=Throttle({"read": self._behaviour.eks}, clock=self._clock, error=throttling),
+            ),
+            "cloudtrail": Service(
+                name="cloudtrail",
+                action_prefix="cloudtrail",
+                wire=JsonWire(version="1.1"),
+                operations=self._trail.operations(),
+                throttle=Throttle({"read": self._behaviour.trail}, clock=self._clock, error=throttling),
+            ),
             "tagging": Service(
                 name="tagging",
                 action_prefix="tag",

@@ -18,6 +18,7 @@ from killswitch_backends.simulator.aws.callers import Caller, KeyRing
 from killswitch_backends.simulator.aws.calls import Answer, Call, Operation
 from killswitch_backends.simulator.aws.errors import AwsError
 from killswitch_backends.simulator.aws.throttles import Throttle
+from killswitch_backends.simulator.aws.trail import Trail
 from killswitch_backends.simulator.aws.wires.wire import Wire
 from killswitch_backends.simulator.seams import Faults
 
@@ -43,11 +44,14 @@ class Service:
 class Gateway:
     """Takes a request to its service's operation and back."""
 
-    def __init__(self, services: Mapping[str, Service], *, keys: KeyRing, access: Access, faults: Faults) -> None:
+    def __init__(
+        self, services: Mapping[str, Service], *, keys: KeyRing, access: Access, faults: Faults, trail: Trail
+    ) -> None:
         self._services = services  # by the name in the credential scope
         self._keys = keys
         self._access = access
         self._faults = faults
+        self._trail = trail
         self._requests = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -77,6 +81,7 @@ class Gateway:
             )
             answer = await self._answer(service, operation, call)
             if operation.mutates:
+                self._trail.record(call)
                 stroke = await self._faults.strike(f"{service.name}.{name}", applied=True)
             return stroke or wire.encode(name, answer, status=operation.status, request_id=request_id)
         except AwsError as error:

@@ -24,6 +24,8 @@ MODELS = {
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
     "monitoring": "cloudwatch",
+    "eks": "eks",
+    "cloudtrail": "cloudtrail",
 }
 
 

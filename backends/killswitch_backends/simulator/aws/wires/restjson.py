@@ -58,6 +58,13 @@ DELETE 2017-03-31 tags Resource .                              UntagResource
 GET    2016-08-19 account-settings . .                         GetAccountSettings
 """
 
+EKS_PATHS = """
+GET    clusters clusterName pod-identity-associations                ListPodIdentityAssociations
+POST   clusters clusterName pod-identity-associations                CreatePodIdentityAssociation
+GET    clusters clusterName pod-identity-associations/associationId  DescribePodIdentityAssociation
+DELETE clusters clusterName pod-identity-associations/associationId  DeletePodIdentityAssociation
+"""
+
 _CODES = {
     "AccessDenied": "AccessDeniedException",
     "InvalidClientTokenId": "UnrecognizedClientException",
@@ -148,3 +155,18 @@ class RestJsonWire:
         return web.Response(
             body=json.dumps(fields).encode(), status=error.status, content_type="application/json", headers=headers
         )
+
+
+class EksWire(RestJsonWire):
+    """EKS: the same protocol, without a version in its paths."""
+
+    def decode(self, request: web.BaseRequest, body: bytes) -> tuple[str, Members]:
+        parts = [unquote(part) for part in request.rel_url.raw_path.split("/") if part]
+        _prefix, collection, name, sub, identifier = (*parts, *[""] * 5)[:5]
+        for line in EKS_PATHS.strip().splitlines():
+            method, wanted, member, resource, operation = line.split()
+            resource, _, submember = resource.partition("/")
+            if (method, wanted, resource, bool(submember)) == (request.method, collection, sub, bool(identifier)):
+                named = {member: name} | ({submember: identifier} if submember else {})
+                return operation, self._body(operation, body) | self._outside_body(request) | named
+        raise AwsError("UnknownOperationException", f"no operation at {request.method} {request.path}", status=404)
