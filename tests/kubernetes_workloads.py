@@ -30,6 +30,8 @@ def manifest(kind: str, name: str, **changes: Any) -> dict[str, Any]:
             spec = {"podTemplate": template}
         case "InferenceService":
             spec = {"predictor": {"model": pod_spec()}}
+        case "ScaledJob":
+            spec = {"jobTargetRef": {"template": running_template(template)}}
         case _:
             spec = {}
     meta = {"name": name, "namespace": NAMESPACE, "labels": labels}
@@ -61,8 +63,10 @@ API = {
     "InferenceService": "serving.kserve.io/v1beta1",
     "Service": "serving.knative.dev/v1",
     "ScaledObject": "keda.sh/v1alpha1",
+    "ScaledJob": "keda.sh/v1alpha1",
     "Application": "argoproj.io/v1alpha1",
     "Kustomization": "kustomize.toolkit.fluxcd.io/v1",
+    "HelmRelease": "helm.toolkit.fluxcd.io/v2",
     "Agent": "kagent.dev/v1alpha2",
     "HorizontalPodAutoscaler": "autoscaling/v2",
 }
@@ -70,7 +74,7 @@ _SCALED = ("Rollout",)
 
 
 def plural(kind: str) -> str:
-    return f"{kind.lower()}s"
+    return f"{kind.lower()}es" if kind.endswith("x") else f"{kind.lower()}s"
 
 
 def path(kind: str, name: str = "", *, namespace: str = NAMESPACE) -> str:
