@@ -8,19 +8,24 @@ import urllib.request
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import pytest
+
 from flag_fleets import flag_agents, flags_only
 from killswitch_backends.protocol import Grade
 from killswitch_backends.simulator.launchdarkly import TOKEN, LaunchDarklyFace
 from killswitch_backends.simulator.server import Simulator
 from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.cli.showing import print_halt
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.document import halt_document, plan_document
 from killswitch_console.halting.engine import Engine, open_engine, utc_now
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.stale import Stale, stale
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import Layer
 from simulated import running
 
 
@@ -39,8 +44,16 @@ def face(world: Simulator) -> LaunchDarklyFace:
     return found
 
 
-async def test_agents_with_a_flag_only_are_limited_and_the_record_says_what_they_say_themselves() -> None:
+def slow(world: Simulator) -> None:
+    """Let changes take their time to SDKs, so that there is time to read what agents report meanwhile."""
+    face(world).edge.delay = (0.7, 0.7)
+
+
+async def test_agents_with_a_flag_only_are_limited_and_the_record_says_what_they_say_themselves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     async with running(specs=flag_agents(4, tick=0.2, silent=1)) as sim, opened(flags_only(sim)) as engine:
+        sim.inside(slow)
         await sim.all_acting()
         record = await halted(engine, "class:refund")
         assert record.verdict is Verdict.LIMITED
@@ -52,7 +65,23 @@ async def test_agents_with_a_flag_only_are_limited_and_the_record_says_what_they
             said = [*reports[name]["current"], *reports[name]["behind"]]
             assert said == [f"{name}/elsewhere/{name}"], reports[name]
             assert (reports[name]["silent"], reports[name]["problem"]) == ([], "")
+        assert document["stale"]["silent"] == ("refund-3",)
+        print_halt(record)
+        printed = capsys.readouterr().out
+        assert "may hold a stale flag value until they reconnect (1):\n  refund-3" in printed
         assert {u["reason"][:20] for u in document["untouched"]} == {"only a flag stops it"}
+
+
+async def test_agents_whose_processes_are_gone_hold_no_stale_value() -> None:
+    async with running(agents=3, seed=4) as sim, opened(sim.config_path) as engine:
+        await sim.all_acting()
+        record = await halted(engine, "global")
+        assert record.verdict is Verdict.STOPPED
+        assert stale(record) == Stale()
+        flags = [t for t in record.targets if t.layer is Layer.CAPABILITY]
+        heard = {t.agents[0].name: t.reports for t in flags if t.reports}
+        assert set(heard) == {spec.name for spec in sim.specs}
+        assert all(reports.silent([name]) == () for name, reports in heard.items())
 
 
 async def test_agents_of_a_dependent_flag_are_collateral_in_the_plan() -> None:

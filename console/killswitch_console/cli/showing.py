@@ -31,6 +31,7 @@ from killswitch_console.halting.lease import Holding
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.stale import stale
 from killswitch_console.halting.verdict import Verdict
 from killswitch_console.hostile import clean
 from killswitch_inventory.targets import TargetId
@@ -116,6 +117,9 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     _lines(sys.stdout, "not proven", [f"{t.target}: {t.state} {t.error or t.note}" for t in left])
     _lines(sys.stdout, "DIFFERENT from what the halt left", _differences(record))
     _lines(sys.stdout, "untouched", [f"{u.id}: {u.reason}" for u in header.untouched])
+    left_over = stale(record)
+    _lines(sys.stdout, "have not evaluated their flag since the halt", [*left_over.behind, *left_over.lost])
+    _lines(sys.stdout, "may hold a stale flag value until they reconnect", list(left_over.silent))
     _lines(sys.stdout, "warnings", list(record.warnings))
 
 

@@ -13,6 +13,7 @@ from killswitch_console.halting.lease import Holding
 from killswitch_console.halting.plan import Collateral, Plan, PlannedTarget, Untouched
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.stale import stale
 from killswitch_console.halting.verdict import AgentOutcome, Verdict
 from killswitch_inventory.agents import Agent, AgentKey
 
@@ -48,6 +49,7 @@ def halt_document(record: HaltRecord, now: datetime, at_work: Holding | None = N
         "targets": [_target(target, header) for target in record.targets],
         "untouched": [_untouched(u) for u in header.untouched],
         "collateral": [_collateral(c) for c in header.collateral],
+        "stale": asdict(stale(record)),
         "warnings": list(record.warnings),
         "open": is_open(record),
         "at_work": _at_work(at_work),
