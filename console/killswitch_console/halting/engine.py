@@ -59,6 +59,50 @@ CLOSE_SECONDS = 5.0
 """How long the backends may take to close."""
 
 
+class UnknownHalt(Exception):
+    """No halt of that id is known to this bastion's ledger."""
+
+
+class AlreadyRestored(Exception):
+    """The halt was put back: there is nothing to resume."""
+
+
+class CollateralNotAccepted(Exception):
+    """The plan would hit agents outside its scope, and nobody accepted that."""
+
+
+class WouldLockOut(Exception):
+    """The plan's scope holds targets that carry the identity this console acts as (safety rule 4)."""
+
+
+class LedgerNeeded(Exception):
+    """The ledger cannot be used; a restore fails closed without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What an engine is made from; the configuration turns into one of these."""
+
+    environment: str
+    state_dir: Path
+    openers: dict[BackendRef, Opener]
+    layers: dict[str, Layer]
+    """The layer of each kind of backend."""
+    declared: tuple[Declaration, ...] = ()
+    protection: Protection = field(default_factory=Protection)
+    objectives: Objectives = field(default_factory=Objectives)
+    two_person: frozenset[ScopeKind] = frozenset()
+    """Scopes whose restore takes two people."""
+    recorder: RecorderOpener = unrecorded
+    """Opens the audit trail of this engine's session."""
+    authority: Authority | None = None
+    """The roles; None: none are configured, so that none are enforced."""
+    notifier: NotifierOpener = silent
+    """Opens what tells people elsewhere."""
+    glass: GlassSettings = field(default_factory=GlassSettings)
+    """Where break-glass credentials are kept, and how backends are opened with them."""
+
+
 def utc_now() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
@@ -377,6 +421,72 @@ class Engine:
         if self.ledger is None:
             raise LedgerNeeded(f"the ledger in {self.settings.state_dir} cannot be used; nothing was done")
         return self.ledger
+
+    def _header(self, plan: Plan, invoker: Invoker, reason: str, incident: str | None, halt_id: str) -> HaltHeader:
+        objectives = self.settings.objectives
+        kinds = {t.target.backend.kind for t in plan.targets}
+        return HaltHeader(
+            halt_id=halt_id,
+            scope=plan.scope,
+            environment=plan.environment,
+            profile=plan.profile,
+            reason=reason,
+            incident=incident,
+            invoker=invoker,
+            invoked_at=self._now(),
+            slo_seconds=objectives.of_scope(plan.scope),
+            backend_slo={kind: slo for kind in sorted(kinds) if (slo := objectives.of_backend(kind)) is not None},
+            agents=tuple(agent.key for agent in plan.agents),
+            untouched=plan.untouched,
+            collateral=plan.collateral,
+            blinded=plan.blinding,
+        )
+
+
+def guarded(publish: Publish) -> Publish:
+    """A publisher that a broken face cannot use to stop the engine: its first failure is its last event.
+
+    A terminal that is gone makes every write fail; the halt must not notice (safety rule 3).
+    """
+    broken = False
+
+    def tell(event: EngineEvent) -> None:
+        nonlocal broken
+        if broken:
+            return
+        try:
+            publish(event)
+        except Exception as error:  # noqa: BLE001  (whatever a face does, the halt goes on)
+            broken = True
+            _LOG.warning("a face failed and hears nothing more: %r", error)
+
+    return tell
+
+
+def both(first: Publish, second: Publish) -> Publish:
+    """A publisher that tells two; whatever the first does, the second is told."""
+
+    def tell(event: EngineEvent) -> None:
+        try:
+            first(event)
+        finally:
+            second(event)
+
+    return tell
+
+
+def new_halt_id(now: datetime) -> str:
+    """A halt id that sorts by time, reads aloud, and fits a label, an annotation and a tag."""
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return f"h-{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(alphabet) for _ in range(4))
+
+
+def _collateral(plan: Plan) -> str:
+    hit = sorted({key.name for c in plan.collateral for key in c.agents})
+    shown = ", ".join(hit[:5]) + (f" and {len(hit) - 5} more" if len(hit) > 5 else "")
+    shared = ", ".join(str(c.target) for c in plan.collateral[:3])
+    return f"{plan.scope} would also hit {shown} (sharing {shared}); accept that with --accept-collateral"
+
 
 @asynccontextmanager
 async def open_engine(
