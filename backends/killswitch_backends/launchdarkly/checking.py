@@ -11,6 +11,7 @@ from killswitch_backends.checking import Finding, Standing
 from killswitch_backends.launchdarkly.api import Api, together
 from killswitch_backends.launchdarkly.flags import FlagState, mark_key
 from killswitch_backends.launchdarkly.observer import Observer
+from killswitch_backends.launchdarkly.observing import RENEW_EVERY
 from killswitch_backends.launchdarkly.soundness import stops, unsound
 from killswitch_backends.launchdarkly.triggers import Triggers
 from killswitch_backends.problems import Blocked, Problem, Refused
@@ -70,12 +71,18 @@ class Check:
         """Whether the observer is connected, and how old what it holds is."""
         await self._observer.start()
         connected = await self._observer.valid_within(_CONNECT)
+        if connected and self._age() > RENEW_EVERY:
+            await self._observer.renew()  # a stream that stands still looks connected for minutes
         status = self._observer.status()
         if not connected or status.since is None:
             what = f"nothing can be proven: {status.note or 'no data yet'}"
             return self._table(Standing.PROBLEM, what, todo="check sdk_key and stream_uri")
-        age = max(0.0, (self._now() - status.since).total_seconds())
-        return self._table(Standing.OK, f"the observing SDK client is connected, whole since {age:.0f} s")
+        return self._table(Standing.OK, f"the observing SDK client is connected, whole since {self._age():.0f} s")
+
+    def _age(self) -> float:
+        """Seconds since all that is served was last received whole."""
+        since = self._observer.status().since
+        return 0.0 if since is None else max(0.0, (self._now() - since).total_seconds())
 
     async def _flags(self) -> list[FlagState]:
         async with aclosing(self._api.flags()) as listed:

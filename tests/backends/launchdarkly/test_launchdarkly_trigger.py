@@ -6,15 +6,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from killswitch_backends.emergency import EmergencyCredential
 from killswitch_backends.launchdarkly import KIND, LaunchDarklySettings
 from killswitch_backends.launchdarkly.triggers import Triggers
 from killswitch_backends.problems import Blocked, Conflict, Refused, Unauthenticated, Unreachable
-from killswitch_backends.protocol import Backend, Captured, Sight, Watch
-from killswitch_backends.simulator.launchdarkly import READ_ONLY_TOKEN
+from killswitch_backends.protocol import Backend, Captured, LabelKeys, Sight, Surroundings, Watch
+from killswitch_backends.simulator.launchdarkly import READ_ONLY_TOKEN, SDK_KEY
 from killswitch_inventory.sightings import ListingComplete
 from launchdarkly_backend import captured, halted, observing, opened, order, sighting, target, these
 from launchdarkly_simulated import Simulated, agent, serving, until
@@ -180,6 +183,27 @@ async def test_a_pattern_stands_for_every_flag_with_a_plain_key(simulated: Simul
         assert triggers.reference(OTHER) == "env:OWN"
         assert triggers.reference("../../etc/passwd") is None
         assert triggers.reference("..") is None
+
+
+async def test_a_trigger_from_the_break_glass_vault_opens_the_second_path(simulated: Simulated) -> None:
+    made = await make_trigger(simulated)
+    fields = {"flag": FLAG, "url": made["triggerURL"]}
+    credential = EmergencyCredential(kind="trigger-url", fields=fields)
+
+    async def secret(reference: str) -> str:
+        return {"env:TOKEN": "api-revoked", "env:SDK_KEY": SDK_KEY}[reference]
+
+    uris = dict.fromkeys(("base_uri", "stream_uri", "events_uri"), simulated.uri)
+    table = {"name": "test", "project": "agents", "environment": "production", **uris}
+    settings = KIND.settings(**table, token="env:TOKEN", sdk_key="env:SDK_KEY")
+    surroundings = Surroundings("production", LabelKeys(), secret, lambda: datetime.now(UTC))
+    opened_with = KIND.with_emergency(settings, surroundings, credential, lambda *_: Path())
+    assert made["triggerURL"] not in repr(opened_with[0])
+    async with KIND.open(*opened_with) as backend, observing(backend, these()):
+        await until(lambda: backend._observer.status().valid)  # type: ignore[attr-defined]
+        watch = await halted(backend, FLAG)
+        assert "turned off by its trigger" in watch.accepted.detail
+    assert not await is_on(simulated)
 
 
 def test_a_literal_url_in_the_table_is_an_error_that_does_not_repeat_it() -> None:

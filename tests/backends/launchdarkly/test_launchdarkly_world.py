@@ -5,11 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from flag_fleets import flag_agents
 from killswitch_backends.launchdarkly import KIND
 from killswitch_backends.problems import Throttled, Unreachable
 from killswitch_backends.protocol import Backend, LabelKeys, Sight, Surroundings, Watch
@@ -64,6 +66,27 @@ async def test_every_agents_flag_is_sighted_and_a_halted_one_is_served_off_to_it
         async with observing(backend, these(watch)) as observations:
             await until(lambda: bool(observations) and observations[-1].sight is Sight.STOPPED)
         assert simulated.inside(lambda world: served(world, flag)) is False
+        await backend.restore(watch, order())
+
+
+async def test_the_list_of_agents_that_have_not_seen_a_change_shrinks_live() -> None:
+    """The flag is asked at the start of a task only, so agents in mid-task are behind for a while."""
+    specs = [replace(spec, flag="shared", tick=0.3, ticks_per_task=3) for spec in flag_agents(6, silent=2)]
+    async with running(specs=specs) as simulated, configured(simulated) as backend:
+        await simulated.all_acting()
+        watch = await halted(backend, "shared")
+        async with observing(backend, these(watch)) as observations:
+            told = await until(lambda: observations and observations[-1].reports)
+            await until(lambda: len(observations[-1].reports.current) == 4)
+        behind = [len(seen.reports.behind) for seen in observations if seen.reports and not seen.reports.problem]
+        assert behind == sorted(behind, reverse=True)
+        assert behind[0] > 0
+        assert behind[-1] == 0
+        assert told is not None
+        last = observations[-1].reports
+        assert last.silent(spec.name for spec in specs) == ("refund-4", "refund-5")
+        versions = {entry["flag_version"] for entry in simulated.truth().values()}
+        assert versions == {watch.accepted.halted["version"]}
         await backend.restore(watch, order())
 
 
