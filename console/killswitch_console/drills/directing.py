@@ -22,6 +22,9 @@ from killswitch_inventory.scopes import Scope
 
 IDLE: Final = 3600.0
 
+_TICK: Final = 1e-6
+"""Seconds that count as none: sums of floating point times differ by less, and time could stand still over them."""
+
 LAST_LOOK: Final = 20.0
 """Drill seconds of quiet before a scripted drill ends early: time for what was called stopped to act after all."""
 
@@ -161,9 +164,9 @@ class Director:
         self._set_times()
         while self._over is None:
             await self._wait()
-            if self.clock.passed() >= self._due_end:
+            if self.clock.passed() + _TICK >= self._due_end:
                 self.end("the time is over")
-            while self._heap and self._heap[0].at <= self.clock.passed() and self._over is None:
+            while self._heap and self._heap[0].at <= self.clock.passed() + _TICK and self._over is None:
                 done = heapq.heappop(self._heap).act()
                 if done is not None:
                     await done
@@ -185,7 +188,7 @@ class Director:
         now = self.clock.passed()
         wait = min(self._heap[0].at if self._heap else IDLE, self._due_end) - now
         quiet = not self._heap and self._busy is not None and not self._busy()
-        if wait <= 0:
+        if wait <= _TICK:
             return
         self._moved.clear()
         try:
@@ -199,8 +202,8 @@ class Director:
         if cue.stage is not Stage.DUE:
             return
         cue.stage, cue.delivered_at = Stage.DELIVERED, self.clock.passed()
-        cue.lift = await self._effects.deliver(cue.inject)
         self.hear("inject.delivered", {"inject": cue.inject.id, "kind": cue.inject.kind})
+        cue.lift = await self._effects.deliver(cue.inject)
         lasts = getattr(cue.inject, "lasts", None)
         if lasts is not None:
             self._push(self.clock.passed() + lasts, lambda: self._lift(cue))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from killswitch_console.drills.clock import FASTEST, FULL, DrillClock, DrillLoop
+from killswitch_console.drills.clock import FULL, DrillClock, DrillLoop
 from killswitch_console.drills.directing import Director
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import DrillLog
@@ -145,8 +145,8 @@ async def _play(
         prepare(director)
         await director.play()
         scripted.stop()
-        clock.set_speed(FASTEST)  # ends take real time
-    return _scored(scenario, folder, log, truth)
+        clock.set_speed(1.0)  # threads end in real time
+        return _scored(scenario, folder, log, truth)
 
 
 def _scored(scenario: Scenario, folder: Path, log: DrillLog, truth: TruthKeeper) -> Played:

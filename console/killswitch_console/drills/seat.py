@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.assembling import engine_settings
@@ -21,7 +21,7 @@ from killswitch_console.audit.assembling import new_session, trail_recorder
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.config import Configuration, load_configuration
 from killswitch_console.drills.clock import DrillClock
-from killswitch_console.halting.engine import Engine, EngineSettings, open_engine
+from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.events import EngineEvent, HaltEnded, Reasserted, Revived
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
@@ -29,6 +29,9 @@ from killswitch_console.halting.recording import Recorder, RecordingNeeded, Warn
 from killswitch_console.halting.verdict import AgentState
 from killswitch_console.vault.references import resolve_secret
 from killswitch_inventory.targets import BackendRef, Layer
+
+if TYPE_CHECKING:
+    from killswitch_console.halting.settings import EngineSettings
 
 Hear = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 """Takes an event's name, its facts and what was measured."""

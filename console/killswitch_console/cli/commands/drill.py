@@ -1,0 +1,169 @@
+"""``drill``: scripted scenarios on the simulator, played, scored and reported. Nothing real can be reached from one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+SUMMARY = "practise on the simulator: list, lint, run, facilitate, report, replay"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
+    listing = verbs.add_parser("list", help="the scenarios that come with the console, and when each was last drilled")
+    _home(listing)
+    lint = verbs.add_parser("lint", help="say what is wrong in scenario files, line by line")
+    lint.add_argument("files", nargs="*", metavar="FILE", help="files, or names of scenarios that come with the console")
+    lint.add_argument("--schema", action="store_true", help="print the JSON Schema of scenario files")
+    run = verbs.add_parser("run", help="play one scenario alone")
+    _scenario(run)
+    run.add_argument(
+        "--player",
+        choices=("perfect", "silent", "wrong-scope"),
+        help="a scripted player at full speed, without a screen (default: you, at the console)",
+    )
+    facilitate = verbs.add_parser("facilitate", help="lead a drill that others play with `killswitch-console --drill NAME`")
+    _scenario(facilitate)
+    facilitate.add_argument("--name", default="drill", metavar="NAME", help="what responders join (default: drill)")
+    report = verbs.add_parser("report", help="the after-action report of a drill, in Markdown and HTML")
+    report.add_argument("run", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
+    report.add_argument("--trend", action="store_true", help="all drills in one table instead")
+    _home(report)
+    replay = verbs.add_parser("replay", help="go through a recorded drill, event by event")
+    replay.add_argument("run", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
+    replay.add_argument("--at", metavar="TIME", help="begin at this drill time, such as 1m30s")
+    replay.add_argument("--verify", action="store_true", help="say whether log and score belong together")
+    _home(replay)
+
+
+def _scenario(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a scenario file, or the name of one that comes with the console")
+    _home(parser)
+
+
+def _home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", type=Path, metavar="DIR", help="where drills are kept (default: the state directory)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the verb says; 0, 2 for a scenario that cannot be played, 4 for a drill that was not passed."""
+    from killswitch_console.cli.failures import UsageError
+    from killswitch_console.drills.reading import ScenarioError
+
+    verbs = {
+        "list": _list,
+        "lint": _lint,
+        "run": _run,
+        "facilitate": _facilitate,
+        "report": _report,
+        "replay": _replay,
+    }
+    try:
+        return verbs[options.verb](options)
+    except ScenarioError as error:
+        for fault in error.faults:
+            print(f"killswitch-console: {fault}", file=sys.stderr)
+        return 2
+    except (ValueError, KeyError, json.JSONDecodeError) as error:
+        raise UsageError(f"that drill cannot be read: {error}") from error
+
+
+def _where(options: argparse.Namespace) -> Path:
+    from killswitch_console.drills.homes import drills_home
+
+    return (options.home or drills_home()).expanduser().resolve()
+
+
+def _list(options: argparse.Namespace) -> int:
+    from killswitch_console.cli.output import print_table
+    from killswitch_console.drills.cadence import last_drilled_scenarios
+    from killswitch_console.drills.homes import shipped_scenarios
+
+    last = last_drilled_scenarios(_where(options))
+    rows = [
+        (path.stem, scenario.scenario.title, f"{scenario.scenario.duration / 60:g} min", last.get(path.stem, "never"))
+        for path, scenario in shipped_scenarios()
+    ]
+    print_table(("NAME", "TITLE", "AT MOST", "LAST DRILLED"), rows)
+    return 0
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from killswitch_console.cli.output import print_json
+    from killswitch_console.drills.homes import SHIPPED, find_scenario
+    from killswitch_console.drills.reading import ScenarioError, read_scenario
+    from killswitch_console.drills.scenario import json_schema
+
+    if options.schema:
+        print_json(json_schema())
+        return 0
+    faults = []
+    names = options.files or sorted(str(path) for path in SHIPPED.glob("*.toml"))
+    for name in names:
+        try:
+            read_scenario(find_scenario(name))
+        except ScenarioError as error:
+            faults += error.faults
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if not faults:
+        print(f"{len(names)} scenario{'s' * (len(names) != 1)}: nothing wrong")
+    return 2 if faults else 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from killswitch_console.drills import isolating
+    from killswitch_console.drills.facing import join_alone, say_score
+
+    scenario, folder = _ready(options)
+    if options.player is None:
+        return join_alone(scenario, folder)
+    status = isolating.run_isolated("play", folder, {"player": options.player})
+    say_score(folder)
+    return status
+
+
+def _ready(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from killswitch_console.cli.failures import UsageError
+    from killswitch_console.drills.homes import find_scenario, new_folder
+    from killswitch_console.drills.reading import read_scenario
+
+    path = find_scenario(options.file)
+    scenario = read_scenario(path)
+    if scenario.scenario.mode == "canary":
+        raise UsageError(f"{path}: mode = \"canary\" is not built in this version; nothing was started")
+    return scenario, new_folder(_where(options), scenario, path.read_text(encoding="utf-8"))
+
+
+def _facilitate(options: argparse.Namespace) -> int:
+    from killswitch_console.drills.facing import lead
+
+    scenario, folder = _ready(options)
+    return lead(scenario, folder, options.name, _where(options))
+
+
+def _report(options: argparse.Namespace) -> int:
+    from killswitch_console.drills.facing import find_run
+    from killswitch_console.drills.reporting import trend, write_reports
+
+    home = _where(options)
+    if options.trend:
+        print(trend(home))
+        return 0
+    for path in write_reports(find_run(home, options.run)):
+        print(path)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from killswitch_console.drills.durations import seconds_of
+    from killswitch_console.drills.facing import find_run
+    from killswitch_console.drills.replaying import replay, verify
+
+    folder = find_run(_where(options), options.run)
+    if options.verify:
+        return verify(folder)
+    return replay(folder, seconds_of(options.at) if options.at else 0.0)

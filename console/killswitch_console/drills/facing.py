@@ -1,0 +1,102 @@
+"""What the commands about drills share: finding a drill, starting its processes, saying how it came out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from killswitch_console.drills.homes import played
+from killswitch_console.drills.isolating import REAL_EVENT, run_isolated, start_isolated, to_the_real_console
+from killswitch_console.drills.scenario import Scenario
+from killswitch_console.hostile import clean
+
+
+def find_run(home: Path, name: str | None) -> Path:
+    """The folder of a drill: as given, by its name, or the latest.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    if name is not None:
+        for folder in (Path(name).expanduser(), home / name):
+            if (folder / "score.json").is_file():
+                return folder
+        raise ValueError(f"{name!r} is no drill that was scored")
+    found = played(home)
+    if not found:
+        raise ValueError(f"no drill was played yet in {home}")
+    return found[-1]
+
+
+def read_score(folder: Path) -> dict[str, Any]:
+    """A drill's score as it was kept. Raises ``OSError`` or ``ValueError``."""
+    document: dict[str, Any] = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    return document
+
+
+def say_score(folder: Path) -> None:
+    """Print how a drill came out."""
+    if not (folder / "score.json").is_file():
+        print(f"killswitch-console: the drill was not scored; see {folder}", file=sys.stderr)  # noqa: T201
+        return
+    document = read_score(folder)
+    result = document["score"]
+    print(f"{document['title']}: {'PASSED' if result['passed'] else 'NOT PASSED'}, {result['share']:.0%}")  # noqa: T201
+    for outcome in result["outcomes"]:
+        mark = "+" if outcome["met"] else ("-" if outcome["must"] else "~")
+        print(clean(f"  {mark} {outcome['id']}: {outcome['what']} ({outcome['why'] or 'ok'})", most=300))  # noqa: T201
+    for name, seconds in result["times"].items():
+        print(f"  {name:8} {'-' if seconds is None else f'{seconds:.1f} s'}")  # noqa: T201
+    if result["least_margin"] is not None:
+        print(f"  least time from a last real action to the claim: {result['least_margin']:.2f} s")  # noqa: T201
+    for check in result["skipped_checks"]:
+        print(clean(f"  skipped: {check}", most=300))  # noqa: T201
+    print(f"  events {result['event_hash'][:16]}  in {folder}")  # noqa: T201
+
+
+def socket_of(home: Path, name: str) -> Path:
+    """The Unix socket of a drill that is being led."""
+    if not name.replace("-", "").isalnum():
+        raise ValueError(f"{name!r} cannot be a drill's name; expected letters, digits and '-'")
+    return home / f"{name}.socket"
+
+
+def lead(scenario: Scenario, folder: Path, name: str, home: Path) -> int:
+    """Lead a drill from this terminal; the exit status."""
+    path = socket_of(home, name)
+    print(f"{scenario.scenario.title}: responders join with `killswitch-console --drill {name}`")  # noqa: T201
+    status = run_isolated("facilitate", folder, {"sockets": [str(path)], "unattended": False})
+    say_score(folder)
+    return status
+
+
+def join(name: str, home: Path) -> int:
+    """Take part in a drill from this terminal; the exit status."""
+    path = socket_of(home, name)
+    if not path.exists():
+        raise ValueError(f"nobody leads a drill {name!r} ({path})")
+    folder = path.resolve().parent
+    status = run_isolated("respond", folder, {"sockets": [str(path)]})
+    if status == REAL_EVENT:
+        to_the_real_console()
+    return status
+
+
+def join_alone(scenario: Scenario, folder: Path) -> int:
+    """Play a drill alone: a world without a facilitator in the background, the console here."""
+    path = folder / "drill.socket"
+    asked = {"sockets": [str(path)], "unattended": True}
+    print(f"{scenario.scenario.title}\n{scenario.scenario.narrative.strip()}\n")  # noqa: T201
+    leader = start_isolated("facilitate", folder, asked, quiet=True)
+    try:
+        status = run_isolated("respond", folder, {"sockets": [str(path)]})
+        leader.wait(timeout=20)
+    finally:
+        leader.terminate()
+        leader.wait()
+    if status == REAL_EVENT:
+        to_the_real_console()
+    say_score(folder)
+    return status
