@@ -5,23 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
+from killswitch_backends.aws_common.alarms import template
 from killswitch_backends.aws_common.checking import Need
-from killswitch_backends.aws_common.emergency import SESSION_NAME
 from killswitch_backends.aws_iam.rights import needs as iam_needs
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_lambda.rights import NEEDS as LAMBDA_NEEDS
 from killswitch_backends.policies import Tables
-
-_REVIVING = (
-    "PutFunctionConcurrency",
-    "DeleteFunctionConcurrency",
-    "UpdateEventSourceMapping",
-    "DeleteRolePolicy",
-    "DetachRolePolicy",
-    "DeleteUserPolicy",
-    "DetachUserPolicy",
-)
-"""CloudTrail's names of the calls that can undo a halt, some with a date behind them."""
 
 _CHECK = (Need("iam:SimulatePrincipalPolicy", "check which rights are lacking"),)
 
@@ -42,19 +31,6 @@ def policy(tables: Tables) -> str:
 
 
 def eventbridge(tables: Tables) -> str:
-    """Two EventBridge patterns over CloudTrail: break-glass was used, and somebody touched what a halt may hold.
-
-    The second tells of revivals by hand; the console's own changes match it too, with its name as the user agent.
-    """
+    """The rules and the topic that tell of what happens past the console (alarms.py)."""
     del tables
-    used = {"source": ["aws.sts"], "detail": {"eventName": ["AssumeRole"]}}
-    session = {"requestParameters": {"roleSessionName": [SESSION_NAME]}}
-    touched = {
-        "source": ["aws.lambda", "aws.iam"],
-        "detail": {"eventName": [{"prefix": prefix} for prefix in _REVIVING]},
-    }
-    patterns = {
-        "killswitch-break-glass-used": {**used, "detail": {**used["detail"], **session}},  # type: ignore[dict-item]
-        "killswitch-halted-targets-touched": touched,
-    }
-    return json.dumps(patterns, indent=2) + "\n"
+    return template()

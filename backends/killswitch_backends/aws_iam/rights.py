@@ -21,11 +21,19 @@ def needs(settings: IamSettings) -> tuple[Need, ...]:
     found = [
         Need("iam:GetAccountAuthorizationDetails", "find identities by the thousand"),
         Need("iam:ListRoles", "find roles", vital=True),
+        Need("iam:ListUsers", "find users"),
+        Need("iam:ListGroups", "find groups"),
+        Need("cloudtrail:LookupEvents", "tell who denied something behind the console's back"),
         *(need for kind in _KINDS for need in _of(kind, settings.path_prefix)),
     ]
     if settings.probe:
         roles = f"arn:aws:iam::ACCOUNT:role{settings.path_prefix}*"
         found.append(Need("sts:AssumeRole", "prove a deny by being refused", resource=roles))
+    for cluster in settings.eks_clusters:
+        associations = f"arn:aws:eks:*:ACCOUNT:podidentityassociation/{cluster}/*"
+        why = "tell which pods get which role"
+        found.append(Need("eks:ListPodIdentityAssociations", why, resource=f"arn:aws:eks:*:ACCOUNT:cluster/{cluster}"))
+        found.append(Need("eks:DescribePodIdentityAssociation", why, resource=associations))
     if settings.scp is not None:
         scp = "stop everything at one call by the prepared policy"
         found += [Need("organizations:AttachPolicy", scp), Need("organizations:DetachPolicy", scp)]

@@ -39,8 +39,18 @@ NEEDS: Final[tuple[Need, ...]] = (
         "DeleteProvisionedConcurrencyConfig",
         why="stop functions with provisioned concurrency",
     ),
+    *_of(
+        _FUNCTIONS,
+        "ListDurableExecutionsByFunction",
+        "GetDurableExecution",
+        "PauseDurableExecution",
+        "ResumeDurableExecution",
+        why="pause durable executions",
+    ),
+    *_of(_FUNCTIONS, "GetFunctionScalingConfig", "PutFunctionScalingConfig", why="stop functions on Managed Instances"),
     *_of(_FUNCTIONS, "TagResource", "UntagResource", why="mark halted functions"),
     *_of(_MAPPINGS, "GetEventSourceMapping", "UpdateEventSourceMapping", why="stop what invokes them"),
     Need("tag:GetResources", "tell which functions are agents", vital=True),
     Need("cloudwatch:GetMetricData", "tell how many runs are in flight"),
+    Need("cloudtrail:LookupEvents", "tell who turned something off behind the console's back"),
 )
