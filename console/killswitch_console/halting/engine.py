@@ -8,43 +8,63 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from killswitch_backends.protocol import Backend, Profile
-from killswitch_console.authority.breakglass import Glass, GlassSettings, Opening
+from killswitch_console.authority.breakglass import Glass, Opening
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.invoker import Invoker, current_invoker
-from killswitch_console.authority.roles import Authority
 from killswitch_console.halting import happenings
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
+from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
 from killswitch_console.halting.events import EngineEvent, Warned
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.holder import Holder
+from killswitch_console.halting.last_known import LastKnown, Remembered
 from killswitch_console.halting.lease import Leases, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
 from killswitch_console.halting.means import Means
-from killswitch_console.halting.plan import Plan, Protection
-from killswitch_console.halting.planning import LockedOut, make_plan
-from killswitch_console.halting.progress import TargetProgress, to_prove_again
-from killswitch_console.halting.record import HaltHeader, HaltRecord
-from killswitch_console.halting.recording import UNRECORDED, Recorder, RecorderOpener, unrecorded
+from killswitch_console.halting.plan import Plan
+from killswitch_console.halting.planning import make_plan
+from killswitch_console.halting.progress import to_prove_again
+from killswitch_console.halting.publishing import both, guarded
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.recording import UNRECORDED, Recorder
+from killswitch_console.halting.refusals import (
+    AlreadyRestored,
+    CollateralNotAccepted,
+    LedgerNeeded,
+    UnknownHalt,
+    WouldLockOut,
+)
 from killswitch_console.halting.restore_desk import RestoreAsked, RestoreDesk
 from killswitch_console.halting.run import HaltRun
+from killswitch_console.halting.settings import EngineSettings
 from killswitch_console.halting.sighting import Opener, Sighter
-from killswitch_console.halting.slo import Objectives
 from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.threads import ForgettingExecutor
-from killswitch_console.notify.notice import SILENT, Notifier, NotifierOpener, silent
+from killswitch_console.notify.notice import SILENT, Notifier
 from killswitch_console.notify.watching import Watching
-from killswitch_inventory.fleet import Declaration, Fleet
-from killswitch_inventory.scopes import Scope, ScopeKind
-from killswitch_inventory.targets import BackendRef, Layer
+from killswitch_inventory.fleet import Fleet, Sightedness
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.targets import BackendRef
+
+__all__ = [
+    "AlreadyRestored",
+    "CollateralNotAccepted",
+    "Engine",
+    "EngineSettings",
+    "LedgerNeeded",
+    "UnknownHalt",
+    "WouldLockOut",
+    "new_halt_id",
+    "open_engine",
+    "utc_now",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,52 +75,14 @@ DISCOVER_SECONDS = 20.0
 HANDOVER_SECONDS = 10.0
 """How long whoever holds a halt may take to give way to whoever resumes it."""
 
+KEEP_LAST_SECONDS = 1.0
+"""How long leaving may take to keep it: a command that only looked has seen it too."""
+
+KEEP_FLEET_SECONDS = 60.0
+"""How often the last known fleet is kept, for the day on which it cannot be listed."""
+
 CLOSE_SECONDS = 5.0
 """How long the backends may take to close."""
-
-
-class UnknownHalt(Exception):
-    """No halt of that id is known to this bastion's ledger."""
-
-
-class AlreadyRestored(Exception):
-    """The halt was put back: there is nothing to resume."""
-
-
-class CollateralNotAccepted(Exception):
-    """The plan would hit agents outside its scope, and nobody accepted that."""
-
-
-class WouldLockOut(Exception):
-    """The plan's scope holds targets that carry the identity this console acts as (safety rule 4)."""
-
-
-class LedgerNeeded(Exception):
-    """The ledger cannot be used; a restore fails closed without it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """What an engine is made from; the configuration turns into one of these."""
-
-    environment: str
-    state_dir: Path
-    openers: dict[BackendRef, Opener]
-    layers: dict[str, Layer]
-    """The layer of each kind of backend."""
-    declared: tuple[Declaration, ...] = ()
-    protection: Protection = field(default_factory=Protection)
-    objectives: Objectives = field(default_factory=Objectives)
-    two_person: frozenset[ScopeKind] = frozenset()
-    """Scopes whose restore takes two people."""
-    recorder: RecorderOpener = unrecorded
-    """Opens the audit trail of this engine's session."""
-    authority: Authority | None = None
-    """The roles; None: none are configured, so that none are enforced."""
-    notifier: NotifierOpener = silent
-    """Opens what tells people elsewhere."""
-    glass: GlassSettings = field(default_factory=GlassSettings)
-    """Where break-glass credentials are kept, and how backends are opened with them."""
 
 
 def utc_now() -> datetime:
@@ -127,7 +109,9 @@ class Engine:
         self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
-        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now)
+        self._kept: dict[BackendRef, datetime] = {}
+        self._last_known = LastKnown(settings.state_dir / "fleet")
+        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, self._last_known)
         self._holder: Holder | None = None
         self.means = Means(
             fleet=fleet,
@@ -174,6 +158,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sighter.run(), name="sighter")
             group.create_task(self._identify(), name="identities")
+            group.create_task(self._keep_fleet(), name="last known fleet")
 
     async def break_glass(
         self, passphrase: bytearray, *, invoker: Invoker, reason: str, incident: str | None = None
@@ -201,6 +186,28 @@ class Engine:
         finally:
             self._under_way -= 1
             self.glass.use()
+
+    async def _keep_fleet(self) -> None:
+        """Keep what is known of every backend that is seen whole, now and then, while nothing is being halted."""
+        await self._sighter.settled()
+        while True:
+            await self.keep_fleet()
+            await asyncio.sleep(KEEP_FLEET_SECONDS)
+
+    async def keep_fleet(self) -> None:
+        """Keep what is known now, as far as it is whole and was not kept yet."""
+        for view in self.fleet.backends:
+            if view.as_of is None or view.sightedness is not Sightedness.LIVE or view.as_of == self._kept.get(view.ref):
+                continue
+            if not self._under_way:
+                await self._keep(Remembered(view.as_of, self.fleet.sightings(view.ref)), view.ref)
+                self._kept[view.ref] = view.as_of
+
+    async def _keep(self, remembered: Remembered, ref: BackendRef) -> None:
+        try:
+            await self._last_known.keep(ref, remembered, stop=lambda: self._under_way > 0)
+        except OSError as error:
+            _LOG.warning("the last known fleet of %s could not be kept: %s", ref, error)
 
     async def _identify(self) -> None:
         """Learn and record whom the platforms take us for, once they can be seen."""
@@ -244,39 +251,24 @@ class Engine:
             CollateralNotAccepted: when the plan hits agents outside its scope and ``accept_collateral`` is False.
             NotAuthorised: when no role of the invoker's allows it.
         """
-        self.check_lockout(plan)
-        self.check_collateral(plan, accepted=accept_collateral)
+        check_lockout(plan)
+        check_collateral(plan, accepted=accept_collateral)
         members = [agent.key for agent in plan.agents]
         invoker = await self.gate.admit(invoker, act="halt", scope=plan.scope, agents=members, reason=reason)
-        header = self._header(plan, invoker, reason, incident, halt_id or new_halt_id(self._now()))
-        intents = tuple(
-            TargetProgress(
-                target=t.target,
-                layer=t.layer,
-                agents=t.agents,
-                captured=t.captured,
-                running=t.captured.running if t.captured else None,
-            )
-            for t in plan.targets
+        at = self._now()
+        header = header_of(
+            plan,
+            objectives=self.settings.objectives,
+            invoker=invoker,
+            reason=reason,
+            incident=incident,
+            halt_id=halt_id or new_halt_id(at),
+            at=at,
         )
-        return await self._run(HaltRecord(header, intents), timeout)
+        return await self._run(HaltRecord(header, intents_of(plan)), timeout)
 
-    @staticmethod
-    def check_lockout(plan: Plan) -> None:
-        """Refuse a plan whose targets carry the operator; naming them in ``[protect]`` leaves them out on purpose."""
-        locked = [u for u in plan.untouched if isinstance(u, LockedOut)]
-        if locked:
-            more = f" (and {len(locked) - 1} more)" if len(locked) > 1 else ""
-            raise WouldLockOut(
-                f"{locked[0].id}{more}: {locked[0].reason}; nothing was changed: act as somebody else, or "
-                "name it under [protect] targets to halt the rest"
-            )
-
-    @staticmethod
-    def check_collateral(plan: Plan, *, accepted: bool) -> None:
-        """Refuse a plan that hits agents outside its scope, unless that was accepted. Raises the refusal."""
-        if plan.collateral and not accepted:
-            raise CollateralNotAccepted(_collateral(plan))
+    check_lockout = staticmethod(check_lockout)
+    check_collateral = staticmethod(check_collateral)
 
     async def resume(self, halt_id: str, *, timeout: float | None = None, invoker: Invoker | None = None) -> HaltRecord:
         """Finish a halt that was interrupted: halt what is left, prove all of it anew.
@@ -344,7 +336,7 @@ class Engine:
                 was changed.
         """
         desk = self._desk()
-        record = await self._known_or_marked(desk, halt_id, invoker)
+        record = await desk.find(halt_id, invoker)
         scope, agents = only or record.header.scope, record.header.agents
         members = [key for key in agents if only is None or only.covers(key)]
         invoker = await self.gate.admit(invoker, act="restore", scope=scope, agents=members, reason=reason)
@@ -359,7 +351,7 @@ class Engine:
             NotAuthorised, UnknownHalt, LedgerNeeded, LedgerError, SamePerson: nothing was recorded.
         """
         desk = self._desk()
-        record = await self._known_or_marked(desk, halt_id, invoker)
+        record = await desk.find(halt_id, invoker)
         header = record.header
         invoker = await self.gate.admit(invoker, act="approve", scope=header.scope, agents=header.agents)
         return await desk.approve(record, invoker)
@@ -372,13 +364,6 @@ class Engine:
         """Halts of other bastions whose marks are seen now (one of them, if one is named)."""
         found = await self._desk().foreign()
         return tuple(halt for halt in found if halt_id in (None, halt.halt_id))
-
-    async def _known_or_marked(self, desk: RestoreDesk, halt_id: str, reader: Invoker) -> HaltRecord:
-        if (record := await desk.ledger.halt(halt_id)) is not None:
-            return record
-        for found in await self.foreign(halt_id):
-            return await desk.adopt(found, reader)
-        raise self._unknown(halt_id)
 
     def _desk(self) -> RestoreDesk:
         return RestoreDesk(self.means, self._needed_ledger(), self.settings.two_person, self._stir)
@@ -407,11 +392,8 @@ class Engine:
         """One halt as the ledger knows it. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
         record = await self._needed_ledger().halt(halt_id)
         if record is None:
-            raise self._unknown(halt_id)
+            raise UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}")
         return record
-
-    def _unknown(self, halt_id: str) -> UnknownHalt:
-        return UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}, and no mark of it is seen")
 
     async def records(self) -> list[HaltRecord]:
         """All halts that the ledger knows, oldest first. Raises ``LedgerNeeded``, ``LedgerError``."""
@@ -421,71 +403,6 @@ class Engine:
         if self.ledger is None:
             raise LedgerNeeded(f"the ledger in {self.settings.state_dir} cannot be used; nothing was done")
         return self.ledger
-
-    def _header(self, plan: Plan, invoker: Invoker, reason: str, incident: str | None, halt_id: str) -> HaltHeader:
-        objectives = self.settings.objectives
-        kinds = {t.target.backend.kind for t in plan.targets}
-        return HaltHeader(
-            halt_id=halt_id,
-            scope=plan.scope,
-            environment=plan.environment,
-            profile=plan.profile,
-            reason=reason,
-            incident=incident,
-            invoker=invoker,
-            invoked_at=self._now(),
-            slo_seconds=objectives.of_scope(plan.scope),
-            backend_slo={kind: slo for kind in sorted(kinds) if (slo := objectives.of_backend(kind)) is not None},
-            agents=tuple(agent.key for agent in plan.agents),
-            untouched=plan.untouched,
-            collateral=plan.collateral,
-            blinded=plan.blinding,
-        )
-
-
-def guarded(publish: Publish) -> Publish:
-    """A publisher that a broken face cannot use to stop the engine: its first failure is its last event.
-
-    A terminal that is gone makes every write fail; the halt must not notice (safety rule 3).
-    """
-    broken = False
-
-    def tell(event: EngineEvent) -> None:
-        nonlocal broken
-        if broken:
-            return
-        try:
-            publish(event)
-        except Exception as error:  # noqa: BLE001  (whatever a face does, the halt goes on)
-            broken = True
-            _LOG.warning("a face failed and hears nothing more: %r", error)
-
-    return tell
-
-
-def both(first: Publish, second: Publish) -> Publish:
-    """A publisher that tells two; whatever the first does, the second is told."""
-
-    def tell(event: EngineEvent) -> None:
-        try:
-            first(event)
-        finally:
-            second(event)
-
-    return tell
-
-
-def new_halt_id(now: datetime) -> str:
-    """A halt id that sorts by time, reads aloud, and fits a label, an annotation and a tag."""
-    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-    return f"h-{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(alphabet) for _ in range(4))
-
-
-def _collateral(plan: Plan) -> str:
-    hit = sorted({key.name for c in plan.collateral for key in c.agents})
-    shown = ", ".join(hit[:5]) + (f" and {len(hit) - 5} more" if len(hit) > 5 else "")
-    shared = ", ".join(str(c.target) for c in plan.collateral[:3])
-    return f"{plan.scope} would also hit {shown} (sharing {shared}); accept that with --accept-collateral"
 
 
 @asynccontextmanager
@@ -522,6 +439,9 @@ async def open_engine(
         finally:
             watching.close()
             engine.glass.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_LAST_SECONDS):
+                    await engine.keep_fleet()
             sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):

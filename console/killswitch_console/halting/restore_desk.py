@@ -25,6 +25,7 @@ from killswitch_console.halting.means import Means
 from killswitch_console.halting.overlap import overlaps
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.refusals import UnknownHalt
 from killswitch_console.halting.restoring import RestoreRun, RestoreWish, chosen
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.staging import OnFailure
@@ -67,7 +68,16 @@ class RestoreDesk:
         """Halts of other bastions, by the marks seen now."""
         return foreign_halts(self.means.fleet, await self.ledger.ids())
 
-    async def adopt(self, found: ForeignHalt, reader: Invoker) -> HaltRecord:
+    async def find(self, halt_id: str, reader: Invoker) -> HaltRecord:
+        """A halt of the ledger, or of another bastion, which is written into it. Raises ``UnknownHalt``."""
+        if (record := await self.ledger.halt(halt_id)) is not None:
+            return record
+        for found in await self.foreign():
+            if found.halt_id == halt_id:
+                return await self._adopt(found, reader)
+        raise UnknownHalt(f"no halt {halt_id} is known here, and no mark of it is seen on the platforms")
+
+    async def _adopt(self, found: ForeignHalt, reader: Invoker) -> HaltRecord:
         """Write a foreign halt into the ledger, with the prior states that its marks recorded."""
         at = found.ordered_at or self.means.now()
         header = HaltHeader(

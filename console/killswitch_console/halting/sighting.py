@@ -12,6 +12,7 @@ from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import FleetChanged
+from killswitch_console.halting.last_known import LastKnown
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import Fleet, Sightedness
 from killswitch_inventory.sightings import ListingComplete, Sighting, SightingFailed
@@ -54,7 +55,12 @@ class Sighter:
     """Opens backends and folds their sightings into the fleet, until cancelled."""
 
     def __init__(
-        self, fleet: Fleet, openers: dict[BackendRef, Opener], publish: Publish, now: Callable[[], datetime]
+        self,
+        fleet: Fleet,
+        openers: dict[BackendRef, Opener],
+        publish: Publish,
+        now: Callable[[], datetime],
+        last_known: LastKnown | None = None,
     ) -> None:
         self.fleet = fleet
         self.backends: dict[BackendRef, Backend] = {}
@@ -62,6 +68,8 @@ class Sighter:
         self._openers = openers
         self._publish = publish
         self._now = now
+        self._last_known = last_known
+        self._recalled: set[BackendRef] = set()
         self._changed: set[AgentKey] = set()
         self._gone: set[AgentKey] = set()
         self._moved = asyncio.Event()
@@ -107,6 +115,7 @@ class Sighter:
         except TimeoutError:
             for view in self.fleet.blind:
                 if view.sightedness in (Sightedness.WAITING, Sightedness.LISTING):
+                    await self._recall(view.ref)
                     self._fold(SightingFailed(view.ref, self._now(), f"no whole listing within {timeout:g} s"))
 
     async def settled(self) -> None:
@@ -120,9 +129,9 @@ class Sighter:
                 async with seat.opener() as backend:
                     await self._sit(seat, backend)
             except Problem as problem:
-                self._failed(seat, str(problem))
+                await self._failed(seat, str(problem))
             except Exception as defect:  # noqa: BLE001  (one broken backend must not blind the others)
-                self._failed(seat, f"{seat.ref}: internal error: {defect!r}")
+                await self._failed(seat, f"{seat.ref}: internal error: {defect!r}")
             seat.tried.set()
             await _unless(seat.superseded, asyncio.sleep(REOPEN_SECONDS))
 
@@ -139,12 +148,26 @@ class Sighter:
 
     async def _take(self, seat: _Seat, backend: Backend) -> None:
         async for sighting in backend.sight():
+            if isinstance(sighting, SightingFailed):
+                await self._recall(seat.ref)
             self._fold(sighting)
-        self._failed(seat, f"{seat.ref}: it stopped reporting")
+        await self._failed(seat, f"{seat.ref}: it stopped reporting")
 
-    def _failed(self, seat: _Seat, problem: str) -> None:
+    async def _failed(self, seat: _Seat, problem: str) -> None:
         if not seat.superseded.is_set():
+            await self._recall(seat.ref)
             self._fold(SightingFailed(seat.ref, self._now(), problem))
+
+    async def _recall(self, ref: BackendRef) -> None:
+        """Before a backend that was never listed counts as failed: take in what an earlier session knew of it."""
+        if self._last_known is None or ref in self._recalled:
+            return
+        self._recalled.add(ref)
+        view = next(view for view in self.fleet.backends if view.ref == ref)
+        if view.as_of is None and (known := await self._last_known.recall(ref)) is not None:
+            self.fleet.fold(SightingFailed(ref, self._now(), "it cannot be listed"))  # ends a listing under way
+            self._changed |= self.fleet.remember(ref, known.sightings, known.as_of).agents
+            self._moved.set()
 
     def _fold(self, sighting: Sighting) -> None:
         touched = self.fleet.fold(sighting)

@@ -1,0 +1,86 @@
+"""The last known fleet, kept in the state directory: what an engine goes by when a platform cannot be listed.
+
+One file per backend, written whole when a listing is whole, read only when one fails. It is no evidence of anything:
+its facts carry the time at which they were seen, and everything halted by it is read anew first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from killswitch_inventory.sightings import TargetSighting
+from killswitch_inventory.targets import BackendRef
+
+READ_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """All targets of one backend, and when it was last seen whole."""
+
+    as_of: datetime
+    sightings: tuple[TargetSighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """The files."""
+
+    folder: Path
+
+    async def recall(self, ref: BackendRef) -> Remembered | None:
+        """What was known of a backend; None where nothing was, or it cannot be read (any more)."""
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await asyncio.to_thread(_read, self._file(ref))
+        except (OSError, ValidationError, ValueError, TimeoutError):
+            return None
+
+    async def keep(self, ref: BackendRef, remembered: Remembered, stop: Callable[[], bool]) -> None:
+        """Keep what is known now, unless ``stop`` says that there is something better to do.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        await asyncio.to_thread(_write, self._file(ref), remembered, stop)
+
+    def _file(self, ref: BackendRef) -> Path:
+        return self.folder / f"{ref.kind}-{ref.name}.jsonl"
+
+
+@cache
+def _adapters() -> tuple[TypeAdapter[datetime], TypeAdapter[TargetSighting]]:
+    return TypeAdapter(datetime), TypeAdapter(TargetSighting)
+
+
+def _read(path: Path) -> Remembered:
+    moment, sighting = _adapters()
+    with path.open("rb") as file:
+        as_of = moment.validate_json(file.readline())
+        return Remembered(as_of, tuple(sighting.validate_json(line) for line in file))
+
+
+def _write(path: Path, remembered: Remembered, stop: Callable[[], bool]) -> None:
+    """One line each, so that the thread lets others run between them."""
+    moment, sighting = _adapters()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(moment.dump_json(remembered.as_of) + b"\n")
+            for one in remembered.sightings:
+                if stop():
+                    return
+                file.write(sighting.dump_json(one) + b"\n")
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)

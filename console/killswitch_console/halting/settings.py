@@ -1,0 +1,41 @@
+"""What an engine is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.roles import Authority
+from killswitch_console.halting.plan import Protection
+from killswitch_console.halting.recording import RecorderOpener, unrecorded
+from killswitch_console.halting.sighting import Opener
+from killswitch_console.halting.slo import Objectives
+from killswitch_console.notify.notice import NotifierOpener, silent
+from killswitch_inventory.fleet import Declaration
+from killswitch_inventory.scopes import ScopeKind
+from killswitch_inventory.targets import BackendRef, Layer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What an engine is made from; the configuration turns into one of these."""
+
+    environment: str
+    state_dir: Path
+    openers: dict[BackendRef, Opener]
+    layers: dict[str, Layer]
+    """The layer of each kind of backend."""
+    declared: tuple[Declaration, ...] = ()
+    protection: Protection = field(default_factory=Protection)
+    objectives: Objectives = field(default_factory=Objectives)
+    two_person: frozenset[ScopeKind] = frozenset()
+    """Scopes whose restore takes two people."""
+    recorder: RecorderOpener = unrecorded
+    """Opens the audit trail of this engine's session."""
+    authority: Authority | None = None
+    """The roles; None: none are configured, so that none are enforced."""
+    notifier: NotifierOpener = silent
+    """Opens what tells people elsewhere."""
+    glass: GlassSettings = field(default_factory=GlassSettings)
+    """Where break-glass credentials are kept, and how backends are opened with them."""
