@@ -85,7 +85,7 @@ def write_bundle(directory: TrailDirectory, selection: Selection, verifier: Veri
         packer.add(
             "bundle.json", _json({"logs": [_names(log) for log in logs if log.note], "selection": str(selection)})
         )
-        packer.add("timeline.html", page(events, title=_title(selection), footer=_footer(logs, verifier)).encode())
+        packer.add("timeline.html", page(events, title=selection.title, footer=_footer(logs, verifier)).encode())
         packer.add("ocsf.jsonl", b"".join(_json(document) for document in ocsf(events)))
         packer.add("events.csv", _csv(events))
         for recording in _recordings(directory, events):
@@ -142,10 +142,6 @@ def _names(log: _Log) -> dict[str, str]:
         "proofs": f"{folder}/proofs.json",
         "checkpoint": f"{folder}/checkpoint",
     }
-
-
-def _title(selection: Selection) -> str:
-    return "Audit trail" + (f" of {selection.halt or selection.session}" if selection.halt or selection.session else "")
 
 
 def _footer(logs: Sequence[_Log], verifier: Verifier | None) -> list[str]:

@@ -46,7 +46,7 @@ async def _closed(path: Path, draft: Draft, signer: Signer) -> dict[str, object]
             await trail.close()
     except TrailUnavailable as error:
         return {"damaged": path.name, "why": str(error)}
-    return {"continues": {"log": log_id(path), "note": head.note, "size": head.size}}
+    return {"continues": {"log": log_id(path), "note": (head.note or "").split("\n"), "size": head.size}}
 
 
 def back_up(directory: TrailDirectory, out: Path) -> dict[str, int]:

@@ -37,15 +37,10 @@ class Edge:
 
     def grown(self, leaves: Iterable[bytes]) -> Edge:
         """The edge after these leaf hashes were appended."""
-        size, hashes = self.size, list(self.hashes)
+        tree = GrowingTree(self)
         for leaf in leaves:
-            merges, node = size, leaf
-            while merges & 1:
-                node = node_hash(hashes.pop(), node)
-                merges >>= 1
-            hashes.append(node)
-            size += 1
-        return Edge(size, tuple(hashes))
+            tree.append(leaf)
+        return tree.edge()
 
     def root(self) -> bytes:
         """The tree's root hash."""
@@ -63,6 +58,29 @@ class Edge:
     def read(cls, size: int, data: bytes) -> Edge:
         """An edge from its bytes. Raises ``ValueError``."""
         return cls(size, tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)))
+
+
+class GrowingTree:
+    """A tree that leaves are appended to one by one; only its edge is kept."""
+
+    __slots__ = ("_hashes", "size")
+
+    def __init__(self, edge: Edge | None = None) -> None:
+        self.size = edge.size if edge else 0
+        self._hashes = list(edge.hashes) if edge else []
+
+    def append(self, leaf: bytes) -> None:
+        """Append one leaf hash."""
+        merges, hashes = self.size, self._hashes
+        while merges & 1:
+            leaf = sha256(b"\x01" + hashes.pop() + leaf).digest()
+            merges >>= 1
+        hashes.append(leaf)
+        self.size += 1
+
+    def edge(self) -> Edge:
+        """The edge as it is now."""
+        return Edge(self.size, tuple(self._hashes))
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:

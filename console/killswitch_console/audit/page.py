@@ -24,13 +24,14 @@ def escape(text: str) -> str:
     return _escape(clean(text, most=4000))
 
 
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light; }
 body { font: 14px/1.45 system-ui, sans-serif; color: #1b1b1f; background: #fff; max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 2px solid #1b1b1f; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; } dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: 12px; } th { text-align: left; border-bottom: 1px solid #1b1b1f; }
 td { border-bottom: 1px solid #ddd; padding: .2rem .5rem .2rem 0; vertical-align: top; overflow-wrap: anywhere; }
+td.e { white-space: nowrap; max-width: 10rem; overflow: hidden; text-overflow: ellipsis; }
 td.n, td.h { font-family: ui-monospace, monospace; white-space: nowrap; color: #555; }
 .verdict { display: inline-block; padding: .1rem .6rem; border: 2px solid currentColor; font-weight: 700; text-transform: uppercase; }
 .good { color: #0a6b2d; } .bad { color: #a3170f; }
@@ -64,8 +65,8 @@ def page(events: Iterable[Event], *, title: str, footer: Sequence[str]) -> str:
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1><p>{len(read)} events, {len(halts)} halts. Times are UTC.</p>",
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1><p>Events: {len(read)}. Halts: {len(halts)}. Times are UTC.</p>",
     ]
     parts += [_halt(halt, [body for _, body in read if body["halt"] == halt]) for halt in halts]
     parts.append(_table(read))
@@ -123,7 +124,7 @@ def _list(title: str, entries: Any) -> str:
 def _table(read: Sequence[tuple[Event, Body]]) -> str:
     rows = [
         f'<tr><td class="n">{body["seq"]}</td><td class="n">{escape(body["at"][:23])}</td>'
-        f"<td>{escape(body['kind'])}</td><td>{escape(body['actor'])}</td>"
+        f'<td class="e">{escape(body["kind"])}</td><td class="e">{escape(body["actor"])}</td>'
         f"<td>{escape(str(body['data'].get('target') or body['data'].get('scope') or ''))}</td>"
         f'<td>{escape(summary(body))}</td><td class="h">{leaf_hash(event.body).hex()[:12]}</td></tr>'
         for event, body in read[:MOST_ROWS]

@@ -47,6 +47,12 @@ class Selection:
         """Whether nothing is left out."""
         return self == Selection()
 
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        of = self.halt or self.session or self.incident
+        return f"Audit trail of {of}" if of else "Audit trail"
+
     def where(self) -> tuple[str, list[str]]:
         """The condition and its parameters."""
         parts: list[str] = []

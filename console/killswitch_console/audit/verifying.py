@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import from_json
 
 from killswitch_console.audit.events import NO_PREVIOUS
-from killswitch_console.audit.merkle import Edge, leaf_hash
+from killswitch_console.audit.merkle import Edge, GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Volume, open_volume
 from killswitch_console.audit.storage import TrailUnavailable
@@ -25,6 +26,7 @@ MOST_FINDINGS: Final = 20
 """Findings of one volume that are told; after those the rest of it is not worth reading."""
 
 _COLUMNS: Final = ("seq", "id", "at", "kind", "session", "actor", "halt", "incident")
+_FIELDS: Final = itemgetter(*_COLUMNS)
 
 
 class Standing(StrEnum):
@@ -102,21 +104,21 @@ def verify_volume(path: Path, verifier: Verifier | None, anchors: Sequence[Check
 def _verify(volume: Volume, verifier: Verifier | None, anchors: Sequence[Checkpoint], report: VolumeReport) -> None:
     head = volume.head()
     expected = _expected(volume, head.origin, verifier, anchors, report)
-    edge, previous = Edge(), NO_PREVIOUS
-    hashes = expected.pop(0, None)
+    tree, previous = GrowingTree(), NO_PREVIOUS
     for row in volume.rows(up_to=head.size):
         leaf = leaf_hash(row[8] if isinstance(row[8], bytes) else str(row[8]).encode())
-        _check_row(row, edge.size + 1, previous, report)
+        _check_row(row, tree.size + 1, previous, report)
         if len(report.findings) >= MOST_FINDINGS:
             report.tampered(volume.path.name, "and more; the rest was not read")
             return
-        edge, previous = edge.grown((leaf,)), leaf.hex()
-        if hashes := expected.pop(edge.size, None):
-            _check_root(edge, hashes, report)
-    report.size = edge.size
+        tree.append(leaf)
+        previous = leaf.hex()
+        if tree.size in expected:
+            _check_root(tree.edge(), expected.pop(tree.size), report)
+    report.size = tree.size
     for size, sources in expected.items():
-        report.tampered(volume.path.name, f"truncated: {sources[0][0]} says {size} events, there are {edge.size}")
-    _check_tail(volume, edge.size, report)
+        report.tampered(volume.path.name, f"truncated: {sources[0][0]} says {size} events, there are {tree.size}")
+    _check_tail(volume, tree.size, report)
 
 
 Expected = dict[int, list[tuple[str, bytes]]]
@@ -152,23 +154,22 @@ def _expected(
 
 
 def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeReport) -> None:
-    where = f"event {seq}"
     if row[0] != seq:
-        report.tampered(where, f"is missing: event {row[0]} follows event {seq - 1}")
+        report.tampered(f"event {seq}", f"is missing: event {row[0]} follows event {seq - 1}")
     try:
         body = from_json(row[8])
-        fields = [body[name] for name in _COLUMNS]
-        chained, kind, data = body["prev"], body["kind"], dict(body["data"])
+        fields = _FIELDS(body)
+        chained, kind, data = body["prev"], body["kind"], body["data"]
     except (ValueError, KeyError, TypeError):
         report.tampered(f"event {row[0]}", "its bytes do not read: they were changed")
         return
-    if fields != list(row[:8]):
+    if fields != row[:8]:
         wrong = [name for name, a, b in zip(_COLUMNS, fields, row, strict=False) if a != b]
         report.tampered(f"event {row[0]}", f"the stored {', '.join(wrong)} are not those of its bytes")
     if chained != previous:
         report.tampered(f"event {row[0] - 1}", f"was changed, moved or removed: event {row[0]} is chained to another")
     report.kinds[kind] = report.kinds.get(kind, 0) + 1
-    if seq == 1:
+    if seq == 1 and isinstance(data, dict):
         report.first = data
 
 
@@ -219,7 +220,7 @@ def _check_continuity(report: VolumeReport, others: Mapping[str, VolumeReport]) 
         report.unverifiable(name, f"the volume before it, {continues.get('log')}, is not here")
         return
     try:
-        promised = read_checkpoint(str(continues.get("note")))
+        promised = read_checkpoint("\n".join(map(str, continues.get("note") or ())))
     except NoteError as error:
         report.unverifiable(name, f"what it says of the volume before it does not read: {error}")
         return

@@ -244,7 +244,7 @@ def _stream(kind: str, directory: TrailDirectory, selection: Selection, fd: int)
                 return sum(out.write(json.dumps(document) + "\n") > 0 for document in ocsf(events))
             case _:
                 read = list(events)
-                out.write(page(read, title="Audit trail", footer=[f"verifier key {_verifier(directory, None)}"]))
+                out.write(page(read, title=selection.title, footer=[f"verifier key {_verifier(directory, None)}"]))
                 return len(read)
 
 
