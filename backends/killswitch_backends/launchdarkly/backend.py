@@ -109,7 +109,9 @@ class LaunchDarklyBackend:
         return self._sighter.stream()
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
-        return await preflights(targets, api=self._api, observer=self._observer, records=self._records)
+        return await preflights(
+            targets, api=self._api, observer=self._observer, records=self._records, triggers=self._triggers
+        )
 
     async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
         keys = [target.path for target in targets]

@@ -11,7 +11,8 @@ from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.launchdarkly.observer import Observer
 from killswitch_backends.launchdarkly.records import Records
 from killswitch_backends.launchdarkly.soundness import stops, unsound
-from killswitch_backends.problems import Problem
+from killswitch_backends.launchdarkly.triggers import Triggers
+from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Json, Preflight
 from killswitch_inventory.targets import TargetId
 
@@ -31,7 +32,9 @@ _SHORT = 60
 _NAMED = 5
 
 
-async def preflights(targets: Sequence[TargetId], *, api: Api, observer: Observer, records: Records) -> list[Preflight]:
+async def preflights(
+    targets: Sequence[TargetId], *, api: Api, observer: Observer, records: Records, triggers: Triggers
+) -> list[Preflight]:
     """See ``Backend.preflight``.
 
     Raises:
@@ -44,7 +47,10 @@ async def preflights(targets: Sequence[TargetId], *, api: Api, observer: Observe
     schedules = await _schedules(keys, api)
     dependants = observer.dependants() if await observer.valid_within(_OBSERVER_WAIT) else None
     return [
-        _preflight(target, states[target.path], approvals, schedules[target.path], dependants) for target in targets
+        _refused(target, state, second_path=triggers.reference(target.path) is not None)
+        if isinstance(state := states[target.path], Problem)
+        else _preflight(target, state, approvals, schedules[target.path], dependants)
+        for target in targets
     ]
 
 
@@ -83,15 +89,21 @@ def _when(milliseconds: Json) -> str:
 
 def _preflight(
     target: TargetId,
-    state: FlagState | Problem,
+    state: FlagState,
     approvals: Mapping[str, Json] | Problem,
     schedule: tuple[str, ...],
     dependants: Mapping[str, list[str]] | None,
 ) -> Preflight:
-    if isinstance(state, Problem):
-        return Preflight(target, "nothing", 0, unsupported=f"{state.what}; is it in this project?")
     risks = (*_approval_risk(state, approvals), *schedule, *_collateral(state, dependants), *_off_risk(state), LIMITS)
     return Preflight(target, _action(state), CALLS, unsupported=unsound(state), risks=risks)
+
+
+def _refused(target: TargetId, problem: Problem, *, second_path: bool) -> Preflight:
+    """What a halt means of a flag that cannot be read: nothing where there is none, else it is tried all the same."""
+    if isinstance(problem, Gone):
+        return Preflight(target, "nothing", 0, unsupported=f"{problem.what}; is it in this project?")
+    action = "turn off by its trigger" if second_path else "turn off"
+    return Preflight(target, action, CALLS, risks=(f"it could not be read: {problem.what}", LIMITS))
 
 
 def _action(state: FlagState) -> str:
@@ -117,7 +129,7 @@ def _approval_risk(state: FlagState, approvals: Mapping[str, Json] | Problem) ->
     tags = set(approvals.get("requiredApprovalTags") or [])
     if not approvals.get("required") or (tags and not tags & set(state.tags)):
         return ()
-    return ("changes need an approval here: it will be blocked unless the token may bypass approvals",)
+    return ("changes need an approval here: it will be blocked unless token or trigger may bypass approvals",)
 
 
 def _collateral(state: FlagState, dependants: Mapping[str, list[str]] | None) -> tuple[str, ...]:

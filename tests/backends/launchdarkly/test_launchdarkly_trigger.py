@@ -281,6 +281,18 @@ async def test_a_console_that_never_read_the_flag_captures_what_the_stream_tells
             await backend.restore(watch, order())
 
 
+async def test_a_flag_that_the_token_may_not_read_stays_in_the_plan(simulated: Simulated) -> None:
+    async with with_trigger(simulated) as (backend, _):
+        simulated.faults.standing["launchdarkly.get"] = 401
+        one, other = await backend.preflight([target(FLAG), target(OTHER)])
+        assert (one.unsupported, one.action) == (None, "turn off by its trigger")
+        assert (other.unsupported, other.action) == (None, "turn off")
+        assert "401" in other.risks[0]
+        simulated.faults.standing.clear()
+        [gone] = await backend.preflight([target("no-such-flag")])
+        assert gone.unsupported is not None
+
+
 async def test_a_flag_that_is_off_is_never_captured_from_the_stream(simulated: Simulated) -> None:
     async with with_trigger(simulated) as (backend, _):
         await halted(backend, FLAG, "H0")
