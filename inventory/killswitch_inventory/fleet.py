@@ -127,6 +127,18 @@ class Fleet:
                 self._fail(sighting)
                 return _NOTHING
 
+    def remember(self, ref: BackendRef, sightings: Iterable[TargetSighting], as_of: datetime) -> Touched:
+        """Take in what an earlier session knew of a backend not listed yet; it goes when a listing lacks it."""
+        known = self._backends.get(ref)
+        if known is None or known.as_of is not None or ref in self._unlisted:
+            return _NOTHING
+        touched = _NOTHING
+        for seen in sightings:
+            if seen.target not in self._targets:
+                touched |= self._see(seen)
+        self._backends[ref] = replace(known, as_of=as_of)
+        return touched
+
     def _see(self, seen: TargetSighting) -> Touched:
         if (unlisted := self._unlisted.get(seen.target.backend)) is not None:
             unlisted.discard(seen.target)
@@ -254,6 +266,10 @@ class Fleet:
     def target(self, target: TargetId) -> TargetSighting | None:
         """What was last seen of a target."""
         return self._targets.get(target)
+
+    def sightings(self, ref: BackendRef) -> tuple[TargetSighting, ...]:
+        """What is known of all targets of a backend."""
+        return tuple(seen for seen in self._targets.values() if seen.target.backend == ref)
 
     def agents_of(self, target: TargetId) -> frozenset[AgentKey]:
         """All agents that are bound to this target."""

@@ -10,12 +10,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 
 from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.cli.failures import UsageError
 from killswitch_console.config import Configuration, find_configuration, load_configuration
-from killswitch_console.halting.engine import Engine, UnknownHalt, open_engine
+from killswitch_console.halting.engine import Engine, UnknownHalt, open_engine, utc_now
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.ledger import Ledger, open_ledger
 from killswitch_console.halting.record import HaltRecord
@@ -71,8 +72,18 @@ def invoker(options: argparse.Namespace) -> Invoker:
 def report_blind(opened: Engine) -> bool:
     """Say on stderr which platforms could not be seen; whether there were any."""
     for view in opened.fleet.blind:
-        warn(f"{view.ref} could not be seen: {view.problem or view.sightedness}")
+        age = f"; showing what was known {_ago(view.as_of)}" if view.as_of else ""
+        warn(f"{view.ref} could not be seen: {view.problem or view.sightedness}{age}")
     return bool(opened.fleet.blind)
+
+
+def _ago(moment: datetime) -> str:
+    """An age in words, in the unit that matters."""
+    seconds = (utc_now() - moment).total_seconds()
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{max(0.0, seconds):.0f} s ago"
 
 
 def warn(text: str) -> None:

@@ -206,8 +206,8 @@ class Engine:
     async def _keep(self, remembered: Remembered, ref: BackendRef) -> None:
         try:
             await self._last_known.keep(ref, remembered, stop=lambda: self._under_way > 0)
-        except OSError as error:
-            _LOG.warning("the last known fleet of %s could not be kept: %s", ref, error)
+        except Exception as error:  # noqa: BLE001  (it is a convenience for another day; sighting must go on)
+            _LOG.warning("the last known fleet of %s could not be kept: %r", ref, error)
 
     async def _identify(self) -> None:
         """Learn and record whom the platforms take us for, once they can be seen."""

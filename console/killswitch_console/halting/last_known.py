@@ -7,10 +7,11 @@ its facts carry the time at which they were seen, and everything halted by it is
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -66,7 +67,7 @@ def _read(path: Path) -> Remembered:
     moment, sighting = _adapters()
     with path.open("rb") as file:
         as_of = moment.validate_json(file.readline())
-        return Remembered(as_of, tuple(sighting.validate_json(line) for line in file))
+        return Remembered(as_of, tuple(sighting.validate_python(json.loads(line)) for line in file))
 
 
 def _write(path: Path, remembered: Remembered, stop: Callable[[], bool]) -> None:
@@ -80,7 +81,8 @@ def _write(path: Path, remembered: Remembered, stop: Callable[[], bool]) -> None
             for one in remembered.sightings:
                 if stop():
                     return
-                file.write(sighting.dump_json(one) + b"\n")
+                plain = sighting.dump_python(replace(one, facts=dict(one.facts)), mode="json")
+                file.write(json.dumps(plain).encode() + b"\n")  # ASCII: also text that is not whole Unicode is kept
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
