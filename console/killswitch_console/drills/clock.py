@@ -33,7 +33,7 @@ _WARM: Final = 0.005
 _GRACE: Final = 0.001
 """Real seconds of quiet before a jump while there was traffic lately."""
 
-_STUCK: Final = 0.25
+_STUCK: Final = 1.0
 """Real seconds that a busy thread may hold drill time back; a thread that waits for drill time must not stop it."""
 
 _SQLITE: Final = "aiosqlite.core"

@@ -27,6 +27,8 @@ _PASSED_ON: Final = frozenset(
 _READABLE: Final = ("/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev", "/etc")
 _NEVER: Final = ("/etc/killswitch-console", "/etc/kubernetes", "/etc/rancher", "/dev/log", "/dev/shm")  # noqa: S108
 
+_SYSLOG: Final = "/dev/log"
+
 _PROCESSES: Final = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"}
 )
@@ -93,10 +95,14 @@ class Cordon:
     def _contact(self, event: str, made: Any, address: Any) -> None:
         if made.family == socket.AF_UNIX:
             name = os.fsdecode(address) if isinstance(address, str | bytes) else ""
-            if name and os.path.realpath(name) in self._sockets:
+            if name and "\0" not in name and os.path.realpath(name) in self._sockets:
                 return
-        elif isinstance(address, tuple) and address[0] == LOOPBACK and event != "socket.sendto":
-            if address[1] in self._ports or event == "socket.bind":
+            if name == _SYSLOG:
+                raise Vetoed("a drill writes nothing to this machine's log")  # the trail's ladder tries it; no reason to end
+        elif event == "socket.bind" and isinstance(address, tuple) and address[0] in (LOOPBACK, "::1"):
+            return  # listening here reaches nobody
+        elif event == "socket.connect" and isinstance(address, tuple) and address[0] == LOOPBACK:
+            if address[1] in self._ports:
                 return
         elif event == "socket.sendmsg" and address is None:  # on a connection that was let through
             return
