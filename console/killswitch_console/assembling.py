@@ -7,7 +7,7 @@ from pathlib import Path
 
 from killswitch_backends.emergency import EmergencyCredential, EmergencyKind, Lend
 from killswitch_backends.protocol import LabelKeys, Surroundings
-from killswitch_console.audit.assembling import recorder_opener
+from killswitch_console.audit.assembling import new_session, recorder_opener, screen_opener
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.roles import Authority, Role
@@ -46,6 +46,7 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
     """
     document = configuration.document
     scrubber = Scrubber()
+    session = new_session(configuration, scrubber)
     surroundings = _surroundings(configuration, scrubber)
     return EngineSettings(
         environment=document.environment,
@@ -59,7 +60,8 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         protection=Protection(frozenset(document.protect.agents), frozenset(document.protect.targets)),
         objectives=_objectives(document.slo),
         two_person=frozenset(ScopeKind(kind) for kind in document.restore.two_person),
-        recorder=recorder_opener(configuration, scrubber),
+        recorder=recorder_opener(configuration, session),
+        screen=screen_opener(configuration, session),
         authority=_authority(document.authority),
         notifier=partial(sending, document.notify.urls, scrubber) if document.notify.urls else silent,
         glass=_glass(configuration, surroundings, scrubber),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from killswitch_console.audit.background import SyncThread
+from killswitch_console.audit.casting import Recording
 from killswitch_console.audit.recorder import TrailRecorder, open_recorder
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.audit.session import Session
@@ -16,7 +17,14 @@ from killswitch_console.audit.syncing import Synchronised
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import Configuration
-from killswitch_console.halting.recording import Recorder, RecorderOpener, Warn
+from killswitch_console.halting.recording import (
+    Recorder,
+    RecorderOpener,
+    RecordingNeeded,
+    ScreenOpener,
+    ScreenRecording,
+    Warn,
+)
 from killswitch_console.vault.references import resolve_secret
 
 
@@ -38,13 +46,34 @@ def new_session(configuration: Configuration, scrubber: Scrubber | None = None) 
     )
 
 
-def recorder_opener(configuration: Configuration, scrubber: Scrubber) -> RecorderOpener:
+def recorder_opener(configuration: Configuration, session: Session) -> RecorderOpener:
     """What ``EngineSettings.recorder`` takes."""
 
     @asynccontextmanager
     async def opened(warn: Warn) -> AsyncIterator[Recorder]:
-        async with trail_recorder(configuration, new_session(configuration, scrubber), warn) as recorder:
+        async with trail_recorder(configuration, session, warn) as recorder:
             yield recorder
+
+    return opened
+
+
+def screen_opener(configuration: Configuration, session: Session) -> ScreenOpener | None:
+    """What ``EngineSettings.screen`` takes."""
+    audit = configuration.document.audit
+    if audit.recording == "off":
+        return None
+    path = trail_directory(configuration).recordings / f"{session.id}.cast"
+
+    def opened(columns: int, rows: int) -> ScreenRecording | None:
+        try:
+            session.screen.begin(
+                Recording(path, columns=columns, rows=rows, version=audit.asciicast, scrub=session.scrubber)
+            )
+        except OSError as error:
+            if audit.recording == "strict":
+                raise RecordingNeeded(f"{path}: the screen cannot be recorded ({error.strerror or error})") from error
+            return None
+        return session.screen.recording
 
     return opened
 

@@ -330,6 +330,8 @@ class TrailRecorder:
 
     async def finish(self) -> None:
         """Record the end of the session and let the writer get it all out, for ``CLOSE_SECONDS`` at most."""
+        if recorded := await asyncio.to_thread(self.session.screen.end):
+            self.note("session.recorded", recorded)
         ended = self.put(self.session.ended(unwritten=len(self._fallen)))
         await asyncio.wait({ended.done}, timeout=0.0 if self._broken else CLOSE_SECONDS)
         await self._fall([e for e in [*self._fallen, *self._urgent, *self._queue] if e.rung is None], self._broken)

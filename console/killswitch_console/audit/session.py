@@ -7,14 +7,50 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from killswitch_console.audit.canonical import plain
+from killswitch_console.audit.casting import Recording
 from killswitch_console.audit.events import Draft, moment_now, new_id
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.version import __version__
+
+
+@dataclass(slots=True)
+class Screen:
+    """The recording of this session's screen, if there is one. It begins before the trail opens, and ends before it."""
+
+    recording: Recording | None = None
+
+    def begin(self, recording: Recording) -> None:
+        """From now on the session's events are markers in it."""
+        self.recording = recording
+
+    def mark(self, text: str) -> None:
+        """Put an event into it."""
+        if self.recording is not None:
+            self.recording.marker(text)
+
+    def end(self) -> Mapping[str, Any] | None:
+        """Close it; what the trail keeps of it. Blocks."""
+        recording, self.recording = self.recording, None
+        if recording is None:
+            return None
+        recording.close()
+        try:
+            content = recording.path.read_bytes()
+        except OSError as error:
+            return {"file": recording.path.name, "failure": str(error)}
+        digest = sha256(content).hexdigest()
+        return {
+            "file": recording.path.name,
+            "sha256": digest,
+            "bytes": len(content),
+            "failure": recording.failure or None,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +63,7 @@ class Session:
     drill: bool = False
     scrubber: Scrubber = field(default_factory=Scrubber)
     id: str = field(default_factory=new_id)
+    screen: Screen = field(default_factory=Screen)
     _incidents: dict[str, str | None] = field(default_factory=dict)
     """The incident of each halt that this session told of."""
 
@@ -35,11 +72,13 @@ class Session:
     ) -> Draft:
         """An event that happens now."""
         made = plain(data, scrub=self.scrubber)
+        named = event_id or new_id()
+        self.screen.mark(f"{named} {kind}")
         incident = made.get("incident")
         if halt_id is not None:
             incident = self._incidents.setdefault(halt_id, incident) or incident
         return Draft(
-            id=event_id or new_id(),
+            id=named,
             at=moment_now(),
             mono_ns=time.monotonic_ns(),
             session=self.id,

@@ -61,6 +61,20 @@ RecorderOpener = Callable[[Warn], AbstractAsyncContextManager[Recorder]]
 """Opens a recorder for one engine; must not raise for a trail that cannot be used."""
 
 
+class ScreenRecording(Protocol):
+    """An open recording of a screen. Every method may be called from any thread; none blocks or raises."""
+
+    def output(self, text: str) -> None:
+        """Something was written to the terminal."""
+
+    def resized(self, columns: int, rows: int) -> None:
+        """The terminal has another size."""
+
+
+ScreenOpener = Callable[[int, int], ScreenRecording | None]
+"""Begins a recording of a screen of so many columns and rows; raises ``RecordingNeeded`` if there must be one."""
+
+
 @asynccontextmanager
 async def unrecorded(_: Warn) -> AsyncIterator[Recorder]:
     """Open no trail at all."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.roles import Authority
 from killswitch_console.halting.plan import Protection
-from killswitch_console.halting.recording import RecorderOpener, unrecorded
+from killswitch_console.halting.recording import RecorderOpener, ScreenOpener, unrecorded
 from killswitch_console.halting.sighting import Opener
 from killswitch_console.halting.slo import Objectives
 from killswitch_console.notify.notice import NotifierOpener, silent
@@ -33,6 +33,8 @@ class EngineSettings:
     """Scopes whose restore takes two people."""
     recorder: RecorderOpener = unrecorded
     """Opens the audit trail of this engine's session."""
+    screen: ScreenOpener | None = None
+    """Opens a recording of what a screen shows in this session; None: there is to be none."""
     authority: Authority | None = None
     """The roles; None: none are configured, so that none are enforced."""
     notifier: NotifierOpener = silent

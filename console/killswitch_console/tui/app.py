@@ -6,6 +6,7 @@ The engine's events come in through an inbox, at most ten times a second; nothin
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ from killswitch_console.halting.events import EngineEvent, HaltEnded
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
 from killswitch_console.tui import terminal
@@ -58,6 +60,9 @@ class ConsoleApp(App[int]):
     """The console on a terminal."""
 
     ENABLE_COMMAND_PALETTE = False
+    recording: ScreenRecording | None = None
+    """What takes down everything this app writes to the terminal, if it is to be recorded."""
+
     TITLE = "killswitch-console"
     CSS_PATH: ClassVar = ["app.tcss", "screens/fleet.tcss"]  # Textual does not load the styles of a default screen
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -344,6 +349,11 @@ def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
         return threads[0]
 
     app = ConsoleApp(state, make_engine, theme=terminal.theme())
+    try:
+        app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen else None
+    except RecordingNeeded as error:
+        _say(str(error))
+        return 2
     with ending_signals(app.end):
         try:
             app.run()

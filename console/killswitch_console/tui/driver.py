@@ -131,6 +131,8 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Write to the terminal, now or never; never wait."""
+        if (recording := getattr(self._app, "recording", None)) is not None:
+            recording.output(data)
         if self._leaving is not None:
             self._leaving.append(data)
         elif self._outlet is not None:
