@@ -10,7 +10,7 @@ import pytest
 from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, planned, seen
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
-from killswitch_backends.protocol import Sight
+from killswitch_backends.protocol import Backend, Captured, Sight
 from killswitch_inventory.sightings import SightingFailed
 from killswitch_inventory.targets import TargetId
 
@@ -185,3 +185,36 @@ async def test_wrong_credentials_are_unauthenticated(simulator: Server, name: st
     async with opened(KIND, simulator.functions(credentials_file=str(wrong))) as backend:
         with pytest.raises(Unauthenticated):
             await backend.identity()
+
+
+async def until_busy(backend: Backend, before: Captured) -> None:
+    """Halt until something but the account's own call limit stands in the way."""
+    while True:
+        try:
+            await backend.halt(before, order())
+        except Throttled as throttled:
+            if "ResourceConflict" in str(throttled):
+                raise
+
+
+async def test_a_function_that_is_being_updated_is_halted_once_it_is_not(simulator: Server, name: str) -> None:
+    async with opened(KIND, simulator.functions()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        simulator.client("lambda").update_function_configuration(FunctionName=name, Description="new")
+        with pytest.raises(Throttled, match="another change is under way") as busy:
+            await until_busy(backend, before)
+        assert busy.value.retry_after is not None
+        await patiently(lambda: backend.halt(before, order()))
+    assert reserved(simulator, name) == 0
+
+
+async def test_a_timeout_after_the_change_was_applied_is_resolved_by_reading(
+    simulator: Server, faults: Any, name: str
+) -> None:
+    async with opened(KIND, simulator.functions()) as backend:
+        before = await captured(backend, TargetId(backend.ref, name))
+        faults.add(operation="lambda.PutFunctionConcurrency", kind="hang", after_apply=True, count=1)
+        assert isinstance(await met(simulator, lambda: backend.halt(before, order())), Unreachable)
+        assert reserved(simulator, name) == 0
+        accepted = await patiently(lambda: backend.halt(before, order()))
+        assert accepted.halted["reserved"] == 0
