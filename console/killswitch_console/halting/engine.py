@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from killswitch_backends.protocol import Backend, Profile
+from killswitch_backends.protocol import Backend, Order, Profile
 from killswitch_console.authority.breakglass import Glass, Opening
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.invoker import Invoker, current_invoker
@@ -21,10 +21,11 @@ from killswitch_console.halting import happenings
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
+from killswitch_console.halting.escalating import Escalated, escalate
 from killswitch_console.halting.events import EngineEvent, Warned
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.holder import Holder
-from killswitch_console.halting.last_known import LastKnown, Remembered
+from killswitch_console.halting.last_known import FleetKeeper, LastKnown
 from killswitch_console.halting.lease import Leases, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
 from killswitch_console.halting.means import Means
@@ -49,9 +50,9 @@ from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.threads import ForgettingExecutor
 from killswitch_console.notify.notice import SILENT, Notifier
 from killswitch_console.notify.watching import Watching
-from killswitch_inventory.fleet import Fleet, Sightedness
+from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import BackendRef
+from killswitch_inventory.targets import BackendRef, TargetId
 
 __all__ = [
     "AlreadyRestored",
@@ -74,12 +75,6 @@ DISCOVER_SECONDS = 20.0
 
 HANDOVER_SECONDS = 10.0
 """How long whoever holds a halt may take to give way to whoever resumes it."""
-
-KEEP_LAST_SECONDS = 1.0
-"""How long leaving may take to keep it: a command that only looked has seen it too."""
-
-KEEP_FLEET_SECONDS = 60.0
-"""How often the last known fleet is kept, for the day on which it cannot be listed."""
 
 CLOSE_SECONDS = 5.0
 """How long the backends may take to close."""
@@ -109,9 +104,9 @@ class Engine:
         self._publish = publish = guarded(publish)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
-        self._kept: dict[BackendRef, datetime] = {}
-        self._last_known = LastKnown(settings.state_dir / "fleet")
-        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, self._last_known)
+        last_known = LastKnown(settings.state_dir / "fleet")
+        self.keeper = FleetKeeper(last_known, fleet, busy=lambda: self._under_way > 0)
+        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, last_known)
         self._holder: Holder | None = None
         self.means = Means(
             fleet=fleet,
@@ -188,26 +183,8 @@ class Engine:
             self.glass.use()
 
     async def _keep_fleet(self) -> None:
-        """Keep what is known of every backend that is seen whole, now and then, while nothing is being halted."""
         await self._sighter.settled()
-        while True:
-            await self.keep_fleet()
-            await asyncio.sleep(KEEP_FLEET_SECONDS)
-
-    async def keep_fleet(self) -> None:
-        """Keep what is known now, as far as it is whole and was not kept yet."""
-        for view in self.fleet.backends:
-            if view.as_of is None or view.sightedness is not Sightedness.LIVE or view.as_of == self._kept.get(view.ref):
-                continue
-            if not self._under_way:
-                await self._keep(Remembered(view.as_of, self.fleet.sightings(view.ref)), view.ref)
-                self._kept[view.ref] = view.as_of
-
-    async def _keep(self, remembered: Remembered, ref: BackendRef) -> None:
-        try:
-            await self._last_known.keep(ref, remembered, stop=lambda: self._under_way > 0)
-        except Exception as error:  # noqa: BLE001  (it is a convenience for another day; sighting must go on)
-            _LOG.warning("the last known fleet of %s could not be kept: %r", ref, error)
+        await self.keeper.run()
 
     async def _identify(self) -> None:
         """Learn and record whom the platforms take us for, once they can be seen."""
@@ -289,6 +266,26 @@ class Engine:
         self.recorder.note(kind, data, halt_id=halt_id)
         targets = tuple(to_prove_again(target) for target in record.targets)
         return await self._run(replace(record, targets=targets, ended_at=None, restored_at=None), timeout)
+
+    async def escalate(
+        self, halt_id: str, *, invoker: Invoker, only: Collection[TargetId] | None = None
+    ) -> tuple[Escalated, ...]:
+        """End the laggards of a halt (all, or ``only`` these) without their grace, while its run goes on observing.
+
+        Raises:
+            UnknownHalt, LedgerNeeded, LedgerError: it cannot be looked up.
+            NotAuthorised: when no role of the invoker's allows it.
+        """
+        record = await self.record(halt_id)
+        header = record.header
+        invoker = await self.gate.admit(
+            invoker, act="escalate", scope=header.scope, agents=header.agents, reason=header.reason
+        )
+        order = Order(halt_id, str(invoker), header.reason, header.invoked_at, incident=header.incident)
+        done = await escalate(record, backends=self._sighter.backends, order=order, only=only)
+        kind, data = happenings.escalated(done)
+        self.recorder.note(kind, data, halt_id=halt_id)
+        return done
 
     async def _run(self, record: HaltRecord, timeout: float | None) -> HaltRecord:
         """Run a halt under its lease: whoever holds it gives way; whoever runs it does not."""
@@ -439,9 +436,7 @@ async def open_engine(
         finally:
             watching.close()
             engine.glass.close()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_LAST_SECONDS):
-                    await engine.keep_fleet()
+            await engine.keeper.keep_last()
             sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):

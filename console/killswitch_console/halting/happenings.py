@@ -15,6 +15,7 @@ from killswitch_backends.protocol import Order
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.confirmation import required_confirmation
 from killswitch_console.halting.document import moment
+from killswitch_console.halting.escalating import Escalated
 from killswitch_console.halting.plan import Plan, Untouched
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
@@ -47,6 +48,14 @@ def plan_shown(plan: Plan) -> Happening:
 def refused(action: str, scope: str, why: str) -> Happening:
     """Something was asked for and not done."""
     return "action.refused", {"action": action, "scope": scope, "why": why}
+
+
+def escalated(done: Sequence[Escalated]) -> Happening:
+    """Laggards were ended without their grace."""
+    return "halt.escalated", {
+        "targets": _some([f"{one.target}: {one.problem or one.detail or 'done'}" for one in done]),
+        "failed": sum(bool(one.problem) for one in done),
+    }
 
 
 def halt_confirmed(header: HaltHeader) -> Happening:
