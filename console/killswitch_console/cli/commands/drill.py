@@ -29,11 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _scenario(facilitate)
     facilitate.add_argument("--name", default="drill", metavar="NAME", help="what responders join (default: drill)")
     report = verbs.add_parser("report", help="the after-action report of a drill, in Markdown and HTML")
-    report.add_argument("run", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
+    report.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
     report.add_argument("--trend", action="store_true", help="all drills in one table instead")
     _home(report)
     replay = verbs.add_parser("replay", help="go through a recorded drill, event by event")
-    replay.add_argument("run", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
+    replay.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
     replay.add_argument("--at", metavar="TIME", help="begin at this drill time, such as 1m30s")
     replay.add_argument("--verify", action="store_true", help="say whether log and score belong together")
     _home(replay)
@@ -153,7 +153,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.trend:
         print(trend(home))
         return 0
-    for path in write_reports(find_run(home, options.run)):
+    for path in write_reports(find_run(home, options.played)):
         print(path)
     return 0
 
@@ -163,7 +163,7 @@ def _replay(options: argparse.Namespace) -> int:
     from killswitch_console.drills.facing import find_run
     from killswitch_console.drills.replaying import replay, verify
 
-    folder = find_run(_where(options), options.run)
+    folder = find_run(_where(options), options.played)
     if options.verify:
         return verify(folder)
     return replay(folder, seconds_of(options.at) if options.at else 0.0)

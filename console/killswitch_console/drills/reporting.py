@@ -1,0 +1,234 @@
+"""The after-action report of a drill (overview, objectives, planned against actual, improvements), and the trend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from killswitch_console.drills.charts import times_to_halt, timeline
+from killswitch_console.drills.durations import clock_text
+from killswitch_console.drills.facing import read_score
+from killswitch_console.drills.happened import Happened
+from killswitch_console.drills.homes import SCENARIO_FILE, played
+from killswitch_console.drills.log import event_hash, read_log
+from killswitch_console.drills.reading import read_scenario
+from killswitch_console.drills.scenario import Scenario
+from killswitch_console.hostile import clean
+
+RATINGS: Final = {
+    "P": "performed without challenges",
+    "S": "performed with some challenges",
+    "M": "performed with major challenges",
+    "U": "unable to be performed",
+}
+"""How an evaluator rates an objective (HSEEP)."""
+
+_Section = tuple[str, list[str], list[list[str]] | None, str]
+"""A heading, paragraphs, a table (its first row is the heading) or None, and a chart for the page."""
+
+
+def write_reports(folder: Path) -> tuple[Path, Path]:
+    """Write ``report.md`` and ``report.html`` into a drill's folder. Raises ``OSError`` or ``ValueError``."""
+    scenario = read_scenario(folder / SCENARIO_FILE)
+    document = read_score(folder)
+    sections = list(_sections(scenario, document, read_log(folder / "log.jsonl"), folder))
+    title = f"After-action report: {scenario.scenario.title}"
+    markdown, page = folder / "report.md", folder / "report.html"
+    markdown.write_text(_markdown(title, sections), encoding="utf-8")
+    page.write_text(_html(title, sections), encoding="utf-8")
+    return markdown, page
+
+
+def _sections(
+    scenario: Scenario, document: dict[str, Any], events: Sequence[Happened], folder: Path
+) -> Iterator[_Section]:
+    result = document["score"]
+    header = scenario.scenario
+    verdict = "PASSED" if result["passed"] else "NOT PASSED"
+    overview = [
+        ["Drill", folder.name],
+        ["Scenario", f"{header.id}, version {header.version}, seed {document['seed']}"],
+        ["Result", f"{verdict}, {result['share']:.0%} of the weights"],
+        ["Ended", result["ended"]],
+        ["Drill time", clock_text(events[-1].at) if events else "none"],
+        ["Participants", "; ".join(f"{r.title} {r.person}".strip() for r in scenario.role) or "not named"],
+        ["References", "; ".join(header.references) or "none"],
+    ]
+    yield "Overview", [" ".join(header.narrative.split())], [["", ""], *overview], ""
+    yield "What happened when", [], None, timeline(events)
+    yield "Time to halt", [_margin(result)], _halts(result), times_to_halt(result["halts"])
+    yield "Steps", ["Seconds from the first word of it; restore: from its confirmation."], _steps(result), ""
+    yield "Objectives", [], _objectives(scenario, result), ""
+    yield "Expected and actual", [], _outcomes(result), ""
+    yield "Planned and actual script", [], _script(scenario, events), ""
+    yield "Strengths", _listed(o["what"] for o in result["outcomes"] if o["met"]), None, ""
+    yield "Areas for improvement", _listed(_weaknesses(result)), None, ""
+    yield "Improvement plan", [], _plan(result), ""
+    yield "Notes of the facilitator", _listed(_notes(events)), None, ""
+    yield "Record", _record(result, events, folder), None, ""
+
+
+def _margin(result: dict[str, Any]) -> str:
+    if result["least_margin"] is None:
+        return "No agent was called stopped."
+    said = f"From the last real action of a halted agent to the console's claim: {result['least_margin']:.2f} s at least."
+    if result["acted_on"]:
+        said += f" AGENTS ACTED ALTHOUGH THEY WERE CALLED STOPPED: {', '.join(result['acted_on'])}."
+    return said
+
+
+def _halts(result: dict[str, Any]) -> list[list[str]] | None:
+    rows = [
+        [h["scope"], h["verdict"], f"{h['seconds']:.1f} s", f"{h['slo']:g} s", "met" if h["slo_met"] else "missed"]
+        for h in result["halts"]
+    ]
+    return [["Scope", "Verdict", "Took", "Objective", ""], *rows] if rows else None
+
+
+def _steps(result: dict[str, Any]) -> list[list[str]]:
+    rows = [[name, "never" if at is None else f"{at:.1f} s"] for name, at in result["times"].items()]
+    return [["Step", "After"], *rows]
+
+
+def _objectives(scenario: Scenario, result: dict[str, Any]) -> list[list[str]] | None:
+    rows = []
+    for objective in scenario.objective:
+        mine = [o for o in result["outcomes"] if o["objective"] == objective.id]
+        met = sum(o["met"] for o in mine)
+        rating = result["ratings"].get(objective.id)
+        rows.append([objective.statement, objective.capability, f"{met} of {len(mine)}", _rating(rating)])
+    return [["Objective", "Capability", "Expectations met", "Rating"], *rows] if rows else None
+
+
+def _rating(rating: str | None) -> str:
+    return "not rated" if rating is None else f"{rating}: {RATINGS.get(rating, '')}"
+
+
+def _outcomes(result: dict[str, Any]) -> list[list[str]]:
+    rows = [
+        ["yes" if o["met"] else ("NO" if o["must"] else "no"), o["what"], o["why"]] for o in result["outcomes"]
+    ]
+    return [["Met", "Expected", "Actual"], *rows]
+
+
+def _script(scenario: Scenario, events: Sequence[Happened]) -> list[list[str]]:
+    came = {str(e.facts["inject"]): e for e in events if e.event in ("inject.delivered", "inject.skipped")}
+    rows = []
+    for inject in scenario.inject:
+        happened = came.get(inject.id)
+        actual = "never" if happened is None else f"{clock_text(happened.at)} {happened.event.partition('.')[2]}"
+        rows.append([inject.id, inject.kind, _planned(inject), actual, inject.expected])
+    return [["Inject", "Kind", "Planned", "Actual", "Expected of the responder"], *rows]
+
+
+def _planned(inject: Any) -> str:
+    if inject.at is not None:
+        return clock_text(inject.at)
+    if inject.by_hand and inject.after is None and inject.when is None:
+        return "by hand"
+    start = inject.after or inject.when.event
+    return f"{inject.delay:g} s after {start}"
+
+
+def _weaknesses(result: dict[str, Any]) -> Iterator[str]:
+    for outcome in result["outcomes"]:
+        if not outcome["met"]:
+            yield f"{outcome['what']}: {outcome['why']}"
+    yield from (f"halted a scope that was not the right one: {scope}" for scope in result["wrong_scopes"])
+    yield from result["skipped_checks"]
+
+
+def _plan(result: dict[str, Any]) -> list[list[str]]:
+    rows = [[weakness, "", "", ""] for weakness in _weaknesses(result)]
+    return [["To improve", "Corrective action", "Owner", "Due"], *(rows or [["nothing was found", "", "", ""]])]
+
+
+def _notes(events: Sequence[Happened]) -> Iterator[str]:
+    for happened in events:
+        if happened.event == "facilitator.noted":
+            about = happened.facts.get("objective")
+            yield f"{clock_text(happened.at)} {f'[{about}] ' if about else ''}{happened.facts.get('text', '')}"
+
+
+def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) -> list[str]:
+    same = event_hash(events) == result["event_hash"]
+    return [
+        f"Hash of the events: {result['event_hash']} ({'agrees with the log' if same else 'DOES NOT AGREE with the log'}).",
+        f"Log: {folder / 'log.jsonl'}; the console's own trail of this drill: {folder / 'state' / 'audit'}.",
+        f"Go through it with: killswitch-console drill replay {folder.name}",
+    ]
+
+
+def _listed(entries: Iterator[str] | Sequence[str]) -> list[str]:
+    return [f"- {entry}" for entry in entries] or ["- none"]
+
+
+def _markdown(title: str, sections: Sequence[_Section]) -> str:
+    lines = [f"# {_md(title)}", ""]
+    for heading, paragraphs, table, _ in sections:
+        lines += [f"## {heading}", ""]
+        lines += [_md(text) for text in paragraphs]
+        if paragraphs:
+            lines.append("")
+        if table:
+            lines += [_md_row(table[0]), "|" + "---|" * len(table[0]), *(_md_row(row) for row in table[1:]), ""]
+    return "\n".join(lines)
+
+
+def _md(text: str) -> str:
+    return clean(text, most=2000).replace("<", "&lt;")
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_md(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+_STYLE: Final = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #1b1f23 }
+h1 { font-size: 1.6em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #d5d9dd }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .3em .6em;
+border-bottom: 1px solid #e6e9ec } th { background: #f3f5f7 } svg { width: 100%; height: auto }
+.drill { background: #8a5cd6; color: #fff; padding: .2em .7em; font-weight: bold }
+"""
+
+
+def _html(title: str, sections: Sequence[_Section]) -> str:
+    body = [f'<p class="drill">DRILL</p><h1>{_text(title)}</h1>']
+    for heading, paragraphs, table, chart in sections:
+        body += [f"<h2>{heading}</h2>", chart, *(f"<p>{_text(text)}</p>" for text in paragraphs)]
+        if table:
+            head = "".join(f"<th>{_text(cell)}</th>" for cell in table[0])
+            rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in table[1:])
+            body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+        f'content="{policy}"><title>{_text(title)}</title><style>{_STYLE}</style></head><body>'
+        + "\n".join(body)
+        + "</body></html>\n"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(clean(text, most=2000))
+
+
+def trend(home: Path) -> str:
+    """All drills that were played, one line each, oldest first."""
+    lines = [
+        "| drill | result | share | detect | decide | invoke | halt | restore | least margin |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for folder in played(home):
+        result = read_score(folder)["score"]
+        steps = [_figure(result["times"][name]) for name in ("detect", "decide", "invoke", "halt", "restore")]
+        verdict = "passed" if result["passed"] else "NOT passed"
+        cells = [folder.name, verdict, f"{result['share']:.0%}", *steps, _figure(result["least_margin"])]
+        lines.append(_md_row(cells))
+    return "\n".join(lines)
+
+
+def _figure(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"
