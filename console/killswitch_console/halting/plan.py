@@ -117,7 +117,7 @@ class Choice:
     collateral: tuple[Collateral, ...]
 
 
-_ONLY_A_FLAG = "only a flag stops it: a task in progress goes on, its credentials work on; it can only be limited"
+_ONLY_A_FLAG = "only a flag stops it: a task in progress goes on and keeps its credentials; it can only be limited"
 
 
 def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
