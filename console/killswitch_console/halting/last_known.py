@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -18,10 +20,15 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from killswitch_inventory.fleet import Fleet, Sightedness
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef
 
+_LOG = logging.getLogger(__name__)
+
 READ_SECONDS = 5.0
+KEEP_SECONDS, LAST_SECONDS = 60.0, 1.0
+"""How often it is kept; how long leaving may take for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,40 @@ class LastKnown:
 
     def _file(self, ref: BackendRef) -> Path:
         return self.folder / f"{ref.kind}-{ref.name}.jsonl"
+
+
+class FleetKeeper:
+    """Keeps what one engine knows, now and then, while nothing is being halted."""
+
+    def __init__(self, last_known: LastKnown, fleet: Fleet, *, busy: Callable[[], bool]) -> None:
+        self._last_known, self._fleet, self._busy = last_known, fleet, busy
+        self._kept: dict[BackendRef, datetime] = {}
+
+    async def run(self) -> None:
+        """Keep it until cancelled."""
+        while True:
+            await self.keep()
+            await asyncio.sleep(KEEP_SECONDS)
+
+    async def keep(self) -> None:
+        """Keep what is known now, as far as it is whole and was not kept yet."""
+        for view in self._fleet.backends:
+            live = view.sightedness is Sightedness.LIVE and view.as_of != self._kept.get(view.ref)
+            if live and view.as_of is not None and not self._busy():
+                await self._keep_one(view.ref, Remembered(view.as_of, self._fleet.sightings(view.ref)))
+                self._kept[view.ref] = view.as_of
+
+    async def keep_last(self) -> None:
+        """Keep it once more on leaving, quickly: a command that only looked has seen it too."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self.keep()
+
+    async def _keep_one(self, ref: BackendRef, remembered: Remembered) -> None:
+        try:
+            await self._last_known.keep(ref, remembered, stop=self._busy)
+        except Exception as error:  # noqa: BLE001  (it is a convenience for another day; sighting must go on)
+            _LOG.warning("the last known fleet of %s could not be kept: %r", ref, error)
 
 
 @cache

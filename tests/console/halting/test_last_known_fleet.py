@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from console_command import answer, console
 from killswitch_backends.simulator.seams import Runtime
+from killswitch_console.assembling import engine_settings
+from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.config import load_configuration
+from killswitch_console.halting.engine import open_engine
 from killswitch_console.halting.last_known import LastKnown, Remembered
 from killswitch_inventory.agents import Health, How, Instance
-from killswitch_inventory.sightings import Claim, HaltMark, RunsAs, TargetSighting
+from killswitch_inventory.fleet import Fleet
+from killswitch_inventory.scopes import Scope
+from killswitch_inventory.sightings import (
+    Claim,
+    HaltMark,
+    ListingComplete,
+    ListingStarted,
+    RunsAs,
+    SightingFailed,
+    TargetSighting,
+)
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 from simulated import eventually, running
 
+EVERYTHING = Scope.parse("global")
 REF = BackendRef("kubernetes", "prod")
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -23,35 +36,45 @@ async def test_agents_are_shown_and_halted_although_nothing_can_be_listed() -> N
     async with running(agents=6, seed=3) as sim:
         spec = sim.spec(Runtime.KUBERNETES)
         await sim.all_acting(spec.name)
-        known = await answer(sim.config_path, "agents")
-        folder = sim.config_path.parent / "state" / "fleet"
-        await eventually(lambda: len(list(folder.glob("*.jsonl"))) == 4)
+        settings = engine_settings(load_configuration(sim.config_path))
+        async with open_engine(settings) as engine:
+            await engine.discover()
+            known = {agent.key for agent in engine.fleet.agents(EVERYTHING)}
 
-        sim.faults.add(operation="kubernetes.list", kind="error", status=503)
-        sim.faults.add(operation="kubernetes.watch", kind="error", status=503)
-        stale = await console(sim.config_path, "agents", "--json")
-        assert stale.returncode == 4
-        assert "kubernetes:sim could not be seen" in stale.stderr
-        assert "showing what was known" in stale.stderr
-        assert {agent["name"] for agent in json.loads(stale.stdout)} == {agent["name"] for agent in known}
+        sim.faults.add(operation="kubernetes.list", kind="error", status=403)
+        async with open_engine(settings) as engine:
+            await engine.discover()
+            (view,) = [view for view in engine.fleet.blind if view.ref.kind == "kubernetes"]
+            assert view.sightedness == "stale"
+            assert view.as_of is not None
+            assert {agent.key for agent in engine.fleet.agents(EVERYTHING)} == known
+            plan = await engine.plan(Scope.parse(f"agent:{spec.name}"))
+            halting = asyncio.create_task(engine.halt(plan, invoker=current_invoker(), reason="runaway", timeout=20))
+            await eventually(lambda: sim.truth()[spec.name]["running"] == 0, within=20)
+            halting.cancel()
+            await asyncio.wait([halting])
 
-        words = ("--reason", "runaway", "--confirm", "yes", "--timeout", "30")
-        await console(sim.config_path, "halt", f"agent:{spec.name}", *words)
-        await eventually(lambda: sim.truth()[spec.name]["running"] == 0, within=10)
 
-
-async def test_what_a_listing_does_not_show_any_more_is_gone() -> None:
-    async with running(agents=6, seed=3) as sim:
-        folder = sim.config_path.parent / "state" / "fleet"
-        seen = TargetSighting(
-            target=TargetId.parse("kubernetes:sim/default/Deployment/ghost"),
-            layer=Layer.PROCESS,
-            kind="Deployment",
-            seen_at=AT,
-            claims=(Claim(How.LABEL, "ghost", "refund", "acme"),),
-        )
-        await LastKnown(folder).keep(BackendRef("kubernetes", "sim"), Remembered(AT, (seen,)), stop=lambda: False)
-        assert "ghost" not in {agent["name"] for agent in await answer(sim.config_path, "agents")}
+def test_what_a_listing_does_not_show_any_more_is_gone() -> None:
+    ghost = TargetSighting(
+        target=TargetId(REF, "default/Deployment/ghost"),
+        layer=Layer.PROCESS,
+        kind="Deployment",
+        seen_at=AT,
+        claims=(Claim(How.LABEL, "ghost", "refund", "acme"),),
+    )
+    fleet = Fleet(backends=[REF])
+    fleet.fold(ListingStarted(REF, AT))
+    assert not fleet.remember(REF, [ghost], AT).agents, "a listing under way is the better word"
+    fleet.fold(SightingFailed(REF, AT, "403"))
+    assert {key.name for key in fleet.remember(REF, [ghost], AT).agents} == {"ghost"}
+    fleet.fold(SightingFailed(REF, AT, "403"))
+    (view,) = fleet.backends
+    assert (view.sightedness, view.as_of) == ("stale", AT)
+    fleet.fold(ListingStarted(REF, AT))
+    assert {key.name for key in fleet.fold(ListingComplete(REF, AT)).gone} == {"ghost"}
+    assert fleet.agents(EVERYTHING) == []
+    assert not fleet.remember(REF, [ghost], AT).agents, "what was listed is the better word"
 
 
 async def test_everything_that_was_seen_is_kept(tmp_path: Path) -> None:
