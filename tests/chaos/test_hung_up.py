@@ -38,9 +38,9 @@ async def interrupt_and_terminate(opened: Terminal) -> None:
 
 
 async def test_hangups_and_signals_end_no_halt() -> None:
-    async with process(agents=4, seed=1) as sim:
-        for seed, trouble in enumerate([hang_up, send_sighup, interrupt_and_terminate]):
-            await trouble_once(sim, trouble, random.Random(seed), latest=1.0)
+    async with process(agents=4, seed=1) as sim, asyncio.TaskGroup() as group:
+        for spec, trouble in zip(sim.specs, [hang_up, send_sighup, interrupt_and_terminate], strict=False):
+            group.create_task(trouble_once(sim, trouble, random.Random(0), f"agent:{spec.name}", "yes", latest=1.0))
 
 
 @pytest.mark.chaos
@@ -54,22 +54,26 @@ async def test_20_hangups(trouble: Trouble) -> None:
 async def trouble_again_and_again(trouble: Trouble, seed: int, *, times: int) -> None:
     async with process(agents=4, seed=seed) as sim:
         for number in range(times):
-            await trouble_once(sim, trouble, random.Random(10 * seed + number), latest=LONGEST)
+            await sim.all_acting(within=30)
+            rng = random.Random(10 * seed + number)
+            record = await trouble_once(sim, trouble, rng, "global", "HALT simulator", latest=LONGEST)
+            assert await crashing.start("restore", sim.config_path, record.header.halt_id).end() == 0
 
 
-async def trouble_once(sim: Simulated, trouble: Trouble, rng: random.Random, *, latest: float) -> None:
-    """A halt on a terminal that gets into trouble some time after it was confirmed; then all of it is put back."""
-    await sim.all_acting(within=30)
-    async with terminal(halt_command(sim.config_path, "global", "HALT simulator")) as opened:
+async def trouble_once(
+    sim: Simulated, trouble: Trouble, rng: random.Random, scope: str, confirm: str, *, latest: float
+) -> HaltRecord:
+    """A halt on a terminal that gets into trouble some time after it was confirmed."""
+    async with terminal(halt_command(sim.config_path, scope, confirm)) as opened:
         await opened.under_way()
         await asyncio.sleep(rng.uniform(0, latest))
         if opened.process.poll() is None:
             await trouble(opened)
         assert await opened.end() == 0
-    record = await last_record(sim.config_path)
+    record = await last_record(sim.config_path, scope)
     assert record.ended_at is not None
     assert record.verdict is Verdict.STOPPED
-    await put_back(sim, record)
+    return record
 
 
 async def test_a_terminal_that_takes_no_more_output_does_not_hold_up_the_halt() -> None:
@@ -84,7 +88,8 @@ async def test_a_terminal_that_takes_no_output_for_half_a_minute() -> None:
 async def stall(seconds: float) -> None:
     """Stop the terminal (as Ctrl-S does): every write to it blocks. The halt ends in the ledger all the same."""
     async with process(agents=4, seed=2) as sim:
-        async with terminal(halt_command(sim.config_path, "global", "HALT simulator")) as opened:
+        scope = f"agent:{sim.specs[0].name}"
+        async with terminal(halt_command(sim.config_path, scope, "yes")) as opened:
             await opened.under_way()
             termios.tcflow(opened.master, termios.TCOOFF)
             await eventually_ended(sim.config_path)
@@ -99,7 +104,8 @@ async def stall(seconds: float) -> None:
 class TestOverSsh:
     async def test_a_cut_connection_ends_no_halt(self, tmp_path: Path) -> None:
         async with process(agents=4, seed=3) as sim, sshd(tmp_path) as port, Cuttable(port).serving() as relay:
-            command = over_ssh(tmp_path, relay.port, halt_command(sim.config_path, "global", "HALT simulator"))
+            words = halt_command(sim.config_path, f"agent:{sim.specs[0].name}", "yes")
+            command = over_ssh(tmp_path, relay.port, words)
             async with terminal(command) as opened:
                 await opened.under_way()
                 relay.cut()
@@ -110,7 +116,8 @@ class TestOverSsh:
     @pytest.mark.chaos
     async def test_a_peer_that_stops_reading_for_half_a_minute(self, tmp_path: Path) -> None:
         async with process(agents=4, seed=4) as sim, sshd(tmp_path) as port, Cuttable(port).serving() as relay:
-            command = over_ssh(tmp_path, relay.port, halt_command(sim.config_path, "global", "HALT simulator"))
+            words = halt_command(sim.config_path, f"agent:{sim.specs[0].name}", "yes")
+            command = over_ssh(tmp_path, relay.port, words)
             async with terminal(command) as opened:
                 await opened.under_way()
                 relay.stall()
@@ -128,9 +135,7 @@ async def eventually_ended(config: Path) -> None:
     await eventually(ended, within=60, every=0.3)
 
 
-async def last_record(config: Path) -> HaltRecord:
-    return await crashing.record_of(config, crashing.halt_ids(config)[-1])
-
-
-async def put_back(sim: Simulated, record: HaltRecord) -> None:
-    assert await crashing.start("restore", sim.config_path, record.header.halt_id).end() == 0
+async def last_record(config: Path, scope: str | None = None) -> HaltRecord:
+    """The latest halt in the ledger (of a scope)."""
+    records = [await crashing.record_of(config, halt_id) for halt_id in crashing.halt_ids(config)]
+    return [record for record in records if scope in (None, str(record.header.scope))][-1]
