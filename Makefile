@@ -36,6 +36,10 @@ layers: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -m "not bench and not chaos"
 
+real: $(STAMP)   ## the Kubernetes backend's behaviour on a cluster to throw away (KUBECONFIG=FILE)
+	@test -f "$(KUBECONFIG)" || { echo "make real KUBECONFIG=FILE: no such file '$(KUBECONFIG)'" >&2; exit 2; }
+	KILLSWITCH_REAL_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/pytest -n 0 tests/backends/kubernetes/test_kubernetes_kinds.py
+
 chaos: $(STAMP)  ## long fault matrices
 	$(BIN)/pytest -m chaos
 
@@ -51,4 +55,4 @@ lock:            ## refresh the locked requirements (needs uv)
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test lint types layers unit chaos bench snapshots lock clean
+.PHONY: real help setup demo test lint types layers unit chaos bench snapshots lock clean

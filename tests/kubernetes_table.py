@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from killswitch_backends.kubernetes import KIND
@@ -76,17 +76,27 @@ def target(name: str, *, namespace: str = "payments", kind: str = "Deployment") 
     return TargetId(REF, f"{namespace}/{kind}/{name}")
 
 
+class Addressed(Protocol):
+    """What serves a cluster's API below its address."""
+
+    @property
+    def url(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Admin:
     """Somebody else who works on the cluster, with ordinary blocking requests."""
 
-    sim: Simulated
+    sim: Addressed
+    prefix: str = "/kubernetes"
+    token: str = TOKEN
 
     def call(self, method: str, path: str, body: object = None, *, content: str = "application/json") -> Any:
         connection = http.client.HTTPConnection(urlsplit(self.sim.url).netloc, timeout=20)
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": content, "User-Agent": "somebody-else"}
+        headers = {"Content-Type": content, "User-Agent": "somebody-else" if self.token else "kubectl proxy"}
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            connection.request(method, f"/kubernetes{path}", None if body is None else json.dumps(body), headers)
+            connection.request(method, f"{self.prefix}{path}", None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read().decode()
             assert answer.status < 400, f"{method} {path}: {answer.status} {text}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from disposable_cluster import REAL, Disposable, disposable
 from killswitch_backends.problems import Changed, Unsupported
 from killswitch_backends.protocol import Backend, Failure, Sight
 from killswitch_inventory.sightings import ListingComplete, TargetSighting
@@ -18,32 +19,34 @@ from kubernetes_table import (
     halted,
     is_stopped,
     observing,
-    opened,
     order,
     reading,
     target,
 )
 from kubernetes_workloads import DEFINITIONS, definition, manifest, path
-from simulated import Simulated, eventually, running
+from simulated import eventually
 
 BUILT_IN = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
-CUSTOM = ("Rollout", "Sandbox", "InferenceService")
+CUSTOM = () if REAL else ("Rollout", "Sandbox", "InferenceService")
+
+
+custom = pytest.mark.skipif(bool(REAL), reason="the controllers of custom kinds are the simulator's own")
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[Simulated]:
-    async with running(specs=[agent("bystander-1", replicas=1)]) as simulator:
-        yield simulator
+async def cluster() -> AsyncIterator[Disposable]:
+    async with disposable([agent("bystander-1", replicas=1)]) as found:
+        yield found
 
 
 @pytest.fixture
-def admin(sim: Simulated) -> Admin:
-    return Admin(sim)
+def admin(cluster: Disposable) -> Admin:
+    return cluster.admin
 
 
 @pytest.fixture
-async def backend(sim: Simulated) -> AsyncIterator[Backend]:
-    async with opened(sim) as table:
+async def backend(cluster: Disposable) -> AsyncIterator[Backend]:
+    async with cluster.opened() as table:
         yield table
 
 
@@ -146,6 +149,7 @@ async def test_a_stateful_sets_pods_end_together(admin: Admin, backend: Backend)
     assert all("deletionTimestamp" in pod["metadata"] for pod in admin.pods(selector="agent=refund-1"))
 
 
+@custom
 async def test_what_has_no_stop_is_unsupported_and_never_stopped(admin: Admin, backend: Backend) -> None:
     await made(admin, "Service")
     knative = target("refund-1", kind="Service")
