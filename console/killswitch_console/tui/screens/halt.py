@@ -11,6 +11,7 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import progress
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
+from killswitch_console.tui.lines.stale import stale_lines
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_inventory.scopes import Scope
@@ -72,7 +73,9 @@ class HaltScreen(ConsoleScreen):
         return [] if self._halt is None else [BLANK, *progress.bars(self._halt, self.now, width - 1), BLANK]
 
     def _targets(self, width: int) -> list[Line]:
-        return [] if self._halt is None else progress.laggards(self._halt, self.now, width - 1)
+        if self._halt is None:
+            return []
+        return [*progress.laggards(self._halt, self.now, width - 1), *stale_lines(self._halt, width - 1)]
 
     def freshen_body(self) -> None:
         """Show how far it is."""
