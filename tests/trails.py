@@ -9,8 +9,9 @@ from pathlib import Path
 
 from killswitch_console.audit.events import Draft
 from killswitch_console.audit.notes import Verifier
+from killswitch_console.audit.opening import open_recorder
 from killswitch_console.audit.reading import open_volume
-from killswitch_console.audit.recorder import TrailRecorder, open_recorder
+from killswitch_console.audit.recorder import TrailRecorder
 from killswitch_console.audit.session import Session
 from killswitch_console.audit.trail import Trail, open_trail
 from killswitch_console.audit.volumes import TrailDirectory
@@ -29,11 +30,20 @@ def a_session() -> Session:
 
 @asynccontextmanager
 async def recording(
-    directory: TrailDirectory, warnings: list[str] | None = None, *, journal: str = "/nonexistent"
+    directory: TrailDirectory,
+    warnings: list[str] | None = None,
+    *,
+    journal: str = "/nonexistent",
+    rotate_events: int = 10**6,
 ) -> AsyncIterator[TrailRecorder]:
     said = [] if warnings is None else warnings
     async with open_recorder(
-        directory, a_session(), said.append, signing_secret=own_key, journal_socket=journal
+        directory,
+        a_session(),
+        said.append,
+        signing_secret=own_key,
+        journal_socket=journal,
+        rotate_events=rotate_events,
     ) as recorder:
         yield recorder
 

@@ -38,7 +38,7 @@ else:
     with open("/dev/null", "w") as out:
         count = write_jsonl(selected(directory, Selection()), out)
 seconds = time.perf_counter() - began
-print(json.dumps([count, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([count, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()]))
 """
 
 
@@ -51,6 +51,7 @@ async def measure() -> list[Row]:
     return [
         Row("audit: one event durable and signed", single),
         Row(f"audit: {EVENTS:,} events verified", [verified[0]], limit=15),
+        Row(f"audit: {EVENTS:,} events verified, CPU", [verified[2]]),
         Row(f"audit: {EVENTS:,} events verified, peak memory", [verified[1]], unit="MB", limit=200),
         Row(f"audit: {EVENTS:,} events exported as JSONL", [exported[0]]),
         Row(f"audit: {EVENTS:,} events exported as JSONL, peak memory", [exported[1]], unit="MB", limit=100),
@@ -80,12 +81,12 @@ def an_event(session: Session, number: int) -> Draft:
     )
 
 
-async def run(what: str, directory: TrailDirectory) -> tuple[float, float]:
-    """Seconds and peak megabytes of a process that does one thing."""
+async def run(what: str, directory: TrailDirectory) -> tuple[float, float, float]:
+    """Seconds, peak megabytes and seconds of CPU of a process that does one thing."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CHILD, what, str(directory.path), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await child.communicate()
-    count, seconds, megabytes = json.loads(out)
+    count, seconds, megabytes, cpu = json.loads(out)
     assert count == EVENTS, count
-    return float(seconds), float(megabytes)
+    return float(seconds), float(megabytes), float(cpu)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from killswitch_console.audit.background import SyncThread
 from killswitch_console.audit.casting import Recording
-from killswitch_console.audit.recorder import TrailRecorder, open_recorder
+from killswitch_console.audit.opening import open_recorder
+from killswitch_console.audit.recorder import TrailRecorder
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.audit.session import Session
 from killswitch_console.audit.syncing import Synchronised
@@ -85,7 +86,9 @@ async def trail_recorder(configuration: Configuration, session: Session, warn: W
     secret = signing_secret(configuration)
     thread: SyncThread | None = None
     try:
-        async with open_recorder(directory, session, warn, signing_secret=secret) as recorder:
+        async with open_recorder(
+            directory, session, warn, signing_secret=secret, rotate_events=configuration.document.audit.rotate_events
+        ) as recorder:
             if configuration.document.audit.synchronised:
                 resolve = session.scrubber.listening(resolve_secret)
                 thread = _synchronising(configuration, recorder, warn, resolve)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 from killswitch_console.audit.events import Draft
-from killswitch_console.audit.journal import DEFAULT_SOCKET
-from killswitch_console.audit.ladder import Direct, Ladder, Rung
+from killswitch_console.audit.ladder import Ladder, Rung
+from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.notes import Checkpoint, Signer
 from killswitch_console.audit.session import Session
-from killswitch_console.audit.spool import Spool, Spooled, SpoolError
+from killswitch_console.audit.spool import Spooled, SpoolError
 from killswitch_console.audit.storage import Head, TrailUnavailable
 from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered, open_trail
 from killswitch_console.audit.volumes import TrailDirectory
@@ -71,12 +70,14 @@ class TrailRecorder:
         ladder: Ladder,
         signing_secret: Callable[[], Awaitable[str | None]],
         warn: Warn,
+        rotate_events: int,
     ) -> None:
         self.session = session
         self.directory = directory
         self._ladder = ladder
         self._signing_secret = signing_secret
         self._warn = warn
+        self._rotate_events = rotate_events
         self._urgent: deque[Entry] = deque()
         self._queue: deque[Entry] = deque()
         self._fallen: list[Entry] = []
@@ -219,11 +220,22 @@ class TrailRecorder:
         path = await asyncio.to_thread(self.directory.ready, self.session.draft, signer, self._lost)
         self._trail = await open_trail(path, signer)
         self._lost = None
+        if signer is not None and self._trail.size_when_opened >= self._rotate_events:
+            await self._rotate(signer)
         try:
             await asyncio.to_thread(self._ladder.spool.prepare)
         except SpoolError as error:
             self._warn_once(f"the audit trail has no spool to fall back on: {error}")
         return self._trail
+
+    async def _rotate(self, signer: Signer) -> None:
+        """Begin a new volume, unless another console just did."""
+        await self._let_go()
+        try:
+            path = await rotate(self.directory, self.session, signer)
+        except TrailUnavailable:
+            path = await asyncio.to_thread(self.directory.ready, self.session.draft, signer)
+        self._trail = await open_trail(path, signer)
 
     async def _signer(self) -> Signer | None:
         try:
@@ -349,36 +361,3 @@ def _give_up(required: list[Entry]) -> None:
     """Tell those who required their events that these are not in the trail."""
     for entry in required:
         entry.done.cancel()
-
-
-@asynccontextmanager
-async def open_recorder(
-    directory: TrailDirectory,
-    session: Session,
-    warn: Warn,
-    *,
-    signing_secret: Callable[[], Awaitable[str | None]],
-    direct: Direct | None = None,
-    journal_socket: str = DEFAULT_SOCKET,
-) -> AsyncIterator[TrailRecorder]:
-    """Record a session, from its first event to its last. Never raises for a trail that cannot be used.
-
-    Args:
-        directory: where the trail lives.
-        session: who sits there.
-        warn: says one line to whoever watches.
-        signing_secret: the configured signing key, or None for the directory's own.
-        direct: sends events past the trail when that is broken.
-        journal_socket: the machine's log.
-    """
-    ladder = Ladder(Spool(directory.spool), direct, journal_socket)
-    recorder = TrailRecorder(directory, session, ladder, signing_secret, warn)
-    recorder.put(session.started())
-    writing = asyncio.create_task(recorder.write(), name="audit trail")
-    try:
-        yield recorder
-    finally:
-        await recorder.finish()
-        writing.cancel()
-        await asyncio.wait({writing})
-        await recorder.close()

@@ -58,6 +58,7 @@ class Trail:
         self.signer = signer
         self.written: tuple[int, bytes] | None = None
         """Place and hash of the last event that this process put in."""
+        self.size_when_opened = 0
         self._connection = connection
         self._inode = _inode(path)
         self._turn = asyncio.Lock()
@@ -209,7 +210,7 @@ async def open_trail(path: Path, signer: Signer | None) -> Trail:
         for pragma in PRAGMAS:
             await connection.execute(pragma)
         trail = Trail(connection, path, signer)
-        read_head(next(iter(await connection.execute_fetchall(HEAD)), ()))
+        trail.size_when_opened = read_head(next(iter(await connection.execute_fetchall(HEAD)), ())).size
     except (*_TROUBLE, OSError) as error:
         if connection is not None:
             with suppress(sqlite3.Error, ValueError):

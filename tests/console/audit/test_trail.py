@@ -141,3 +141,21 @@ async def test_selects_by_halt_with_its_sessions(tmp_path: Path) -> None:
     assert "session.started" in kinds
     assert incident == ["halt.confirmed", "target.call"]
     assert calls == ["halt.confirmed", "halt.confirmed"]
+
+
+async def test_a_full_volume_is_followed_by_one_that_continues_it(tmp_path: Path) -> None:
+    directory, warnings = TrailDirectory(tmp_path / "audit"), list[str]()
+    async with recording(directory) as staying:
+        await staying.require("plan.shown", {"n": 1})
+        async with trail_of(directory) as (trail, session):
+            await trail.append(drafts(session, 20))
+        async with recording(directory, warnings, rotate_events=20) as recorder:
+            await recorder.require("plan.shown", {"n": 2})
+            await staying.require("plan.shown", {"n": 3})
+    reports = verify_directory(directory, verifier_of(directory), {})
+    assert [report.findings for report in reports] == [[], []]
+    assert "continues" in reports[1].first
+    assert reports[0].kinds["trail.closed"] == 1
+    shown = [body["data"] for body in bodies(directory) if body["kind"] == "plan.shown"]
+    assert shown == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert warnings == []

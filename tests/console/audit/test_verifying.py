@@ -57,7 +57,7 @@ def test_an_unharmed_trail_is_whole() -> None:
     assert after(lambda connection: None) == []
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.integers(1, EVENTS), st.integers(0, 10**6), st.integers(1, 255))
 def test_any_changed_byte_is_found(seq: int, at: int, change: int) -> None:
     def harm(connection: sqlite3.Connection) -> None:
@@ -71,7 +71,7 @@ def test_any_changed_byte_is_found(seq: int, at: int, change: int) -> None:
     assert any(f"event {seq}" in f.where or f.where.endswith("or before") for f in findings)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.sampled_from(["id", "at", "kind", "session", "actor", "halt", "incident"]), st.integers(1, EVENTS))
 def test_any_changed_column_is_found(column: str, seq: int) -> None:
     findings = after(lambda c: c.execute(f"UPDATE event SET {column} = 'elsewhere' WHERE seq = {seq}"))
@@ -79,13 +79,13 @@ def test_any_changed_column_is_found(column: str, seq: int) -> None:
     assert column in findings[0].what
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(1, EVENTS))
 def test_any_deletion_is_found(seq: int) -> None:
     assert standing(after(lambda c: c.execute(f"DELETE FROM event WHERE seq = {seq}"))) is Standing.TAMPERED
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(1, EVENTS), st.integers(1, EVENTS))
 def test_any_exchange_is_found(one: int, other: int) -> None:
     def harm(connection: sqlite3.Connection) -> None:
@@ -96,7 +96,7 @@ def test_any_exchange_is_found(one: int, other: int) -> None:
     assert (standing(after(harm)) is Standing.TAMPERED) == (one != other)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, EVENTS - 1))
 def test_truncation_is_found_here_while_the_head_stands(left: int) -> None:
     findings = after(lambda c: c.execute(f"DELETE FROM event WHERE seq > {left}"))
@@ -130,7 +130,7 @@ def test_a_rewrite_without_the_key_is_found() -> None:
     assert standing(after(lambda c: rewrite(c, stranger, EVENTS))) is Standing.TAMPERED
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(st.integers(1, EVENTS + 3))
 def test_a_rewrite_with_the_stolen_key_is_found_by_the_remote_anchor(upto: int) -> None:
     signer = pristine().signer()
