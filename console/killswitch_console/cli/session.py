@@ -74,6 +74,8 @@ def report_blind(opened: Engine) -> bool:
     for view in opened.fleet.blind:
         age = f"; showing what was known {_ago(view.as_of)}" if view.as_of else ""
         warn(f"{view.ref} could not be seen: {view.problem or view.sightedness}{age}")
+    if opened.fleet.blind and opened.settings.glass.vaults and opened.glass.opening is None:
+        warn("if credentials are refused: --break-glass acts with the sealed emergency credentials")
     return bool(opened.fleet.blind)
 
 

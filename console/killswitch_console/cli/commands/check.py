@@ -16,9 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     from killswitch_console.cli.options import add_config, add_json
 
-    parser.add_argument(
-        "--prometheus", metavar="FILE", help="write metrics for a textfile collector"
-    )
+    parser.add_argument("--prometheus", metavar="FILE", help="write metrics for a textfile collector")
     parser.add_argument("--all", action="store_true", help="show also what is well")
     add_config(parser)
     add_json(parser)
