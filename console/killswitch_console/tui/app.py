@@ -341,7 +341,7 @@ def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
     if why := terminal.why_no_screen():
         _say(why)
         return 2
-    state = ConsoleState(settings.environment, current_invoker(), settings.objectives)
+    state = ConsoleState(settings.environment, current_invoker(), settings.objectives, layers=settings.layers)
     threads: list[EngineThread] = []
 
     def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:

@@ -78,6 +78,7 @@ class FleetModel:
         self._groups: dict[str, Group] = {}
         self._sorted: list[Group] = []
         self._tops: list[int] = [0]
+        self._coverage_known = True
         self.restructured = True
         """Whether rows moved since ``settle``; else only the rows of ``touched`` changed."""
         self.touched: set[Node] = set()
@@ -179,6 +180,12 @@ class FleetModel:
                 self._flags[slot] ^= _HALTING
                 self._count(slot, 1)
                 self.touched |= {key, self._group_name(key)}
+
+    def judge_coverage(self, *, known: bool) -> None:
+        """Say whether all that an agent may be bound to was listed; until then nothing is called not covered."""
+        if known != self._coverage_known:
+            self._coverage_known = known
+            self.restructured = True
 
     # -- groups ----------------------------------------------------------------------------------------------------
 
@@ -289,7 +296,7 @@ class FleetModel:
             running=sum(group.running for group in groups),
             halted=sum(group.halted for group in groups),
             halting=sum(group.halting for group in groups),
-            uncovered=sum(group.uncovered for group in groups),
+            uncovered=sum(group.uncovered for group in groups) if self._coverage_known else 0,
             health={h: sum(group.health[code] for group in groups) for code, h in enumerate(HEALTHS)},
         )
 
@@ -302,7 +309,7 @@ class FleetModel:
             running=group.running,
             halted=group.halted,
             halting=group.halting,
-            uncovered=group.uncovered,
+            uncovered=group.uncovered if self._coverage_known else 0,
             health=dict(zip(HEALTHS, group.health, strict=True)),
         )
 
@@ -313,7 +320,7 @@ class FleetModel:
             health=HEALTHS[self._health[slot]],
             running=self._running[slot],
             layers=tuple(layer for layer, bit in _LAYER_BIT.items() if flags & bit),
-            uncovered=bool(flags & _UNCOVERED),
+            uncovered=self._coverage_known and bool(flags & _UNCOVERED),
             halted=bool(flags & _HALTED),
             halting=bool(flags & _HALTING),
         )

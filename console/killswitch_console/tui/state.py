@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltBegun, HaltEnded, TargetsMoved, Warned
@@ -12,6 +13,10 @@ from killswitch_console.tui.halt_book import HaltBook
 from killswitch_console.tui.model import FleetModel
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.targets import BackendRef, Layer
+
+COVERAGE_COMES: Final = "coverage …"
+"""Said of coverage while a platform is still to be listed."""
 
 
 @dataclass(slots=True)
@@ -21,6 +26,8 @@ class ConsoleState:
     environment: str
     invoker: Invoker
     objectives: Objectives = field(default_factory=Objectives)
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+    """The layer of each kind of backend, as far as it is known."""
     fleet: FleetModel = field(default_factory=FleetModel)
     book: HaltBook = field(default_factory=HaltBook)
     backends: tuple[BackendView, ...] = ()
@@ -28,6 +35,8 @@ class ConsoleState:
     """Why the engine cannot work at all, if so."""
     changed_agents: set[AgentKey] = field(default_factory=set)
     """Agents that changed with the last events."""
+    _listed: set[BackendRef] = field(default_factory=set)
+    """Backends that gave a whole listing at some time."""
 
     def apply(self, events: Iterable[EngineEvent]) -> list[str]:
         """Take events in; return what a person must be told at once."""
@@ -37,7 +46,7 @@ class ConsoleState:
             match event:
                 case FleetChanged():
                     self.fleet.apply(event.agents, event.gone)
-                    self.backends = event.backends
+                    self._view(event.backends)
                     self.changed_agents |= {agent.key for agent in event.agents} | set(event.gone)
                 case HaltBegun():
                     self.book.begin(event.record)
@@ -50,6 +59,26 @@ class ConsoleState:
                     said.append(event.text)
         self.fleet.set_halting(self.book.halting())
         return said
+
+    def _view(self, backends: tuple[BackendView, ...]) -> None:
+        self.backends = backends
+        self._listed |= {v.ref for v in backends if v.sightedness in (Sightedness.LIVE, Sightedness.STALE)}
+        self.fleet.judge_coverage(known=not self.coverage_doubt)
+
+    @property
+    def coverage_doubt(self) -> str:
+        """Why nobody can say yet which agents a halt would cover; empty once all platforms that count were listed."""
+        unlisted = [
+            view
+            for view in self.backends
+            if view.ref not in self._listed and self.layers.get(view.ref.kind) is not Layer.CAPABILITY
+        ]
+        failed = [str(view.ref) for view in unlisted if view.sightedness is Sightedness.FAILED]
+        if not unlisted or not self.backends:
+            return "" if self.backends else COVERAGE_COMES
+        if len(failed) < len(unlisted):
+            return COVERAGE_COMES
+        return f"coverage unknown: {failed[0] if len(failed) == 1 else f'{len(failed)} platforms'} cannot be seen"
 
     def _warn(self, event: Warned) -> None:
         if event.halt_id is not None and (halt := self.book.get(event.halt_id)) is not None:

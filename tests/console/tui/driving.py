@@ -84,7 +84,7 @@ async def console_of(
     chosen: EngineSettings, world: World, *, size: tuple[int, int], agents: int
 ) -> AsyncIterator[Driven]:
     """The console on any engine's settings, once so many agents are known."""
-    state = ConsoleState(chosen.environment, ALICE, chosen.objectives)
+    state = ConsoleState(chosen.environment, ALICE, chosen.objectives, layers=chosen.layers)
     threads: list[EngineThread] = []
 
     def make(publish: Callable[[EngineEvent], None]) -> EngineThread:

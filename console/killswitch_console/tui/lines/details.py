@@ -44,8 +44,8 @@ def group(row: GroupRow, width: int) -> list[Line]:
     return [*lines, BLANK, plain(f"h  halt {scope}:{clean(row.name)}", Tone.ACCENT)]
 
 
-def agent(seen: Agent, now: datetime, width: int) -> list[Line]:
-    """One agent: who it is, how it does, how it can be stopped and how that is known."""
+def agent(seen: Agent, now: datetime, width: int, *, doubt: str = "") -> list[Line]:
+    """One agent: who it is, how it does, how it can be stopped; ``doubt`` says why its coverage is not known yet."""
     symbol, tone = words.HEALTH[seen.health]
     lines: list[Line] = [
         plain(clean(seen.key.name), Tone.STRONG),
@@ -57,7 +57,7 @@ def agent(seen: Agent, now: datetime, width: int) -> list[Line]:
     ]
     if seen.halted:
         lines.append((_label("halt"), ("■ carries a halt's mark", Tone.HALTED)))
-    return [*lines, *_coverage(seen, width), BLANK, *_bindings(seen, width), BLANK, *_instances(seen, width)]
+    return [*lines, *_coverage(seen, doubt, width), BLANK, *_bindings(seen, width), BLANK, *_instances(seen, width)]
 
 
 _MISSING = {
@@ -66,9 +66,12 @@ _MISSING = {
 }
 
 
-def _coverage(seen: Agent, width: int) -> list[Line]:
+def _coverage(seen: Agent, doubt: str, width: int) -> list[Line]:
     if not seen.uncovered:
         return [(_label("layers"), (words.layers(seen.layers), Tone.OK), ("  covered", Tone.OK))]
+    if doubt:
+        known: Line = (_label("layers"), (words.layers(seen.layers), Tone.MUTED))
+        return [known, *wrapped(doubt, width, tone=Tone.MUTED, indent="  ")]
     lines: list[Line] = [(_label("layers"), (words.layers(seen.layers), Tone.WARN), ("  ! not covered", Tone.WARN))]
     for layer in seen.uncovered:
         lines += wrapped(_MISSING[layer], width, tone=Tone.WARN, indent="  ")

@@ -56,7 +56,7 @@ def warnings(plan: Plan, width: int) -> list[Line]:
     if plan.blinding:
         lines.append(plain("! a platform is not seen whole: agents may be missing", Tone.WARN))
     if plan.risks:
-        kinds = len({risk for target in plan.targets for risk in target.risks})
+        kinds = len(plan.risks_by_text())
         lines.append(plain(f"! {words.counted(kinds, 'kind of risk', 'kinds of risk')}, see the plan", Tone.WARN))
     return lines
 
@@ -101,17 +101,14 @@ def _untouched(plan: Plan, width: int) -> list[Line]:
 
 def _risks(plan: Plan, width: int) -> list[Line]:
     """Each risk once, with the targets it is about."""
-    about: defaultdict[str, list[str]] = defaultdict(list)
-    for target in plan.targets:
-        for risk in target.risks:
-            about[risk].append(str(target.target))
+    about = plan.risks_by_text()
     if not about:
         return []
     lines: list[Line] = [BLANK, heading("Risks", width)]
     for risk, targets in about.items():
-        lines += wrapped(f"! {clean(risk, most=400)}", width, tone=Tone.WARN)
+        lines += wrapped(f"! {words.counted(len(targets), 'target')}: {clean(risk, most=400)}", width, tone=Tone.WARN)
         more = f" and {len(targets) - 3:,} more" if len(targets) > 3 else ""
-        shown = ", ".join(clean(target, most=80) for target in targets[:3])
+        shown = ", ".join(clean(str(target), most=80) for target in targets[:3])
         lines += wrapped(f"{shown}{more}", width, tone=Tone.MUTED, indent="  ")
     return lines
 

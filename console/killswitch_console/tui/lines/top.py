@@ -11,16 +11,20 @@ from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread, wrapped
 from killswitch_console.tui.model import GroupRow
+from killswitch_console.tui.state import COVERAGE_COMES
 from killswitch_inventory.fleet import BackendView, Sightedness
 
 
-def title(environment: str, invoker: str, total: GroupRow, now: datetime, width: int) -> Line:
+def title(environment: str, invoker: str, total: GroupRow, doubt: str, now: datetime, width: int) -> Line:
     """The environment in its colour and its name, the fleet in one breath, who is here, and the time."""
     left: list[Span] = [(f" {clean(environment, most=24)} ", words.environment(environment)), ("  ", Tone.PLAIN)]
     left.append((words.counted(total.agents, "agent"), Tone.STRONG))
     left.append((f"  {total.running:,} running", Tone.PLAIN))
     if total.uncovered:
         left.append((f"  ! {total.uncovered:,} not covered", Tone.WARN))
+    if doubt:
+        tone = Tone.MUTED if doubt == COVERAGE_COMES else Tone.WARN
+        left.append((f"  {clean(doubt, most=max(20, width - length(left) - 2))}", tone))
     tail: list[Span] = [(clean(invoker, most=30), Tone.MUTED), (f"  {now:%H:%M}Z ", Tone.MUTED)]
     while len(tail) > 0 and length(left) + length(tail) >= width:
         tail.pop(0)

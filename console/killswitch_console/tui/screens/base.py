@@ -63,7 +63,9 @@ class ConsoleScreen(Screen[None]):
 
     def _title(self, width: int) -> list[Line]:
         state = self.state
-        return [top.title(state.environment, str(state.invoker), state.fleet.total(), self.now, width)]
+        return [
+            top.title(state.environment, str(state.invoker), state.fleet.total(), state.coverage_doubt, self.now, width)
+        ]
 
     def _banner(self, width: int) -> list[Line]:
         return top.banner(self.state.book, self.now, width)

@@ -105,7 +105,7 @@ class FleetScreen(ConsoleScreen):
             return details.group(shown, width - 1)
         if self._agent is None or self._agent.key != shown.key:
             return [plain(shown.key.name, Tone.STRONG)]
-        return details.agent(self._agent, self.now, width - 1)
+        return details.agent(self._agent, self.now, width - 1, doubt=self.state.coverage_doubt)
 
     # -- keeping fresh ---------------------------------------------------------------------------------------------
 
