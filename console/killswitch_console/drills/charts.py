@@ -72,7 +72,9 @@ def times_to_halt(halts: Sequence[dict[str, Any]]) -> str:
             parts.append(f'<text x="{end + 6:.1f}" y="{y + 15}">{seconds:.1f} s</text>')
         if whole:
             x = _x(slo, most)
-            parts.append(f'<line x1="{x:.1f}" y1="{y - 4}" x2="{x:.1f}" y2="{y + 24}" stroke="#222" stroke-dasharray="3"/>')
+            parts.append(
+                f'<line x1="{x:.1f}" y1="{y - 4}" x2="{x:.1f}" y2="{y + 24}" stroke="#222" stroke-dasharray="3"/>'
+            )
             parts.append(f'<text x="{x - 4:.1f}" y="{y + 15}" text-anchor="end">objective {slo:g} s</text>')
     return "".join([*parts, "</svg>"])
 

@@ -91,7 +91,9 @@ def _scopes(scenario: Scenario) -> Iterator[Objection]:
             if spec is None:
                 yield Objection(("inject", place, "agent"), f"unknown agent {entry.agent!r}")
             elif spec.runtime is not Runtime.KUBERNETES:
-                yield Objection(("inject", place, "agent"), f"{entry.agent!r} runs on {spec.runtime}; expected kubernetes")
+                yield Objection(
+                    ("inject", place, "agent"), f"{entry.agent!r} runs on {spec.runtime}; expected kubernetes"
+                )
 
 
 def _scope_texts(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -98,7 +98,9 @@ class Cordon:
             if name and "\0" not in name and os.path.realpath(name) in self._sockets:
                 return
             if name == _SYSLOG:
-                raise Vetoed("a drill writes nothing to this machine's log")  # the trail's ladder tries it; no reason to end
+                raise Vetoed(
+                    "a drill writes nothing to this machine's log"
+                )  # the trail's ladder tries it; no reason to end
         elif event == "socket.bind" and isinstance(address, tuple) and address[0] in (LOOPBACK, "::1"):
             return  # listening here reaches nobody
         elif event == "socket.connect" and isinstance(address, tuple) and address[0] == LOOPBACK:

@@ -115,7 +115,9 @@ class Director:
 
     # -- hearing -----------------------------------------------------------------------------------------------------
 
-    def hear(self, event: str, facts: Mapping[str, Any] | None = None, measured: Mapping[str, Any] | None = None) -> None:
+    def hear(
+        self, event: str, facts: Mapping[str, Any] | None = None, measured: Mapping[str, Any] | None = None
+    ) -> None:
         """Something happened now."""
         placed = self.log.add(Happened(event, round(self.clock.passed(), 3), facts or {}, measured or {}))
         for listener in self.listeners:
@@ -242,6 +244,10 @@ class Director:
             raise UnknownInject(f"an inject {inject.id!r} is in the script already")
         self.cues[inject.id] = Cue(inject, 0.0)
         self.bring_now(inject.id)
+
+    def at(self, moment: float, act: Callable[[], Any]) -> None:
+        """Do something at a moment of the script, after what is due then."""
+        self._push(moment, act)
 
     def next_due(self) -> float | None:
         """When the next inject is due, if one is."""

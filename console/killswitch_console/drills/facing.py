@@ -10,6 +10,7 @@ from typing import Any
 from killswitch_console.drills.homes import played
 from killswitch_console.drills.isolating import REAL_EVENT, run_isolated, start_isolated, to_the_real_console
 from killswitch_console.drills.scenario import Scenario
+from killswitch_console.drills.wire import SOCKET
 from killswitch_console.hostile import clean
 
 
@@ -66,32 +67,39 @@ def socket_of(home: Path, name: str) -> Path:
 def lead(scenario: Scenario, folder: Path, name: str, home: Path) -> int:
     """Lead a drill from this terminal; the exit status."""
     path = socket_of(home, name)
+    path.unlink(missing_ok=True)
+    path.symlink_to(folder / SOCKET)
     print(f"{scenario.scenario.title}: responders join with `killswitch-console --drill {name}`")  # noqa: T201
-    status = run_isolated("facilitate", folder, {"sockets": [str(path)], "unattended": False})
+    try:
+        status = run_isolated("facilitate", folder, {"sockets": [str(folder / SOCKET)], "unattended": False})
+    finally:
+        path.unlink(missing_ok=True)
     say_score(folder)
     return status
 
 
 def join(name: str, home: Path) -> int:
-    """Take part in a drill from this terminal; the exit status."""
+    """Take part in a drill from this terminal; the exit status.
+
+    Raises:
+        ValueError: when nobody leads a drill of that name.
+    """
     path = socket_of(home, name)
-    if not path.exists():
-        raise ValueError(f"nobody leads a drill {name!r} ({path})")
-    folder = path.resolve().parent
-    status = run_isolated("respond", folder, {"sockets": [str(path)]})
+    if not path.is_symlink():
+        raise ValueError(f"nobody leads a drill {name!r} (there is no {path})")
+    socket = path.readlink()
+    status = run_isolated("respond", socket.parent, {"sockets": [str(socket)]})
     if status == REAL_EVENT:
         to_the_real_console()
     return status
 
 
-def join_alone(scenario: Scenario, folder: Path) -> int:
+def join_alone(folder: Path) -> int:
     """Play a drill alone: a world without a facilitator in the background, the console here."""
-    path = folder / "drill.socket"
-    asked = {"sockets": [str(path)], "unattended": True}
-    print(f"{scenario.scenario.title}\n{scenario.scenario.narrative.strip()}\n")  # noqa: T201
+    asked = {"sockets": [str(folder / SOCKET)], "unattended": True}
     leader = start_isolated("facilitate", folder, asked, quiet=True)
     try:
-        status = run_isolated("respond", folder, {"sockets": [str(path)]})
+        status = run_isolated("respond", folder, {"sockets": [str(folder / SOCKET)]})
         leader.wait(timeout=20)
     finally:
         leader.terminate()
@@ -99,4 +107,11 @@ def join_alone(scenario: Scenario, folder: Path) -> int:
     if status == REAL_EVENT:
         to_the_real_console()
     say_score(folder)
-    return status
+    return read_status(folder, status)
+
+
+def read_status(folder: Path, status: int) -> int:
+    """The exit status of a drill that a person played: whether it was passed, if the console ended well."""
+    if status != 0 or not (folder / "score.json").is_file():
+        return status or 1
+    return 0 if read_score(folder)["score"]["passed"] else 4

@@ -6,6 +6,7 @@ The cordon is up before anything of a platform is imported.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,7 @@ def main() -> int:
     """Do one part of a drill; the process's exit status."""
     asked: dict[str, Any] = json.loads(sys.argv[1])
     folder = Path(asked["folder"])
+    os.chdir(folder)  # sockets are named from here: an absolute path may be too long for one
     vetoes = Vetoes()
     cordon = raise_cordon(folder, sockets=[Path(path) for path in asked.get("sockets", ())], told=vetoes)
     match asked["work"]:

@@ -1,4 +1,4 @@
-"""The log of one drill: every event in order, one line of JSON each, and the hash that says whether two drills were one.
+"""The log of one drill: every event in order, one line of JSON each, and a hash that two runs of one drill share.
 
 The hash is over what happened and in which order, with the facts of each event, not over when: real sockets and threads
 take their own milliseconds, and measured seconds are measured. Wall time is kept beside drill time.

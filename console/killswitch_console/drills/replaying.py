@@ -64,7 +64,9 @@ def line(happened: Happened) -> str:
     """One event on one line."""
     facts = " ".join(f"{name}={value}" for name, value in happened.facts.items())
     extra = " ".join(
-        f"{name}={happened.measured[name]}" for name in ("elapsed", "slo", "why", "by", "reason") if name in happened.measured
+        f"{name}={happened.measured[name]}"
+        for name in ("elapsed", "slo", "why", "by", "reason")
+        if name in happened.measured
     )
     return clean(f"{clock_text(happened.at):>8}  {happened.event:24} {facts}  {extra}".rstrip(), most=400)
 

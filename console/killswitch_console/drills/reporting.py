@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from killswitch_console.drills.charts import times_to_halt, timeline
+from killswitch_console.drills.charts import timeline, times_to_halt
 from killswitch_console.drills.durations import clock_text
 from killswitch_console.drills.facing import read_score
 from killswitch_console.drills.happened import Happened
@@ -73,7 +73,9 @@ def _sections(
 def _margin(result: dict[str, Any]) -> str:
     if result["least_margin"] is None:
         return "No agent was called stopped."
-    said = f"From the last real action of a halted agent to the console's claim: {result['least_margin']:.2f} s at least."
+    said = (
+        f"From the last real action of a halted agent to the console's claim: {result['least_margin']:.2f} s at least."
+    )
     if result["acted_on"]:
         said += f" AGENTS ACTED ALTHOUGH THEY WERE CALLED STOPPED: {', '.join(result['acted_on'])}."
     return said
@@ -107,9 +109,7 @@ def _rating(rating: str | None) -> str:
 
 
 def _outcomes(result: dict[str, Any]) -> list[list[str]]:
-    rows = [
-        ["yes" if o["met"] else ("NO" if o["must"] else "no"), o["what"], o["why"]] for o in result["outcomes"]
-    ]
+    rows = [["yes" if o["met"] else ("NO" if o["must"] else "no"), o["what"], o["why"]] for o in result["outcomes"]]
     return [["Met", "Expected", "Actual"], *rows]
 
 

@@ -228,9 +228,7 @@ class ScaleInject(Inject):
     every: Duration = 20.0
 
 
-AnyInject = Annotated[
-    Word | FaultInject | CredentialInject | TrailInject | ScaleInject, Field(discriminator="kind")
-]
+AnyInject = Annotated[Word | FaultInject | CredentialInject | TrailInject | ScaleInject, Field(discriminator="kind")]
 
 
 class Expectation(Pattern):

@@ -1,4 +1,4 @@
-"""The score of a drill: what was expected, what was forbidden, how long each step took, and whether the truth agrees."""
+"""The score of a drill: what was expected and forbidden, how long each step took, whether the truth agrees."""
 
 from __future__ import annotations
 

@@ -196,7 +196,9 @@ class Seat:
         self.invoker: Invoker = current_invoker()
 
 
-def drill_settings(configuration: Configuration, clock: DrillClock, hear: Hear, trails: list[DrillTrail]) -> EngineSettings:
+def drill_settings(
+    configuration: Configuration, clock: DrillClock, hear: Hear, trails: list[DrillTrail]
+) -> EngineSettings:
     """A configuration's engine settings, on drill time, with a drill's trail, which is put into ``trails``."""
     settings = engine_settings(configuration)
     document = configuration.document

@@ -24,7 +24,11 @@ DRILL_ENVIRONMENT: Final = "DRILL"
 """The environment that a drill's configuration names, so that every frame and record says it."""
 
 _REFUSALS: Final = {
-    "identity": [("sts", 503), ("kubernetes.create.selfsubjectreviews", 503), ("launchdarkly.get.caller-identity", 503)],
+    "identity": [
+        ("sts", 503),
+        ("kubernetes.create.selfsubjectreviews", 503),
+        ("launchdarkly.get.caller-identity", 503),
+    ],
     "kubernetes": [("kubernetes", 401)],
     "lambda": [("lambda", 403)],
     "iam": [("iam", 403)],
@@ -93,7 +97,8 @@ def _rule(inject: FaultInject) -> Rule:
 
 def _outage(inject: CredentialInject) -> list[Rule]:
     return [
-        Rule(operation=operation, kind=FaultKind.ERROR, status=status) for operation, status in _REFUSALS[inject.platform]
+        Rule(operation=operation, kind=FaultKind.ERROR, status=status)
+        for operation, status in _REFUSALS[inject.platform]
     ]
 
 
@@ -115,4 +120,3 @@ def _configure(scenario: Scenario, file: Path, url: str) -> Path:
         text += "\n[slo]\n" + "".join(f"{name} = {seconds}\n" for name, seconds in slo.items())
     config.write_text(text, encoding="utf-8")
     return config
-

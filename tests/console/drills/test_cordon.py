@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from killswitch_console.drills.cordon import drill_environment
 
 SETUP = """

@@ -1,10 +1,11 @@
-"""Each scenario that comes with the console: passed by the perfect player, failed for the right reason by the others."""
+"""Each scenario that comes with the console: the perfect player passes, the others fail for the right reason."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
 from killswitch_console.drills.homes import SHIPPED
 from killswitch_console.drills.players import PlayerKind
 from killswitch_console.drills.playing import Played, play

@@ -12,12 +12,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from killswitch_console.cli.options import add_config
 
     add_config(parser)
+    parser.add_argument("--drill", metavar="NAME", help="take part in a drill that somebody leads on this machine")
 
 
 def run(options: argparse.Namespace) -> int:
     """Open the console; exit when the person leaves it."""
+    if options.drill is not None:
+        return _join(options.drill)
     from killswitch_console.assembling import engine_settings
     from killswitch_console.cli import session
     from killswitch_console.tui.app import run_app
 
     return run_app(engine_settings(session.configuration(options)))
+
+
+def _join(name: str) -> int:
+    from killswitch_console.cli.failures import UsageError
+    from killswitch_console.drills.facing import join
+    from killswitch_console.drills.homes import drills_home
+
+    try:
+        return join(name, drills_home())
+    except ValueError as error:
+        raise UsageError(str(error)) from error

@@ -16,7 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="the scenarios that come with the console, and when each was last drilled")
     _home(listing)
     lint = verbs.add_parser("lint", help="say what is wrong in scenario files, line by line")
-    lint.add_argument("files", nargs="*", metavar="FILE", help="files, or names of scenarios that come with the console")
+    lint.add_argument(
+        "files", nargs="*", metavar="FILE", help="files, or names of scenarios that come with the console"
+    )
     lint.add_argument("--schema", action="store_true", help="print the JSON Schema of scenario files")
     run = verbs.add_parser("run", help="play one scenario alone")
     _scenario(run)
@@ -25,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("perfect", "silent", "wrong-scope"),
         help="a scripted player at full speed, without a screen (default: you, at the console)",
     )
-    facilitate = verbs.add_parser("facilitate", help="lead a drill that others play with `killswitch-console --drill NAME`")
+    facilitate = verbs.add_parser(
+        "facilitate", help="lead a drill that others play with `killswitch-console --drill NAME`"
+    )
     _scenario(facilitate)
     facilitate.add_argument("--name", default="drill", metavar="NAME", help="what responders join (default: drill)")
     report = verbs.add_parser("report", help="the after-action report of a drill, in Markdown and HTML")
@@ -118,9 +122,9 @@ def _run(options: argparse.Namespace) -> int:
     from killswitch_console.drills import isolating
     from killswitch_console.drills.facing import join_alone, say_score
 
-    scenario, folder = _ready(options)
+    _, folder = _ready(options)
     if options.player is None:
-        return join_alone(scenario, folder)
+        return join_alone(folder)
     status = isolating.run_isolated("play", folder, {"player": options.player})
     say_score(folder)
     return status
@@ -134,7 +138,7 @@ def _ready(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     path = find_scenario(options.file)
     scenario = read_scenario(path)
     if scenario.scenario.mode == "canary":
-        raise UsageError(f"{path}: mode = \"canary\" is not built in this version; nothing was started")
+        raise UsageError(f'{path}: mode = "canary" is not built in this version; nothing was started')
     return scenario, new_folder(_where(options), scenario, path.read_text(encoding="utf-8"))
 
 
