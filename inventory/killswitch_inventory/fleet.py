@@ -290,6 +290,11 @@ class Fleet:
         """The targets that carry a halt's mark, in no particular order."""
         return (seen for seen in self._targets.values() if seen.mark is not None)
 
+    def stopping_all(self) -> list[TargetSighting]:
+        """The targets that stop every agent at once, ordered by id."""
+        found = (seen for seen in self._targets.values() if seen.stops_all)
+        return sorted(found, key=lambda seen: seen.target)
+
     def unclassified(self) -> list[TargetSighting]:
         """Process targets that no agent is known to use: shown, so that nothing hides by lacking a label."""
         return [

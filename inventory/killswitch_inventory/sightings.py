@@ -70,6 +70,8 @@ class TargetSighting:
     concurrency: int = 0
     health: Health = Health.UNKNOWN
     mark: HaltMark | None = None
+    stops_all: bool = False
+    """Whether halting it stops every agent there is: it is nobody's binding, and only a global halt takes it."""
     off: bool = False
     """Whether it is at zero, denied or off right now, whoever did it."""
     facts: Mapping[str, str] = field(default_factory=lambda: _NO_FACTS)

@@ -22,6 +22,7 @@ from killswitch_backends.aws_iam.directory import Unread, account, named
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref, ref_of
 from killswitch_backends.aws_iam.halting import deny, in_words, tags_of
 from killswitch_backends.aws_iam.observing import PACE, look, probed
+from killswitch_backends.aws_iam.organization import OrganizationStop
 from killswitch_backends.aws_iam.planning import plan_of
 from killswitch_backends.aws_iam.pod_identity import PodIdentities
 from killswitch_backends.aws_iam.prior import Prior, halted_by, prior_of
@@ -45,7 +46,7 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
-from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, SightingFailed
+from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, SightingFailed, TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 DENYING = tuple(f"{verb}{kind.word}Policy" for kind in Kind for verb in ("Put", "Attach"))
@@ -79,7 +80,14 @@ class IamBackend:
         self._associations = PodIdentities(aws, budgets, settings.eks_clusters)
         self._aliases: Mapping[str, tuple[str, ...]] = {}
         """Service accounts by the ARN of the role they are associated with."""
+        self._organization = self._organization_stop()
         self._probe = Probe(aws) if settings.probe else None
+
+    def _organization_stop(self) -> OrganizationStop | None:
+        if self._settings.scp is None:
+            return None
+        propagation = timedelta(seconds=self._settings.propagation_seconds)
+        return OrganizationStop(self._aws, self._settings.scp, self.ref, self._now, propagation)
 
     @property
     def budget(self) -> Budget:
@@ -109,9 +117,14 @@ class IamBackend:
             ours = entity.path.startswith(self._settings.path_prefix) or claims_in(entity.tags, self._labels)
             if ours or aliases:
                 yield sighted(self.ref, entity, self._labels, entity.read_at, aliases=aliases)
+        stop = await outcome(self._organization.sighting()) if self._organization else None
+        if isinstance(stop, TargetSighting):
+            yield stop
         yield ListingComplete(self.ref, self._now())
         if unseen is not None:
             yield SightingFailed(self.ref, self._now(), f"Pod Identity associations: {unseen}")
+        if isinstance(stop, Problem):
+            yield SightingFailed(self.ref, self._now(), f"organisation policy: {stop}")
 
     async def _read_associations(self) -> Problem | None:
         """Learn which service accounts have which role; what is known stays where they cannot be read."""
@@ -129,6 +142,8 @@ class IamBackend:
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         caller = await self.identity()  # without it nobody can tell whether a deny would lock the operator out
         found: dict[TargetId, Preflight] = {}
+        if self._organization and self._organization.target in targets:
+            found[self._organization.target] = await self._organization.preflight(caller)
         entities = {target: entity async for target, entity in self._entities(targets)}
         together = frozenset(one.arn for one in entities.values() if isinstance(one, Entity))
         for target, entity in entities.items():
@@ -148,10 +163,15 @@ class IamBackend:
     async def capture(self, targets: Sequence[TargetId], *, fresh: bool) -> AsyncIterator[Captured | Failure]:
         """Always read now: it is cheap (one call for a thousand roles), and nothing else is exact."""
         del fresh
+        if self._organization and self._organization.target in targets:
+            stop = await outcome(self._organization.capture())
+            yield Failure(self._organization.target, stop) if isinstance(stop, Problem) else stop
         async for target, entity in self._entities(targets):
             yield Failure(target, entity) if isinstance(entity, Problem) else _captured(target, entity)
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
+        if self._organization and captured.target == self._organization.target:
+            return await self._organization.halt()
         target, ref = captured.target, ref_of(captured.target)
         request, halted = await deny(self._api, ref, Prior.parse(captured.prior), order)
         at = self._now()
@@ -164,6 +184,8 @@ class IamBackend:
         return observations(watches, self._look, pace=PACE, now=self._now)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
+        if self._organization and watch.target == self._organization.target:
+            return await self._organization.restore(watch)
         await self._marks.settle(watch.target, order.halt_id)
         return await Restoring(self._api, watch, order, self._now).run()
 
@@ -173,6 +195,8 @@ class IamBackend:
             self._probe.close()
 
     async def _look(self, watch: Watch) -> Observation:
+        if self._organization and watch.target == self._organization.target:
+            return await self._organization.look(watch)
         bound = watch.accepted.bound or self._bound(watch.accepted.at)
         seen = await look(self._api, watch, self._now, bound=bound, unmarked=self._marks.failure(watch.target))
         if self._probe is None or seen.sight not in (Sight.DRAINING, Sight.STOPPED):
@@ -186,6 +210,8 @@ class IamBackend:
         """The identity of each target, or why there is none, in any order."""
         wanted: dict[Ref, TargetId] = {}
         for target in targets:
+            if self._organization and target == self._organization.target:
+                continue
             try:
                 wanted[ref_of(target)] = target
             except Problem as problem:

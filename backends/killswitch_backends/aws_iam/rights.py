@@ -36,7 +36,8 @@ def needs(settings: IamSettings) -> tuple[Need, ...]:
         found.append(Need("eks:DescribePodIdentityAssociation", why, resource=associations))
     if settings.scp is not None:
         scp = "stop everything at one call by the prepared policy"
-        found += [Need("organizations:AttachPolicy", scp), Need("organizations:DetachPolicy", scp)]
+        calls = ("ListTargetsForPolicy", "DescribePolicy", "AttachPolicy", "DetachPolicy")
+        found += [Need(f"organizations:{call}", scp) for call in calls]
     return tuple(found)
 
 

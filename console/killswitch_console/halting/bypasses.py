@@ -46,7 +46,8 @@ def unexplained(fleet: Fleet, records: Iterable[HaltRecord]) -> list[Bypass]:
 
 def _seen(fleet: Fleet) -> Iterator[TargetSighting]:
     bound = {binding.target for key in fleet.keys() for binding in fleet.bindings(key)}  # noqa: SIM118  (a method of its own)
-    return (seen for target in bound if (seen := fleet.target(target)) is not None)
+    yield from fleet.stopping_all()
+    yield from (seen for target in bound if (seen := fleet.target(target)) is not None)
 
 
 async def attributed(bypasses: Iterable[Bypass], backends: Mapping[BackendRef, Backend]) -> list[Bypass]:

@@ -134,6 +134,9 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
         for binding in agent.bindings:
             bound[binding.target].append(agent.key)
             layers[binding.target] = binding.layer
+    for stop in fleet.stopping_all() if scope.kind is ScopeKind.GLOBAL and agents else ():
+        bound[stop.target] = [agent.key for agent in agents]
+        layers[stop.target] = stop.layer
     in_scope = {agent.key for agent in agents}
     guarded = {t: reason for t in bound if (reason := _guarded(fleet, t, protection))}
     return Choice(
