@@ -47,6 +47,14 @@ class Terminal:
             os.close(self.master)
             self.master = -1
 
+    def stop_output(self) -> None:
+        """Type Ctrl-S: from here on every write to the terminal blocks."""
+        os.write(self.master, b"\x13")
+
+    def resume_output(self) -> None:
+        """Type Ctrl-Q."""
+        os.write(self.master, b"\x11")
+
     async def end(self, within: float = 90) -> int:
         return await asyncio.to_thread(self.process.wait, within)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -91,11 +90,11 @@ async def stall(seconds: float) -> None:
         scope = f"agent:{sim.specs[0].name}"
         async with terminal(halt_command(sim.config_path, scope, "yes")) as opened:
             await opened.under_way()
-            termios.tcflow(opened.master, termios.TCOOFF)
+            opened.stop_output()
             await eventually_ended(sim.config_path)
             await asyncio.sleep(seconds)
             assert opened.process.poll() is None, "it waits for its terminal with its last words only"
-            termios.tcflow(opened.master, termios.TCOON)
+            opened.resume_output()
             assert await opened.end() == 0
         assert (await last_record(sim.config_path)).verdict is Verdict.STOPPED
 

@@ -1,0 +1,54 @@
+"""A disk that is really full: halts' events go to the prepared spool, and into the trail once there is room again."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from killswitch_console.audit.spool import Spool
+from killswitch_console.audit.verifying import verify_directory
+from killswitch_console.audit.volumes import TrailDirectory
+from killswitch_console.halting.recording import RecordingNeeded
+from simulated import eventually
+from trails import bodies, recording, verifier_of
+
+FULL = 6 * 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes; only root can have one."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={FULL}", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("a file system cannot be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.chaos
+async def test_a_full_disk_costs_no_event(small_disk: Path) -> None:
+    directory, warnings = TrailDirectory(small_disk / "audit"), list[str]()
+    ballast = small_disk / "ballast"
+    async with recording(directory, warnings) as recorder:
+        await recorder.require("plan.shown", {})
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        for number in range(300):
+            await recorder.record("target.call", {"n": number, "detail": "x" * 500}, halt_id="h-1")
+        assert any("AUDIT TRAIL NOT WRITTEN" in text and "in the spool" in text for text in warnings), warnings
+        with pytest.raises(RecordingNeeded):
+            for _ in range(20):
+                await recorder.require("restore.confirmed", {"reason": "x" * 4000})
+        assert Spool(directory.spool).read().drafts
+        ballast.unlink()
+        await recorder.require("plan.shown", {})
+        await eventually(lambda: Spool(directory.spool).read().end == 0, within=40)
+    found = [body["data"]["n"] for body in bodies(directory) if body["kind"] == "target.call"]  # type: ignore[index]
+    assert sorted(found) == list(range(300))
+    (report,) = verify_directory(directory, verifier_of(directory), {})
+    assert report.findings == []
