@@ -42,8 +42,7 @@ async def test_a_full_disk_costs_no_event(small_disk: Path) -> None:
             await recorder.record("target.call", {"n": number, "detail": "x" * 500}, halt_id="h-1")
         assert any("AUDIT TRAIL NOT WRITTEN" in text and "in the spool" in text for text in warnings), warnings
         with pytest.raises(RecordingNeeded):
-            for _ in range(20):
-                await recorder.require("restore.confirmed", {"reason": "x" * 4000})
+            await recorder.require("restore.confirmed", {"targets": ["x" * 4000] * 50})
         assert Spool(directory.spool).read().drafts
         ballast.unlink()
         await recorder.require("plan.shown", {})

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from killswitch_console.audit.background import SyncThread
@@ -14,7 +15,7 @@ from killswitch_console.audit.opening import open_recorder
 from killswitch_console.audit.recorder import TrailRecorder
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.audit.session import Session
-from killswitch_console.audit.syncing import Synchronised
+from killswitch_console.audit.syncing import Synchronised, send_directly
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import Configuration
@@ -84,13 +85,15 @@ async def trail_recorder(configuration: Configuration, session: Session, warn: W
     """Record a session of a configuration's trail."""
     directory = trail_directory(configuration)
     secret = signing_secret(configuration)
+    audit, base = configuration.document.audit, configuration.path.parent
+    resolve = session.scrubber.listening(resolve_secret)
+    direct = partial(send_directly, audit=audit, base=base, resolve=resolve) if audit.s3 else None
     thread: SyncThread | None = None
     try:
         async with open_recorder(
-            directory, session, warn, signing_secret=secret, rotate_events=configuration.document.audit.rotate_events
+            directory, session, warn, signing_secret=secret, direct=direct, rotate_events=audit.rotate_events
         ) as recorder:
-            if configuration.document.audit.synchronised:
-                resolve = session.scrubber.listening(resolve_secret)
+            if audit.synchronised:
                 thread = _synchronising(configuration, recorder, warn, resolve)
                 thread.start()
             yield recorder

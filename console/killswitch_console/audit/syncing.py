@@ -10,7 +10,7 @@ import fcntl
 import os
 import random
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,9 @@ from typing import Final
 
 from killswitch_backends.problems import Problem
 from killswitch_console.audit.anchoring import Alarm, Anchored, anchor, anchors_of
+from killswitch_console.audit.canonical import canonical
 from killswitch_console.audit.delivering import deliver, remember
+from killswitch_console.audit.events import Draft
 from killswitch_console.audit.mirrors import Later, Mirror
 from killswitch_console.audit.notes import Checkpoint
 from killswitch_console.audit.object_store import ObjectStore, open_store
@@ -110,6 +112,15 @@ async def _anchor(path: Path, store: ObjectStore, done: Synchronised) -> None:
         done.alarms.append(str(alarm))
     except (Problem, TrailUnavailable) as error:
         done.problems.append(str(error))
+
+
+async def send_directly(drafts: Sequence[Draft], audit: Audit, base: Path, resolve: Resolve) -> None:
+    """Send events that the trail cannot take to the object store, each under its own id. Raises ``Problem``."""
+    async with open_sinks(audit, base, resolve) as sinks:
+        if sinks.store is None:
+            return
+        for draft in drafts:
+            await sinks.store.put_new(f"fallen/{draft.id}.json", canonical(draft.fields()))
 
 
 @contextmanager

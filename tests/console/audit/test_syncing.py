@@ -10,6 +10,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from aiohttp import web
 from aws_servers import REGION, Server, moto_server
 from killswitch_console.audit.anchoring import Alarm, anchor
 from killswitch_console.audit.object_store import ObjectStore, open_store
+from killswitch_console.audit.opening import open_recorder
 from killswitch_console.audit.settings import S3, Audit, Otlp, Webhook
-from killswitch_console.audit.syncing import Synchronised, fetch_anchors, open_sinks, synchronise, turn
+from killswitch_console.audit.syncing import Synchronised, fetch_anchors, open_sinks, send_directly, synchronise, turn
 from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
-from trails import bodies, drafts, trail_of, unguarded, verifier_of
+from trails import a_session, bodies, drafts, own_key, trail_of, unguarded, verifier_of
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +280,16 @@ async def test_a_corrupt_row_does_not_block_the_rest(tmp_path: Path, receiver: R
     done = await synced(directory, Audit(s3=bucket, webhook=Webhook(url=receiver.url, secret="env:X")))
     assert done.anchored[0].now == 7, "the bytes go up as they are: they are evidence"
     assert done.delivered == {"webhook": 6} or done.delivered == {"webhook": 7}
+
+
+async def test_events_that_nothing_here_can_keep_go_to_the_store_at_once(tmp_path: Path, bucket: S3) -> None:
+    (tmp_path / "file").write_text("in the way")
+    direct = partial(send_directly, audit=Audit(s3=bucket), base=Path("/"), resolve=no_secret)
+    directory = TrailDirectory(tmp_path / "file" / "audit")
+    async with open_recorder(
+        directory, a_session(), lambda _: None, signing_secret=own_key, direct=direct, journal_socket="/nonexistent"
+    ) as recorder:
+        await recorder.record("halt.intent", {"targets": ["t"]}, halt_id="h-1")
+    async with store_of(bucket) as store:
+        kept = [json.loads(await store.get(key) or b"") for key in await store.keys("fallen/")]
+    assert "halt.intent" in [event["kind"] for event in kept]
