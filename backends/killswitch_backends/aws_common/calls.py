@@ -1,6 +1,7 @@
 """One table's way into AWS: blocking SDK calls in bounded threads, within a budget, failing as problems.
 
-Apart because here, and only here, asyncio meets boto3. It retries nothing.
+Apart because here, and only here, asyncio meets boto3. It retries nothing but a background look
+that was throttled.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from killswitch_backends.aws_common.session import (
     open_session,
 )
 from killswitch_backends.aws_common.settings import AwsSettings
-from killswitch_backends.problems import Problem, Throttled, Unauthenticated, Unreachable
+from killswitch_backends.problems import Problem, Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Identity
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ T = TypeVar("T")
 URGENT_THREADS = 32
 BACKGROUND_THREADS = 6
 """Looking around never takes the threads a halt needs, even when every one of its calls hangs."""
+BACKGROUND_ATTEMPTS = 6
+"""How often looking around asks before a throttle is a failure: one 429 must not cost a whole listing."""
 _CALL_SECONDS = 10.0
 """Longest a call may take in all: botocore's own limits are per connection attempt and per read."""
 
@@ -75,8 +78,10 @@ class Aws:
         """The one client of a service, created on first use in a thread (0.5 to 0.8 s of CPU for Lambda).
 
         Raises:
-            Problem: no credentials, unknown profile, no region.
+            Problem: no credentials, unknown profile, no region, credentials of another account than the table's.
         """
+        if self.settings.account is not None and service != "sts":
+            await self.identity()
         if service in self._clients:
             return self._clients[service]
         async with self._creating:  # botocore's sessions are not safe to create clients with from two threads
@@ -101,11 +106,19 @@ class Aws:
         return create_client(self._session, self.settings, service)
 
     async def ask(self, call: Callable[[], T], *, where: str, urgency: Urgency, bucket: Bucket | None = None) -> T:
-        """Make one call when the budget allows it.
+        """Make one call when the budget allows it. Looking around waits out throttles; whoever halts decides itself.
 
         Raises:
             Problem: whatever went wrong, by type.
         """
+        for _ in range(BACKGROUND_ATTEMPTS - 1 if urgency is Urgency.SIGHT and bucket is not None else 0):
+            try:
+                return await self._once(call, where, urgency, bucket)
+            except Throttled:
+                continue  # the bucket knows of it: the next turn comes later
+        return await self._once(call, where, urgency, bucket)
+
+    async def _once(self, call: Callable[[], T], where: str, urgency: Urgency, bucket: Bucket | None) -> T:
         if bucket is not None:
             await bucket.take(urgency)
         try:
@@ -151,10 +164,17 @@ class Aws:
             client = await self.client("sts")
             answer = await self.ask(client.get_caller_identity, where=self.where, urgency=Urgency.HALT)
             arn, session = str(answer["Arn"]), self._session
+            self._check_account(arn, str(answer["Account"]))
             related = await asyncio.to_thread(assumed_on_the_way, session) if session else ()
             base = await self._base_identity(session) if session else ()
             self._identity = Identity(arn, str(answer["Account"]), (*role_behind(arn), *related, *base))
         return self._identity
+
+    def _check_account(self, arn: str, account: str) -> None:
+        wanted = self.settings.account
+        if wanted is not None and account != wanted:
+            todo = "use credentials of that account, or correct `account`"
+            raise Refused(self.where, f"is meant for account {wanted}, but acts as {arn} in {account}", todo=todo)
 
     async def _base_identity(self, session: Session) -> tuple[str, ...]:
         """Whose long-lived credentials stand at the beginning of the chain of profiles: denied, they end it."""

@@ -24,6 +24,8 @@ class AwsSettings(BaseModel):
     name: str = Field(min_length=1, pattern=r"^[^/\s]+$")
     region: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
     """None: the chain's own region."""
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    """The account this table is meant for: with credentials of another one, nothing is read or changed."""
     profile: str | None = Field(default=None, min_length=1)
     credentials_file: FilePath | None = None
     """An AWS shared credentials file to use instead of every other source (the simulator writes one)."""

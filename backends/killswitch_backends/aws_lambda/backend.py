@@ -15,7 +15,7 @@ from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_common.watching import observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
-from killswitch_backends.aws_lambda.functions import State
+from killswitch_backends.aws_lambda.functions import State, check_name
 from killswitch_backends.aws_lambda.halting import Halting, tags_of
 from killswitch_backends.aws_lambda.observing import PACE, look
 from killswitch_backends.aws_lambda.planning import plan_of
@@ -25,7 +25,7 @@ from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
 from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.checking import Finding
-from killswitch_backends.problems import Problem
+from killswitch_backends.problems import Problem, Refused
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -138,6 +138,11 @@ class LambdaBackend:
         """The state of each target: from the record where that will do, else read now."""
         missing: dict[str, TargetId] = {}
         for target in targets:
+            try:
+                check_name(target)
+            except Refused as problem:
+                yield target, problem
+                continue
             known = None if fresh else self._record.recall(target.path)
             if known is None:
                 missing[target.path] = target

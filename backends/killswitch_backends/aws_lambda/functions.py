@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from killswitch_backends.problems import Refused
+from killswitch_inventory.targets import TargetId
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import (
@@ -116,6 +120,20 @@ def _moment(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
     except ValueError:
         return None
+
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check_name(target: TargetId) -> None:
+    """Refuse what names no whole function: a version or an alias has no reservation of its own.
+
+    Raises:
+        Refused: e.g. for a qualified name or an ARN in the configuration.
+    """
+    if not _NAME.fullmatch(target.path):
+        todo = f"write lambda:{target.backend.name}/FUNCTION, without ARN, version or alias: a halt stops all of them"
+        raise Refused(str(target), "is not a function's plain name", todo=todo)
 
 
 def unqualified(arn: str) -> str:

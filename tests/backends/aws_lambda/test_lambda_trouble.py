@@ -218,3 +218,18 @@ async def test_a_timeout_after_the_change_was_applied_is_resolved_by_reading(
         assert reserved(simulator, name) == 0
         accepted = await patiently(lambda: backend.halt(before, order()))
         assert accepted.halted["reserved"] == 0
+
+
+@pytest.mark.parametrize("path", ["f:1", "f:live", "arn:aws:lambda:eu-central-1:111122223333:function:f"])
+async def test_a_qualified_name_or_arn_is_refused_with_what_to_write(simulator: Server, path: str) -> None:
+    async with opened(KIND, simulator.functions()) as backend:
+        with pytest.raises(Refused, match="without ARN, version or alias"):
+            await captured(backend, TargetId(backend.ref, path))
+
+
+async def test_credentials_of_another_account_read_and_change_nothing(simulator: Server, name: str) -> None:
+    simulator.sim.forget_requests()
+    async with opened(KIND, simulator.functions(account="999999999999")) as backend:
+        with pytest.raises(Refused, match=r"is meant for account 999999999999, but acts as .* in 111122223333"):
+            await captured(backend, TargetId(backend.ref, name))
+    assert set(simulator.sim.counts()) == {"sts.GetCallerIdentity"}
