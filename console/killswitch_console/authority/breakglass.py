@@ -118,9 +118,11 @@ class Glass:
             if self.opening is None:
                 return
             touched, self.opening = self.opening.backends, None
-            self._memory.wipe()
             self._recorder.note("glass.sealed", {"why": why})
-            await self._reopen({ref: self._normal[ref] for ref in touched})
+            try:
+                await self._reopen({ref: self._normal[ref] for ref in touched})
+            finally:
+                self._memory.wipe()
 
     def close(self) -> None:
         """Wipe the credentials at the end of a session."""

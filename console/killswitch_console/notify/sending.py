@@ -51,8 +51,11 @@ class Sender:
         """Let what is under way end, for a few seconds."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
-        for task in self._under_way:
+        for task in tuple(self._under_way):
             task.cancel()
+            what = f"{task.get_name()} was given up on leaving, after {CLOSE_SECONDS:g} s"
+            self._recorder.note("notify.failed", {"notice": task.get_name(), "missed": list(map(shown, self._entries))})
+            self._warn(what)
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _begin(self, notice: Notice) -> asyncio.Task[bool]:
