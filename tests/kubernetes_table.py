@@ -130,12 +130,16 @@ class Admin:
         self.call("PATCH", f"/api/v1/nodes/{name}/status", body, content="application/merge-patch+json")
 
 
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""A real API server counts a DaemonSet's templates in an annotation."""
 _OF_THE_SERVER = ("resourceVersion", "generation", "managedFields")
 
 
 def comparable(item: dict[str, Any]) -> dict[str, Any]:
     """What a person could have written of an object: its status and the server's own counters left out."""
     meta = {key: value for key, value in item["metadata"].items() if key not in _OF_THE_SERVER}
+    if _TEMPLATE_GENERATION in meta.get("annotations", {}):
+        meta["annotations"] = {k: v for k, v in meta["annotations"].items() if k != _TEMPLATE_GENERATION}
     return {"metadata": meta, "spec": item["spec"]}
 
 

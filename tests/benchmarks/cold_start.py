@@ -32,7 +32,7 @@ async def first_patch() -> Row:
         return Row(
             "cold headless halt of one Deployment: start to first PATCH",
             [await start_to_patch(sim, config, agents[n]) for n in range(ROUNDS)],
-            limit=1.5,
+            limit=1.2,
         )
 
 
