@@ -146,9 +146,11 @@ def restore_confirmed(record: HaltRecord, order: Order) -> Happening:
     return "restore.confirmed", {**_header(header), "reason": order.reason, "confirmation": needed, "targets": targets}
 
 
-def restore_ended(record: HaltRecord, now: datetime) -> Happening:
-    """A restore came to its end, whole or not."""
-    return "restore.ended", {**_header(record.header), **_outcome(record, now)}
+def restore_ended(record: HaltRecord, order: Order, now: datetime) -> Happening:
+    """A restore came to its end, whole or not; ``elapsed_ms`` is the restore's own time."""
+    took = _ms((now - order.at).total_seconds())
+    told = {**_header(record.header), **_outcome(record, now), "reason": order.reason, "elapsed_ms": took}
+    return "restore.ended", {name: value for name, value in told.items() if name not in ("slo_ms", "backends")}
 
 
 def _header(header: HaltHeader) -> dict[str, Any]:

@@ -270,7 +270,7 @@ class RestoreRun:
         selected = None if self._wish.only is None else frozenset(t.target for t in self.due)
         record = replace(whole, restored_at=at, selected=selected)
         self._means.publish(HaltEnded(record))
-        kind, data = happenings.restore_ended(record, at)
+        kind, data = happenings.restore_ended(record, self._order, at)
         await self._means.recorder.record(kind, data, halt_id=self._order.halt_id)
         if not saved:
             raise LedgerError("what was put back could not be recorded: repair the ledger, then restore again")
