@@ -33,6 +33,9 @@ _WARM: Final = 0.005
 _GRACE: Final = 0.001
 """Real seconds of quiet before a jump while there was traffic lately."""
 
+_STEP: Final = 1e-7
+"""Drill seconds that one turn of the loop takes at least: work that waits for a rounding error would never end."""
+
 _STUCK: Final = 1.0
 """Real seconds that a busy thread may hold drill time back; a thread that waits for drill time must not stop it."""
 
@@ -157,9 +160,11 @@ class _DrillSelector(selectors.DefaultSelector):
         self._warm_until = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout <= 0:
-            return super().select(0)
         speed = self._loop.clock.pace.speed
+        if timeout is not None and timeout <= 0:
+            if speed == FULL:
+                self._loop.clock.jump(_STEP)
+            return super().select(0)
         if speed == FULL:
             return self._jump(timeout)
         wait = _GLANCE if timeout is None or speed == 0 else min(timeout / speed, _GLANCE)

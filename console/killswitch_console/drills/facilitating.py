@@ -33,6 +33,7 @@ class Responders:
     def __init__(self, clock: DrillClock, scenario: Scenario, world: DrillWorld) -> None:
         self._clock, self._scenario, self._world = clock, scenario, world
         self._writers: set[asyncio.StreamWriter] = set()
+        self._meetings: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self.ready = asyncio.Event()
         self.left = asyncio.Event()
@@ -43,6 +44,7 @@ class Responders:
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""
+        self._meetings[writer] = asyncio.current_task()
         header = self._scenario.scenario
         await wire.say(
             writer,
@@ -59,6 +61,7 @@ class Responders:
                 self._heard(words, writer)
         finally:
             writer.close()
+            self._meetings.pop(writer, None)
             if writer in self._writers:
                 self._writers.discard(writer)
                 if not self._writers:
@@ -84,6 +87,16 @@ class Responders:
             task = asyncio.get_running_loop().create_task(wire.say(writer, what, **about), name=f"tell {what}")
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
+
+    async def dismiss(self) -> None:
+        """Hang up, once what was said is on its way."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=1)
+        meetings = [task for task in self._meetings.values() if task is not None]
+        for writer in tuple(self._meetings):
+            writer.close()
+        if meetings:
+            await asyncio.wait(meetings, timeout=1)
 
     def paced(self, pace: Pace) -> None:
         """Everybody's clock follows."""
@@ -162,7 +175,7 @@ async def _lead(
             write_score(folder, scenario, result, truth)
         if reading is not None:
             reading.cancel()
-        await asyncio.sleep(0.2)  # what was said last is on its way
+        await responders.dismiss()
     return 0 if result.passed else 4
 
 

@@ -63,7 +63,7 @@ def read_scenario(path: Path) -> Scenario:
     try:
         scenario = Scenario.model_validate(tables)
     except ValidationError as error:
-        found = [_fault(path, lines, _objection(wrong)) for wrong in error.errors(include_url=False)]
+        found = [_fault(path, lines, _objection(wrong)) for wrong in _own(error)]
         raise ScenarioError(sorted(found, key=lambda fault: fault.line)) from None
     wrong = [_fault(path, lines, objection) for objection in objections(scenario)]
     if wrong:
@@ -91,6 +91,13 @@ def _broken(path: Path, said: str, text: str) -> Fault:
     found = _AT_LINE.search(said)
     line = int(found[1]) if found else text.count("\n") + 1
     return Fault(path, line, f"is not TOML: {_AT_LINE.sub('', said)}")
+
+
+def _own(error: ValidationError) -> list[Any]:
+    """The errors of a document, without those that only follow from others: a list whose entries are wrong is short."""
+    every = error.errors(include_url=False)
+    wrong_lists = {entry["loc"][0] for entry in every if len(entry["loc"]) > 1}
+    return [e for e in every if not (e["type"] == "too_short" and e["loc"][0] in wrong_lists)]
 
 
 def _objection(wrong: Any) -> Objection:
