@@ -10,7 +10,11 @@ from pathlib import Path
 
 from killswitch_backends.checking import Finding, Standing
 from killswitch_console.audit.assembling import trail_directory
+from killswitch_console.audit.reading import open_volume
+from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.config import Configuration
+from killswitch_console.drills.cadence import cadence
+from killswitch_console.drills.homes import drills_home
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.record import HaltRecord
@@ -19,12 +23,14 @@ from killswitch_console.halting.verdict import Verdict
 
 LEAST_FREE = 256 * 1024 * 1024
 DRILL_DAYS = 90
-_DRILL_LOGS = ("*.jsonl", "*/log.jsonl", "*/*.jsonl")
+MOST_ALONE = 100
+"""Events that may wait to be copied off this machine, between two rounds of an open console or of cron."""
 
 
 async def memory(settled: Configuration, engine: Engine, now: datetime) -> tuple[Finding, ...]:
     """The findings on ledger, trail, disk, drills and restores."""
-    found = [await _trail(settled, engine), *await asyncio.to_thread(lambda: list(_disk(settled.state_dir)))]
+    lag = await asyncio.to_thread(_lag, settled)
+    found = [await _trail(settled, engine), lag, *await asyncio.to_thread(lambda: list(_disk(settled.state_dir)))]
     if engine.ledger is None:
         what = f"cannot be used in {settled.state_dir}: a halt would go on without it, a restore would not"
         return (*found, Finding("ledger", Standing.PROBLEM, what))
@@ -42,6 +48,27 @@ async def _trail(settled: Configuration, engine: Engine) -> Finding:
     except RecordingNeeded as error:
         return Finding("trail", Standing.PROBLEM, f"cannot be written: {error}", f"look at {trail_directory(settled)}")
     return Finding("trail", Standing.OK, "is written to")
+
+
+def _lag(settled: Configuration) -> Finding:
+    """How much of the trail is on this machine only."""
+    if settled.document.audit.s3 is None:
+        what = "it is on this machine only: whoever owns the machine can remove it"
+        return Finding("trail", Standing.WARNING, what, "[audit.s3]")
+    alone, problems = 0, set[str]()
+    try:
+        for path in trail_directory(settled).volumes():
+            with open_volume(path) as volume:
+                cursor = volume.cursor("s3")
+                alone += volume.head().size - (cursor[0] - 1 if cursor else 0)
+                problems |= {str(cursor[2])} if cursor and cursor[2] else set()
+    except TrailUnavailable as error:
+        return Finding("trail", Standing.PROBLEM, f"cannot be read: {error}")
+    if problems:
+        return Finding("trail", Standing.PROBLEM, f"cannot be copied off this machine: {'; '.join(sorted(problems))}")
+    late = alone > MOST_ALONE
+    what = f"{alone} events are on this machine only"
+    return Finding("trail", Standing.WARNING if late else Standing.OK, what, "audit sync" if late else "")
 
 
 def _disk(state_dir: Path) -> Iterator[Finding]:
@@ -65,8 +92,8 @@ def _ledger(records: Sequence[HaltRecord]) -> Iterator[Finding]:
 
 
 def _practice(settled: Configuration, records: Sequence[HaltRecord], now: datetime) -> Iterator[Finding]:
-    drilled = [r.header.invoked_at.timestamp() for r in records if r.header.drill] + _drill_times(settled.state_dir)
-    yield _recency("drill", "the last drill", drilled, now)
+    for drilled in cadence(drills_home(), now):
+        yield Finding("drill", Standing.WARNING if drilled.due else Standing.OK, str(drilled), "drill run")
     restored = [r for r in records if r.restored_at is not None and r.verdict is Verdict.RESTORED]
     yield _recency("restore", "the last whole restore", [_at(r) for r in restored], now)
     for table in settled.backends:
@@ -87,9 +114,3 @@ def _recency(subject: str, what: str, times: Sequence[float], now: datetime) -> 
 
 def _at(record: HaltRecord) -> float:
     return record.restored_at.timestamp() if record.restored_at else 0.0
-
-
-def _drill_times(state_dir: Path) -> list[float]:
-    """When drills wrote their logs last."""
-    folder = state_dir / "drills"
-    return [path.stat().st_mtime for pattern in _DRILL_LOGS for path in folder.glob(pattern)]
