@@ -61,6 +61,8 @@ class Server:
     sim: Any = None
     """The simulator behind it (``simulated.Simulated``), if it is one."""
     _clients: dict[str, Any] = field(default_factory=dict)
+    feeding_within: ClassVar[float] = 10.0
+    """Seconds that an event source mapping may take to be enabled."""
 
     @property
     def credentials_file(self) -> Path:
@@ -137,9 +139,9 @@ class Server:
             EventSourceArn=queue_arn, FunctionName=function, Enabled=True
         )
         uuid = str(answer["UUID"])
-        end = time.monotonic() + 10
+        end = time.monotonic() + self.feeding_within
         while self.client("lambda").get_event_source_mapping(UUID=uuid)["State"] != "Enabled":
-            assert time.monotonic() < end, f"{uuid} is not enabled within 10 s"
+            assert time.monotonic() < end, f"{uuid} is not enabled in time"
             time.sleep(0.1)
         return uuid
 

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from aws_real import missing, sandbox_account
 from aws_servers import STARTERS, Server
 
 
-@pytest.fixture(scope="session", params=list(STARTERS))
+@pytest.fixture(scope="session", params=[*STARTERS, "real"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Each of the three servers in turn."""
-    with STARTERS[request.param](tmp_path_factory.mktemp(request.param)) as running:
+    """Each of the three servers in turn, and the sandbox account where one is given."""
+    if request.param == "real" and (reason := missing()):
+        pytest.skip(reason)
+    starters = {**STARTERS, "real": sandbox_account}
+    with starters[request.param](tmp_path_factory.mktemp(request.param)) as running:
         yield running
 
 
