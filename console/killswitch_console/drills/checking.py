@@ -108,6 +108,7 @@ def _scope_texts(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], st
 
 
 def _missing(scope: Scope, specs: Iterable[AgentSpec]) -> str:
+    known: set[str] = set()
     match scope.kind:
         case ScopeKind.GLOBAL:
             return ""

@@ -130,7 +130,9 @@ class DrillLoop(asyncio.SelectorEventLoop):
         """Drill seconds."""
         return self.clock.elapsed()
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]  # (as precise as what it is needed for)
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """As asyncio's; time does not jump while it is under way."""
         return self._counted(super().run_in_executor(executor, func, *args))
 

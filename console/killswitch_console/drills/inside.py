@@ -44,7 +44,10 @@ class Vetoes:
             director.hear("drill.vetoed", {"what": what})
             director.end("something reached for the world outside")
 
-        self._tell = lambda what: loop.call_soon_threadsafe(heard, what) and None
+        def tell(what: str) -> None:
+            loop.call_soon_threadsafe(heard, what)
+
+        self._tell = tell
         for what in self.said:
             heard(what)
 

@@ -72,6 +72,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def _text(path: Path) -> str:
+    content = b""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)

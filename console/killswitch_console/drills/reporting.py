@@ -155,7 +155,7 @@ def _notes(events: Sequence[Happened]) -> Iterator[str]:
 def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) -> list[str]:
     same = event_hash(events) == result["event_hash"]
     return [
-        f"Hash of the events: {result['event_hash']} ({'agrees with the log' if same else 'DOES NOT AGREE with the log'}).",
+        f"Hash of the events: {result['event_hash']} ({'agrees' if same else 'DOES NOT AGREE'} with the log).",
         f"Log: {folder / 'log.jsonl'}; the console's own trail of this drill: {folder / 'state' / 'audit'}.",
         f"Go through it with: killswitch-console drill replay {folder.name}",
     ]

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,11 @@ class DrillThread(EngineThread):
                 case "trail":
                     (seat.trail.fill if words["full"] else seat.trail.empty)()
                 case "inject":
-                    self._to_app(lambda app, words=words: app.page(Page.read(words)))
+                    self._to_app(partial(DrillApp.page, page=Page.read(words)))
                 case "ended":
-                    self._to_app(lambda app, words=words: app.drill_over(passed=bool(words["passed"])))
+                    self._to_app(partial(DrillApp.drill_over, passed=bool(words["passed"])))
                 case "real":
-                    self._to_app(lambda app: app.action_real_event())
+                    self._to_app(DrillApp.action_real_event)
                 case _:
                     continue
 

@@ -26,6 +26,7 @@ from killswitch_console.halting.events import EngineEvent, HaltEnded, Reasserted
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import Recorder, RecordingNeeded, Warn
+from killswitch_console.halting.sighting import Opener
 from killswitch_console.halting.verdict import AgentState
 from killswitch_console.vault.references import resolve_secret
 from killswitch_inventory.targets import BackendRef, Layer
@@ -204,7 +205,7 @@ def drill_settings(
     document = configuration.document
     labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
     surroundings = Surroundings(document.environment, labels, resolve_secret, clock.moment)
-    openers = {
+    openers: dict[BackendRef, Opener] = {
         BackendRef(table.kind.kind, table.name): partial(table.kind.open, table.settings, surroundings)
         for table in configuration.backends
     }

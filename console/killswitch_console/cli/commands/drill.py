@@ -6,6 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from killswitch_console.drills.scenario import Scenario
 
 SUMMARY = "practise on the simulator: list, lint, run, facilitate, report, replay"
 
@@ -98,13 +102,13 @@ def _list(options: argparse.Namespace) -> int:
 def _lint(options: argparse.Namespace) -> int:
     from killswitch_console.cli.output import print_json
     from killswitch_console.drills.homes import SHIPPED, find_scenario
-    from killswitch_console.drills.reading import ScenarioError, read_scenario
+    from killswitch_console.drills.reading import Fault, ScenarioError, read_scenario
     from killswitch_console.drills.scenario import json_schema
 
     if options.schema:
         print_json(json_schema())
         return 0
-    faults = []
+    faults: list[Fault] = []
     names = options.files or sorted(str(path) for path in SHIPPED.glob("*.toml"))
     for name in names:
         try:
@@ -130,7 +134,7 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-def _ready(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _ready(options: argparse.Namespace) -> tuple[Scenario, Path]:
     from killswitch_console.cli.failures import UsageError
     from killswitch_console.drills.homes import find_scenario, new_folder
     from killswitch_console.drills.reading import read_scenario
