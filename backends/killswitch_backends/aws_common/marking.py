@@ -16,7 +16,9 @@ from killswitch_inventory.targets import TargetId
 
 ATTEMPTS = 8
 CLOSING_SECONDS = 30.0
-"""How long closing a backend waits for the marks of a halt that was just carried out."""
+"""How long closing a backend waits for the marks of a halt that was just carried out, as long as they progress."""
+STALLED_SECONDS = 3.0
+"""After this long without one more mark written, closing waits no longer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
@@ -46,11 +48,17 @@ class Marks:
         self._failed.pop(target, None)
 
     async def finish(self) -> None:
-        """Wait for all marks, but no longer than ``CLOSING_SECONDS``."""
-        if tasks := {task for target in self._writing for _, task in self._under_way(target)}:
-            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
-            for task in late:
-                task.cancel()
+        """Wait for all marks while they progress: what stands still holds up nobody, its target stays halted."""
+        waiting = {task for target in self._writing for _, task in self._under_way(target)}
+        end = asyncio.get_running_loop().time() + CLOSING_SECONDS
+        while waiting and (left := end - asyncio.get_running_loop().time()) > 0:
+            written, waiting = await asyncio.wait(
+                waiting, timeout=min(STALLED_SECONDS, left), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not written:
+                break
+        for task in waiting:
+            task.cancel()
 
     def failure(self, target: TargetId) -> str:
         """Why a target carries no mark; empty when it does, or will."""
