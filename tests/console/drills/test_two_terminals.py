@@ -1,0 +1,131 @@
+"""A facilitator and a responder, each in a terminal of their own (tmux), complete a drill; and a real event ends one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+PATIENCE = 60.0
+
+
+class Terminals:
+    """A tmux server of its own."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.socket = str(tmp_path / "tmux")
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path), "TERM": "xterm-256color"}
+        self.environment.pop("TMUX", None)
+
+    def tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", self.socket, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=self.environment, check=True).stdout
+
+    def open(self, name: str, *arguments: str) -> None:
+        command = f"{sys.executable} -m killswitch_console.cli.main {' '.join(arguments)}; echo status $?; sleep 600"
+        self.tmux("new-session", "-d", "-s", name, "-x", "130", "-y", "60", command)
+
+    def type(self, name: str, text: str) -> None:
+        self.tmux("send-keys", "-t", name, "-l", text)
+
+    def press(self, name: str, *keys: str) -> None:
+        self.tmux("send-keys", "-t", name, *keys)
+
+    def say(self, name: str, text: str) -> None:
+        self.type(name, text)
+        self.press(name, "Enter")
+
+    def shown(self, name: str) -> str:
+        return self.tmux("capture-pane", "-p", "-t", name)
+
+    def wait_for(self, name: str, text: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown(name):
+            assert time.monotonic() < deadline, f"never saw {text!r}:\n{self.shown(name)}"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[Terminals]:
+    opened = Terminals(tmp_path)
+    yield opened
+    opened.tmux("kill-server")
+
+
+SCENARIO = """\
+[scenario]
+id = "pair"
+title = "Two terminals"
+duration = "10m"
+narrative = "Everything has to stop."
+[world]
+agents = 2
+[[objective]]
+id = "all"
+statement = "Halt all"
+[[inject]]
+id = "alert"
+kind = "alert"
+delivered_by = "facilitator"
+from = "monitoring"
+text = "all agents are mad"
+[[expect]]
+id = "stopped"
+event = "halt.ended"
+scope = "global"
+verdict = "stopped"
+"""
+
+
+def begin(terminals: Terminals, tmp_path: Path) -> None:
+    (tmp_path / "pair.toml").write_text(SCENARIO)
+    terminals.open("desk", "drill", "facilitate", str(tmp_path / "pair.toml"), "--name", "pair")
+    terminals.wait_for("desk", "waiting for a responder")
+    terminals.open("console", "--drill", "pair")
+    terminals.wait_for("desk", "drill.began")
+    terminals.wait_for("console", "DRILL")
+
+
+def test_two_terminals_complete_a_drill(terminals: Terminals, tmp_path: Path) -> None:
+    begin(terminals, tmp_path)
+    (folder,) = (tmp_path / "killswitch-console/drills").glob("*-pair")
+    assert (folder / "drill.socket").stat().st_mode & 0o777 == 0o600
+    terminals.say("desk", "now alert")
+    terminals.wait_for("console", "all agents are mad")
+    terminals.press("console", "F9")
+    terminals.wait_for("desk", "responder.acknowledged")
+    terminals.press("console", "H")
+    terminals.wait_for("console", "Plan: halt global")
+    terminals.type("console", "mad")
+    terminals.press("console", "C-n")
+    terminals.wait_for("console", "HALT DRILL")
+    terminals.say("console", "HALT DRILL")
+    terminals.wait_for("desk", "halt.ended")
+    terminals.say("desk", "truth")
+    terminals.wait_for("desk", "running 0")
+    terminals.say("desk", "rate all P")
+    terminals.say("desk", "end")
+    terminals.wait_for("desk", "the drill is over")
+    terminals.wait_for("console", "The drill is over: passed")
+    terminals.say("desk", "quit")
+    terminals.wait_for("desk", "status 0")
+    score = json.loads((folder / "score.json").read_text())["score"]
+    assert (score["passed"], score["ratings"], score["acted_on"]) == (True, {"all": "P"}, [])
+    assert score["least_margin"] >= 0
+
+
+def test_a_real_event_leaves_drill_mode_at_once(terminals: Terminals, tmp_path: Path) -> None:
+    begin(terminals, tmp_path)
+    terminals.press("console", "F12")
+    terminals.wait_for("console", "this is the real console")
+    terminals.wait_for("console", "no configuration")  # the real one is looked for; this machine has none
+    terminals.wait_for("desk", "a real event")
