@@ -72,21 +72,31 @@ class Switch:
         if key.kind == POD:
             return await self._single.halt(captured, order)
         kind = self.reader.kind_of(key)
-        holding = asyncio.create_task(self._hold(key, listed(captured.prior), order), name=f"hold for {key}")
+        companions = listed(captured.prior)
+        if companions:
+            accepted, left = await self._off_with(companions, captured, kind, order)
+        else:
+            accepted, left = await self._off(captured, kind, key, order), []
+        if kind.children:
+            left += await self._hold_children(key, order)
+        if order.profile is Profile.FORCE or kind.in_turn:
+            prover = Prover(self.api, self.reader, self.now)
+            left.insert(0, await end_pods(self.api, prover, key, at_once=order.profile is Profile.FORCE))
+        return replace(accepted, detail="; ".join(filter(None, [accepted.detail, *left])))
+
+    async def _off_with(
+        self, companions: Sequence[Companion], captured: Captured, kind: Kind, order: Order
+    ) -> tuple[Accepted, list[str]]:
+        """Turn it off while its companions are being held; what could not be held, in words."""
+        key = ObjectKey.of(captured.target)
+        holding = asyncio.create_task(self._hold(key, companions, order), name=f"hold for {key}")
         try:
             accepted = await self._off(captured, kind, key, order)
         except BaseException:
             holding.cancel()
             await asyncio.wait([holding])
             raise
-        left = await holding
-        if kind.children:
-            left += await self._hold_children(key, order)
-        notes = [accepted.detail] if accepted.detail else []
-        if order.profile is Profile.FORCE or kind.in_turn:
-            prover = Prover(self.api, self.reader, self.now)
-            notes.append(await end_pods(self.api, prover, key, at_once=order.profile is Profile.FORCE))
-        return replace(accepted, detail="; ".join([*notes, *left]))
+        return accepted, await holding
 
     async def _off(self, captured: Captured, kind: Kind, key: ObjectKey, order: Order) -> Accepted:
         if captured.marked_by is not None:

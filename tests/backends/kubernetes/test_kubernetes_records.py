@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from killswitch_backends.kubernetes.kinds import every_kind
@@ -30,7 +30,7 @@ objects = st.dictionaries(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(objects)
 def test_no_shape_of_an_object_breaks_the_reading(item: dict[str, Any]) -> None:
     for kind in every_kind().values():
