@@ -1,4 +1,4 @@
-"""A facilitator and a responder, each in a terminal of their own (tmux), complete a drill; and a real event ends one."""
+"""A facilitator and a responder, each in a terminal (tmux), complete a drill; a real event ends one at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ class Terminals:
 
     def __init__(self, tmp_path: Path) -> None:
         self.socket = str(tmp_path / "tmux")
-        self.environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path), "TERM": "xterm-256color"}
+        self.environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(tmp_path),
+            "HOME": str(tmp_path),
+            "TERM": "xterm-256color",
+        }
         self.environment.pop("TMUX", None)
 
     def tmux(self, *arguments: str) -> str:

@@ -1,0 +1,101 @@
+"""What is made of a drill that was played: report, trend, replay, cadence. One drill serves all of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from killswitch_console.cli.main import main
+from killswitch_console.drills.cadence import cadence
+from killswitch_console.drills.homes import SHIPPED, new_folder
+from killswitch_console.drills.log import read_log
+from killswitch_console.drills.players import PlayerKind
+from killswitch_console.drills.playing import play
+from killswitch_console.drills.reading import read_scenario
+from killswitch_console.drills.reporting import write_reports
+from killswitch_console.drills.scoring import score
+from killswitch_console.drills.truthkeeping import Claim
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a drill that the perfect player played."""
+    path = SHIPPED / "runaway-refund-agent.toml"
+    folder = new_folder(tmp_path_factory.mktemp("drills"), read_scenario(path), path.read_text())
+    play(read_scenario(path), folder, PlayerKind.PERFECT)
+    return folder
+
+
+def test_report_says_what_was_expected_and_what_came(played: Path) -> None:
+    markdown, page = (path.read_text() for path in write_reports(played))
+    for text in (markdown, page):
+        assert "PASSED, 100%" in text
+        assert "halt.confirmed agent:refund-7 within 90 s of alert" in text
+        assert "Improvement plan" in text
+    assert "(agrees with the log)" in markdown
+    svgs = [part.partition("</svg>")[0] + "</svg>" for part in page.split("<svg")[1:]]
+    assert len(svgs) == 2
+    for svg in svgs:
+        assert len(ET.fromstring("<svg" + svg)) > 5
+    assert "<script" not in page
+
+
+def test_report_shows_a_log_that_was_changed(played: Path, tmp_path: Path) -> None:
+    changed = Path(shutil.copytree(played, tmp_path / "changed"))
+    log = changed / "log.jsonl"
+    log.write_text(log.read_text().replace("agent:refund-7", "agent:refund-8", 1))
+    assert "DOES NOT AGREE with the log" in write_reports(changed)[0].read_text()
+    assert main(["drill", "replay", str(changed), "--verify"]) == 5
+    assert main(["drill", "replay", str(played), "--verify"]) == 0
+
+
+def test_names_in_a_report_are_text(played: Path, tmp_path: Path) -> None:
+    hostile = Path(shutil.copytree(played, tmp_path / "hostile"))
+    scenario = hostile / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("One runaway", "<img src=x onerror=1> \\u001b[31m | runaway"))
+    markdown, page = (path.read_text() for path in write_reports(hostile))
+    assert "<img" not in markdown + page
+    assert "\x1b" not in markdown + page
+
+
+def test_replay_seeks_and_trend_lists(played: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drill", "replay", str(played), "--at", "1m"]) == 0
+    shown = capsys.readouterr().out
+    assert "cause-found" in shown
+    assert "inject=alert " not in shown
+    assert main(["drill", "report", "--trend", "--home", str(played.parent)]) == 0
+    assert f"| {played.name} | passed | 100% |" in capsys.readouterr().out
+
+
+def test_cadence_knows_what_is_due(played: Path) -> None:
+    now = datetime.now(UTC)
+    due = {drilled.subject: drilled.due for drilled in cadence(played.parent, now)}
+    assert not due["scope agent"]
+    assert not any(due[f"backend {kind}"] for kind in ("kubernetes", "iam", "launchdarkly"))
+    assert due["scope global"]
+    assert due["backend lambda"]
+    later = cadence(played.parent, now + timedelta(days=91))
+    assert all(drilled.due for drilled in later)
+    assert str(cadence(played.parent / "nothing", now)[0]) == "scope agent: never drilled - DUE"
+
+
+def test_an_unreadable_score_counts_as_not_drilled(tmp_path: Path) -> None:
+    (tmp_path / "drill").mkdir()
+    (tmp_path / "drill/score.json").write_text("{")
+    os.utime(tmp_path / "drill/score.json")
+    assert all(drilled.due for drilled in cadence(tmp_path, datetime.now(UTC)))
+
+
+def test_an_agent_that_acts_after_the_claim_fails_the_drill(played: Path) -> None:
+    scenario = read_scenario(played / "scenario.toml")
+    events = read_log(played / "log.jsonl")
+    honest = Claim("refund-7", "h", claimed_at=100.0, last_action_at=99.0)
+    broken = Claim("refund-7", "h", claimed_at=100.0, last_action_at=100.5)
+    assert score(scenario, events, [honest]).passed
+    result = score(scenario, events, [honest, broken])
+    assert (result.passed, result.acted_on, result.least_margin) == (False, ("refund-7",), -0.5)
