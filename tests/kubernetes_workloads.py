@@ -12,6 +12,7 @@ def manifest(kind: str, name: str, **changes: Any) -> dict[str, Any]:
     labels = {"agent": name, "agent-class": "refund", "agent-tenant": "acme"}
     template = {"metadata": {"labels": labels}, "spec": pod_spec()}
     selecting = {"selector": {"matchLabels": {"agent": name}}, "template": template}
+    spec: dict[str, Any]
     match kind:
         case "Deployment" | "ReplicaSet" | "Rollout":
             spec = {"replicas": 2, **selecting}
@@ -88,7 +89,7 @@ def definition(kind: str) -> dict[str, Any]:
     """The CustomResourceDefinition of a custom kind."""
     group, _, version = API[kind].partition("/")
     scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
-    subresources = {"status": {}} | ({"scale": scale} if kind in _SCALED else {})
+    subresources: dict[str, Any] = {"status": {}} | ({"scale": scale} if kind in _SCALED else {})
     loose = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     one = {"name": version, "served": True, "storage": True, "schema": loose, "subresources": subresources}
     names = {"kind": kind, "plural": plural(kind), "singular": kind.lower(), "listKind": f"{kind}List"}

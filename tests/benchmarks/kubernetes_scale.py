@@ -37,7 +37,12 @@ async def measure() -> list[Row]:
     ]
     async with running(specs=specs) as sim:
         config = kubernetes_only(sim)
-        bare, first, busy, memory, peak, share = [], [], [], [], [], []
+        bare: list[float] = []
+        first: list[float] = []
+        busy: list[float] = []
+        memory: list[float] = []
+        peak: list[float] = []
+        share: list[float] = []
         for _ in range(ROUNDS):
             bare.append(await transfer(sim.config_path))
             async with console(config) as (facts, ask):
