@@ -1,7 +1,7 @@
 """``kill -9`` at random instants of halts, resumes, holds and restores: nothing is lost, everything can be put back.
 
 After each: whoever goes on reaches the true verdict, and a restore gives a world equal to the one before in every field
-as read over the platforms' own wire protocols.
+as read over the platforms' own wire protocols; and the audit trail verifies.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import crashing
+from console_command import console
 from killswitch_backends.protocol import Grade
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
@@ -49,6 +50,8 @@ async def kill_again_and_again(seed: int, times: int) -> None:
         for _ in range(times):
             await sim.all_acting(within=30)
             await kill_once(sim, rng, before)
+        verified = await console(sim.config_path, "audit", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 async def kill_once(sim: Simulated, rng: random.Random, before: View) -> None:

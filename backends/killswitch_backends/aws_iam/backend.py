@@ -37,6 +37,7 @@ from killswitch_backends.protocol import (
     Budget,
     Captured,
     Failure,
+    FieldChange,
     Identity,
     Observation,
     Order,
@@ -182,6 +183,12 @@ class IamBackend:
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)
+
+    async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
+        """See ``protocol.Comparing``."""
+        if self._organization and watch.target == self._organization.target:
+            return []  # its restore compares by itself
+        return await Restoring(self._api, watch, order, self._now).compare()
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         if self._organization and watch.target == self._organization.target:

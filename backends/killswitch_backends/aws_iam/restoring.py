@@ -59,6 +59,10 @@ class Restoring:
         await self._take_off(entity)
         return await self._read_back()
 
+    async def compare(self) -> list[FieldChange]:
+        """For which fields ``run`` would raise ``Conflict``; changes nothing. Raises a ``Problem``."""
+        return list(self._changes(await self.api.entity(self.ref, self.now(), Urgency.HALT)))
+
     def _changes(self, entity: Entity) -> Iterator[FieldChange]:
         if not self._deny_is_ours(entity) and not _same(entity.deny, self.prior.deny):
             found = sid_in(entity.deny) or ("absent" if entity.deny is None else "another policy")

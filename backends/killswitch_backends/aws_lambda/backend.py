@@ -31,6 +31,7 @@ from killswitch_backends.protocol import (
     Budget,
     Captured,
     Failure,
+    FieldChange,
     Identity,
     Observation,
     Order,
@@ -117,6 +118,10 @@ class LambdaBackend:
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)
+
+    async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
+        """See ``protocol.Comparing``."""
+        return await Restoring(self._api, watch, order, self._now).compare()
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         await self._marks.settle(watch.target, order.halt_id)

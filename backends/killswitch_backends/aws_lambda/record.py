@@ -17,7 +17,7 @@ from killswitch_backends.aws_common.helpers import helpers
 from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, State
-from killswitch_backends.aws_lambda.reading import by_function, by_name, executions_or_none, finish
+from killswitch_backends.aws_lambda.reading import by_function, by_name, executions_or_none, finish, keeps_events
 from killswitch_backends.aws_lambda.sighting import sighted
 from killswitch_backends.aws_lambda.signals import tags_in_bulk
 from killswitch_backends.problems import Problem
@@ -27,6 +27,10 @@ from killswitch_inventory.targets import BackendRef
 
 FRESH_FOR = timedelta(minutes=2)
 """How old a recorded state may be to plan with; a halt reads what it replaces once more, whatever its age."""
+
+
+DESTINATIONS_A_LISTING = 150
+"""Ten seconds of the scarce budget: the next listing is not kept waiting longer."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,19 @@ class Record:
             sighting = self._sighting(name, listing)
             if replace(sighting, seen_at=shown[name].seen_at) != shown[name]:
                 yield sighting
+        await self._learn_destinations()
+
+    async def _learn_destinations(self) -> None:
+        """What becomes of asynchronous events: a scarce call for each function, once, so a few after each listing."""
+        unasked = [name for name, state in self._states.items() if state.keeps_events is None]
+        for name in unasked[:DESTINATIONS_A_LISTING]:
+            if (state := self._states.get(name)) is None:
+                continue
+            keeps = await keeps_events(self._api, state.function, Urgency.SIGHT)
+            if keeps is None:
+                return  # not told: asking for the others would be as idle
+            if (state := self._states.get(name)) is not None:
+                self._states[name] = replace(state, keeps_events=keeps)
 
     async def _list(self) -> _Listing:
         """Functions with all versions, tags and event sources, side by side; then running executions."""
@@ -116,17 +133,11 @@ class Record:
             return name
         sources = listing.event_sources.get(name, ())
         known = self._states.get(name)
-        told = known is not None and known.keeps_events is not None
-        state = await outcome(
-            finish(
-                self._api, reading, listing.versions[name], sources,
-                at=at, urgency=Urgency.SIGHT, with_destinations=not told,
-            )
-        )  # fmt: skip
+        state = await outcome(finish(self._api, reading, listing.versions[name], sources, at=at, urgency=Urgency.SIGHT))
         if not isinstance(state, Problem):
             executions = None if listing.executions is None else listing.executions.get(name, 0)
             unreadable = (*listing.unreadable, *state.unreadable)
-            keeps = known.keeps_events if known is not None and told else state.keeps_events
+            keeps = known.keeps_events if known is not None else None
             self._states[name] = replace(state, executions=executions, unreadable=unreadable, keeps_events=keeps)
         return name
 

@@ -79,6 +79,10 @@ class Restoring:
         await self._unmark(present.reading)
         return await self._read_back()
 
+    async def compare(self) -> list[FieldChange]:
+        """For which fields ``run`` would raise ``Conflict``; changes nothing. Raises a ``Problem``."""
+        return self._changes(await self._present())
+
     async def _present(self) -> Present:
         """Read every field; a reservation that GetFunction does not show is asked for the other way."""
         reading = await self.api.read(self.name, Urgency.HALT)

@@ -26,6 +26,7 @@ from killswitch_backends.protocol import (
     Budget,
     Captured,
     Failure,
+    FieldChange,
     Identity,
     Observation,
     Order,
@@ -166,6 +167,10 @@ class LaunchDarklyBackend:
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return self._proof.observe(watches)
+
+    async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
+        """See ``protocol.Comparing``."""
+        return await self._switch.compare(watch, order)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         return await self._switch.restore(watch, order)

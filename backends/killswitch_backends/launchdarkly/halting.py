@@ -139,13 +139,22 @@ class Switch:
             "values": mark_values(order, prior),
         }
 
+    async def compare(self, watch: Watch, order: Order) -> list[FieldChange]:
+        """For which fields ``restore`` would raise ``Conflict``; changes nothing. Raises a ``Problem``."""
+        return (await self._found(watch, order, await self._api.flag(watch.target.path)))[1]
+
+    async def _found(self, watch: Watch, order: Order, before: FlagState) -> tuple[bool, list[FieldChange]]:
+        """Whether it is restored already, and what is not as the halt (or that restore) left it."""
+        if await self._is_restored(watch, order, before):
+            return True, changes_since({**watch.captured.prior, **watch.accepted.halted}, before)
+        return False, await self._changes(watch, order, before)
+
     async def restore(self, watch: Watch, order: Order) -> Restored:
         """See ``Backend.restore``."""
         prior, key = watch.captured.prior, watch.target.path
         before = await self._api.flag(key)
         untouched = {**prior, **watch.accepted.halted}
-        restored = await self._is_restored(watch, order, before)
-        changes = changes_since(untouched, before) if restored else await self._changes(watch, order, before)
+        restored, changes = await self._found(watch, order, before)
         if changes:
             raise Conflict(str(watch.target), changes)
         steps = [] if restored else self._steps(watch, order, before)
