@@ -14,6 +14,8 @@ Rules every backend keeps:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -79,6 +81,24 @@ class Captured:
     marked_by: str | None = None
     already_off: bool = False
     """It was at zero, denied or off before the halt: the halt still pins it, the restore leaves it so."""
+
+    @property
+    def shown(self) -> dict[str, Json]:
+        """The prior state as documents and the audit trail may have it.
+
+        What ``SEALED`` names may hold secrets (a pod's manifest has its environment): a digest stands in for it there,
+        and the whole of it is in the ledger alone.
+        """
+        return {key: _digest(value) if key in SEALED else value for key, value in self.prior.items()}
+
+
+SEALED = frozenset({"manifest"})
+"""Keys of a prior state whose values never leave the ledger."""
+
+
+def _digest(value: Json) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ async def test_a_class_of_all_kinds_stops_and_comes_back() -> None:
         assert done["verdict"] == "stopped"
         assert {target["id"].split("/")[2] for target in done["targets"]} == set(KINDS)
         assert not any(_pods(admin, kind) for kind in KINDS)
+        (pod,) = [target for target in done["targets"] if "/Pod/" in target["id"]]
+        assert pod["prior"]["manifest"].startswith("sha256:")  # it has the container's environment
         await answer(sim.config_path, "restore", done["halt_id"], "--reason", "over", "--confirm", "refund")
         assert {kind: comparable(admin.call("GET", path(kind, _name(kind)))) for kind in kept} == before
         await eventually(lambda: all(_pods(admin, kind) for kind in KINDS if kind != "CronJob"))

@@ -161,7 +161,7 @@ def _target(target: TargetProgress, header: HaltHeader) -> Document:
         "backend": target.target.backend.kind,
         "layer": target.layer,
         "state": target.state,
-        "prior": dict(target.captured.prior) if target.captured else None,
+        "prior": target.captured.shown if target.captured else None,
         "evidence": _evidence(target.evidence),
         "accepted_seconds": _since(header, accepted_at),
         "stopped_seconds": _since(header, target.stopped_at),
@@ -203,7 +203,7 @@ def _planned(target: PlannedTarget) -> Document:
         "backend": target.target.backend.kind,
         "layer": target.layer,
         "agents": names(target.agents),
-        "prior": dict(target.captured.prior) if target.captured else None,
+        "prior": target.captured.shown if target.captured else None,
         "action": target.action,
         "problem": target.problem or None,
     }

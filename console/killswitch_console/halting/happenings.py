@@ -86,7 +86,7 @@ def intent(targets: Iterable[TargetProgress]) -> Happening:
                 "target": str(t.target),
                 "layer": str(t.layer),
                 "agents": [str(key) for key in t.agents],
-                "prior": dict(t.captured.prior) if t.captured else None,
+                "prior": t.captured.shown if t.captured else None,
                 "running": t.running,
             }
             for t in targets
