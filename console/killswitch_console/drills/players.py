@@ -9,7 +9,8 @@ from killswitch_backends.problems import Problem
 from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.drills.scenario import Answer
 from killswitch_console.drills.seat import Hear, Seat
-from killswitch_console.halting.engine import AlreadyRestored, LedgerNeeded, UnknownHalt, new_halt_id
+from killswitch_console.halting.confirmed import new_halt_id
+from killswitch_console.halting.engine import AlreadyRestored, LedgerNeeded, UnknownHalt
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_inventory.scopes import Scope

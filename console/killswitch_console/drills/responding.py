@@ -105,7 +105,7 @@ def respond(_: dict[str, Any], folder: Path, admit: Callable[[int], None]) -> in
     if why := terminal.why_no_screen():
         print(f"killswitch-console: {why}")  # noqa: T201
         return 2
-    state = ConsoleState(settings.environment, current_invoker(), settings.objectives)
+    state = ConsoleState(settings.environment, current_invoker(), settings.objectives, layers=settings.layers)
     threads: list[DrillThread] = []
 
     def make_engine(publish: Publish) -> DrillThread:

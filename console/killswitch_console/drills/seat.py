@@ -217,7 +217,7 @@ def drill_settings(
             trails.append(DrillTrail(inner, hear, warn))
             yield trails[-1]
 
-    return replace(settings, openers=openers, recorder=recorder)
+    return replace(settings, openers=openers, recorder=recorder, drill=True)
 
 
 @asynccontextmanager

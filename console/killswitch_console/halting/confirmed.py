@@ -29,6 +29,7 @@ def header_of(
     incident: str | None,
     halt_id: str,
     at: datetime,
+    drill: bool = False,
 ) -> HaltHeader:
     """What is fixed when a plan is confirmed."""
     kinds = {t.target.backend.kind for t in plan.targets}
@@ -47,6 +48,7 @@ def header_of(
         untouched=plan.untouched,
         collateral=plan.collateral,
         blinded=plan.blinding,
+        drill=drill,
     )
 
 

@@ -241,6 +241,7 @@ class Engine:
             incident=incident,
             halt_id=halt_id or new_halt_id(at),
             at=at,
+            drill=self.settings.drill,
         )
         return await self._run(HaltRecord(header, intents_of(plan)), timeout)
 

@@ -23,6 +23,8 @@ class EngineSettings:
 
     environment: str
     state_dir: Path
+    drill: bool = False
+    """Whether everything done is a drill, and is to say so wherever it is written."""
     openers: dict[BackendRef, Opener]
     layers: dict[str, Layer]
     """The layer of each kind of backend."""

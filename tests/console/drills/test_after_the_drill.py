@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -70,6 +73,17 @@ def test_replay_seeks_and_trend_lists(played: Path, capsys: pytest.CaptureFixtur
     assert "inject=alert " not in shown
     assert main(["drill", "report", "--trend", "--home", str(played.parent)]) == 0
     assert f"| {played.name} | passed | 100% |" in capsys.readouterr().out
+
+
+def test_halts_of_a_drill_say_so_in_ledger_and_trail(played: Path) -> None:
+    with closing(sqlite3.connect(played / "state" / "ledger.sqlite3")) as ledger:
+        headers = [json.loads(row[0]) for row in ledger.execute("SELECT header FROM halt")]
+    assert [header["drill"] for header in headers] == [True]
+    (volume,) = (played / "state/audit").glob("*.sqlite3")
+    with closing(sqlite3.connect(volume)) as trail:
+        bodies = [json.loads(row[0]) for row in trail.execute("SELECT body FROM event")]
+    assert {"halt.confirmed", "restore.ended"} <= {body["kind"] for body in bodies}
+    assert all(body["drill"] for body in bodies)
 
 
 def test_cadence_knows_what_is_due(played: Path) -> None:
