@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -23,15 +22,16 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, new_halt_id, utc_now
-from killswitch_console.halting.events import EngineEvent, HaltEnded
+from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
-from killswitch_console.tui import terminal
+from killswitch_console.tui import announcing, ending, terminal
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.port import EngineMaker
@@ -165,20 +165,22 @@ class ConsoleApp(App[int]):
         self._freshened = time.monotonic()
         events = self.inbox.take()
         for text in self.state.apply(events):
-            self._tell(text, wrong=True)
+            self.tell(text, wrong=True)
         self._announce(events)
         self._freshen()
 
     def _announce(self, events: list[EngineEvent]) -> None:
-        """Say that a halt or a restore ended to whoever is not looking at it."""
-        for event in events:
-            if isinstance(event, HaltEnded):
-                self.bell()
-                header = event.record.header
-                if not (isinstance(self.screen, HaltScreen) and self.screen.halt_id == header.halt_id):
-                    self._tell(f"{header.scope}: {event.record.verdict}", wrong=False)
+        """Say what happened to whoever is not looking at it; ring once, whatever it was."""
+        shown = self.screen.halt_id if isinstance(self.screen, HaltScreen) else ""
+        said = announcing.announcements(events, self.state.book, shown)
+        if any(one.rings for one in said):
+            self.bell()
+        for one in said:
+            if one.text:
+                self.notify(clean(one.text, most=300), severity=one.severity, markup=False)
 
-    def _tell(self, text: str, *, wrong: bool) -> None:
+    def tell(self, text: str, *, wrong: bool) -> None:
+        """Say something on whatever screen is shown."""
         self.notify(clean(text, most=300), severity="warning" if wrong else "information", markup=False)
 
     def _freshen(self) -> None:
@@ -226,15 +228,24 @@ class ConsoleApp(App[int]):
         self.state.book.ask_restore(halt_id)
         self.switch_screen(HaltScreen(halt_id, scope))
 
+    def approve(self, halt_id: str) -> None:
+        """Agree to a restore as the second person. Only a confirmation dialog leads here."""
+        invoker = self.state.invoker
+
+        async def agree(engine: Engine) -> Approval:
+            return await engine.approve(halt_id, invoker=invoker)
+
+        self._hand_over(agree, f"approval of {halt_id}", halt_id)
+
     def _scope_of(self, halt_id: str) -> Scope:
         halt = self.state.book.get(halt_id)
         assert halt is not None  # noqa: S101  (a screen only restores what it shows)
         return halt.header.scope
 
-    def _hand_over(self, job: Callable[[Engine], Awaitable[HaltRecord]], name: str, halt_id: str) -> None:
+    def _hand_over(self, job: Callable[[Engine], Awaitable[_T]], name: str, halt_id: str) -> None:
         """Start work that no screen may cancel; its failure is shown where the halt is."""
 
-        def settled(outcome: Future[HaltRecord]) -> None:
+        def settled(outcome: Future[_T]) -> None:
             error = outcome.exception()
             if error is not None and self._running_loop is not None:
                 with suppress(RuntimeError):  # the screen has ended
@@ -339,9 +350,15 @@ def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
     instead of being told in one line.
     """
     if why := terminal.why_no_screen():
-        _say(why)
+        ending.say(why)
         return 2
-    state = ConsoleState(settings.environment, current_invoker(), settings.objectives, layers=settings.layers)
+    state = ConsoleState(
+        settings.environment,
+        current_invoker(),
+        settings.objectives,
+        layers=settings.layers,
+        two_person=settings.two_person,
+    )
     threads: list[EngineThread] = []
 
     def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
@@ -352,34 +369,16 @@ def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
     try:
         app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen else None
     except RecordingNeeded as error:
-        _say(str(error))
+        ending.say(str(error))
         return 2
     with ending_signals(app.end):
         try:
             app.run()
         finally:
-            _finish(app, threads[0])
+            ending.finish(state, app.inbox, threads[0])
     if app.defect is not None:
         if debug:
             raise app.defect
-        _say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
+        ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
         return 1
     return app.return_code or 0
-
-
-def _finish(app: ConsoleApp, thread: EngineThread) -> None:
-    """Let the engine's work run to its end, saying so while it does, and what came of it."""
-    busy = app.state.busy
-    if busy:
-        _say("a halt or a restore is under way and runs to its end; please wait")
-    thread.close()
-    app.state.apply(app.inbox.take())
-    for halt in app.state.book.held():
-        _say(f"in force: {halt.header.scope} ({halt.header.halt_id}), verdict {halt.verdict}")
-
-
-def _say(text: str) -> None:
-    """One line to whoever is still there."""
-    with suppress(OSError):
-        sys.stderr.write(f"killswitch-console: {clean(text, most=400)}\n")
-        sys.stderr.flush()

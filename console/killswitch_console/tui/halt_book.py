@@ -11,8 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
+from killswitch_console.halting.approving import Approval
+from killswitch_console.halting.events import Adopted, HoldChanged, OpenHalts
+from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.staging import Stage, stages
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope
@@ -45,11 +49,19 @@ class Tally:
         self.accepted = 0
         """Targets whose change the platform took, whatever they are now."""
         self.last_stop: datetime | None = None
+        self.planned = self.planned_stopped = 0
+        """Targets that were in the plan, not taken in by the hold later: of those, an SLO speaks."""
+        self.proven_then: datetime | None = None
+        """When the last of them was proven stopped by the halt itself, whatever became of them since."""
 
     def count(self, target: TargetProgress, sign: int) -> None:
         """Count a target in (1) or out (-1)."""
         self.states[target.state] += sign
         self.accepted += sign * (target.accepted is not None or target.state in _ACCEPTED_ON)
+        if target.adopted_at is not None:
+            return
+        self.planned += sign
+        self.planned_stopped += sign * (target.state is TargetState.STOPPED)
         if sign > 0 and target.stopped_at is not None:
             self.last_stop = max(self.last_stop or target.stopped_at, target.stopped_at)
 
@@ -65,8 +77,8 @@ class Tally:
 
     @property
     def proven_at(self) -> datetime | None:
-        """When the last of them was proven stopped; None while one is not."""
-        return self.last_stop if self.stopped == self.total else None
+        """When the last of the planned ones was proven stopped; None if one never was."""
+        return self.last_stop if self.planned_stopped == self.planned else self.proven_then
 
 
 class LiveHalt:
@@ -77,17 +89,31 @@ class LiveHalt:
         self.failure = ""
         """Why the engine could not do what was asked, in words; empty if it could."""
         self.warnings: list[str] = []
+        self.holding = False
+        """Whether this console holds it."""
+        self.hold_ended = ""
+        """Why this console does not hold it any more, if it did."""
+        self.stages: list[Stage] = []
+        """In which order the restore that is under way, or was last, puts things back."""
         self.take(record, phase)
 
     def take(self, record: HaltRecord, phase: Phase) -> None:
         """Replace all that is known by a record."""
         self.base, self.phase = record, phase
         self.held = record.held
+        self._record: HaltRecord | None = record
         self._verdict: Verdict | None = None
         self.targets: dict[TargetId, TargetProgress] = {t.target: t for t in record.targets}
+        self.restless: set[TargetId] = {t.target for t in record.targets if t.revivals}
+        """Targets that something revived at least once."""
         self.tallies: dict[BackendRef, Tally] = {ref: Tally(ref) for ref in record.backends()}
         for target in record.targets:
             self.tallies[target.target.backend].count(target, 1)
+        if phase is not Phase.HALTING:
+            for tally in self.tallies.values():
+                tally.proven_then = tally.proven_at
+        if phase is Phase.RESTORING:
+            self.stages = self.coming_stages()
         self.warn(record.warnings)
 
     def move(self, targets: Iterable[TargetProgress]) -> None:
@@ -98,6 +124,38 @@ class LiveHalt:
                 tally.count(before, -1)
             self.targets[target.target] = target
             tally.count(target, 1)
+            if target.revivals:
+                self.restless.add(target.target)
+        self._record = self._verdict = None
+
+    def coming_stages(self) -> list[Stage]:
+        """In which order a restore would put back what it has to now."""
+        due = [t for t in self.touched() if t.state is not TargetState.RESTORED]
+        return stages(due, self.header.scope)
+
+    def adopt(self, news: Adopted) -> None:
+        """Note agents that appeared in the scope and are halted too, and what the hold had to leave."""
+        header = self.header
+        grown = replace(
+            header,
+            agents=(*header.agents, *news.agents),
+            newcomers=(*header.newcomers, *news.agents),
+            untouched=(*header.untouched, *news.left),
+        )
+        self.base = replace(self.base, header=grown)
+        self._record = self._verdict = None
+        self.warn(f"new in the scope, and left: {u.id}: {u.reason}" for u in news.left)
+
+    def approve(self, approvals: Iterable[Approval]) -> None:
+        """Note all approvals of its restore that are known."""
+        known = {(a.approver, a.at): a for a in (*self.base.approvals, *approvals)}  # the later one says if it is used
+        self.base = replace(self.base, approvals=tuple(known.values()))
+        self._record = None
+
+    def revived(self) -> list[TargetProgress]:
+        """Targets that something revived, the latest revival first."""
+        found = [self.targets[target] for target in self.restless]
+        return sorted(found, key=lambda t: (t.fighting, t.revived_at or self.header.invoked_at), reverse=True)
 
     def warn(self, texts: Iterable[str]) -> None:
         """Note what a person must know; the same thing once."""
@@ -110,9 +168,9 @@ class LiveHalt:
 
     @property
     def verdict(self) -> Verdict:
-        """What the record claims; worked out once, it takes a step per target."""
+        """What may be claimed of it as it stands; worked out once per change, it takes a step per target."""
         if self._verdict is None:
-            self._verdict = self.base.verdict
+            self._verdict = self.record().verdict
         return self._verdict
 
     def touched(self) -> tuple[TargetProgress, ...]:
@@ -121,7 +179,9 @@ class LiveHalt:
 
     def record(self) -> HaltRecord:
         """The record as it stands: a step per target."""
-        return replace(self.base, targets=tuple(self.targets.values()))
+        if self._record is None:
+            self._record = replace(self.base, targets=tuple(self.targets.values()))
+        return self._record
 
     def counted(self, state: TargetState) -> int:
         """How many targets are in a state."""
@@ -129,8 +189,8 @@ class LiveHalt:
 
     @property
     def proven_at(self) -> datetime | None:
-        """When the last target was proven stopped; None while one is not."""
-        moments = [tally.proven_at for tally in self.tallies.values()]
+        """When the last planned target was proven stopped by the halt; None while one was not."""
+        moments = [tally.proven_at for tally in self.tallies.values() if tally.planned]
         return max((m for m in moments if m), default=None) if all(moments) else None
 
 
@@ -147,6 +207,8 @@ class HaltBook:
         """Whether the ledger has been read."""
         self.problem = ""
         """Why it could not be read, if so."""
+        self.foreign: tuple[ForeignHalt, ...] = ()
+        """Halts of other bastions, known by their marks only."""
 
     def __len__(self) -> int:
         return len(self._halts)
@@ -198,6 +260,20 @@ class HaltBook:
         """Targets of a halt moved."""
         if (halt := self._halts.get(halt_id)) is not None:
             halt.move(targets)
+
+    def see_open(self, news: OpenHalts) -> list[ForeignHalt]:
+        """Take in what is in force; return the halts of other bastions that were not seen before."""
+        known = {found.halt_id for found in self.foreign}
+        self.foreign = news.foreign
+        for record in news.halts:
+            if record.header.halt_id not in self._halts:
+                self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))
+        return [found for found in news.foreign if found.halt_id not in known]
+
+    def hold(self, news: HoldChanged) -> None:
+        """Note whether this console holds a halt."""
+        if (halt := self._halts.get(news.halt_id)) is not None:
+            halt.holding, halt.hold_ended = news.holding, news.why
 
     def end(self, record: HaltRecord) -> None:
         """A halt or a restore ended."""

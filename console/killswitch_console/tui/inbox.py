@@ -8,7 +8,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltBegun, HaltEnded, TargetsMoved, Warned
+from killswitch_console.halting.events import (
+    EngineEvent,
+    Fight,
+    FleetChanged,
+    HaltBegun,
+    HaltEnded,
+    HoldChanged,
+    OpenHalts,
+    Reasserted,
+    Revived,
+    TargetsMoved,
+    Warned,
+)
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.fleet import BackendView
@@ -32,6 +44,9 @@ class Inbox:
         self._records: dict[str, list[HaltBegun | HaltEnded]] = {}
         self._moved: dict[str, dict[TargetId, TargetProgress]] = {}
         self._warned: list[Warned] = []
+        self._open: OpenHalts | None = None
+        self._latest: dict[tuple[object, ...], EngineEvent] = {}
+        """Of what a hold tells: the latest of a kind about a target or a halt, in the order in which they came."""
 
     def put(self, event: EngineEvent) -> None:
         """Take an event in; never waits for whoever takes it out."""
@@ -58,6 +73,18 @@ class Inbox:
                 self._moved.setdefault(event.halt_id, {}).update({t.target: t for t in event.targets})
             case Warned():
                 self._warned = [*self._warned, event][-MOST_WARNINGS:]
+            case OpenHalts():
+                self._open = event
+            case Revived() | Reasserted() | Fight():
+                self._keep((type(event), event.halt_id, event.target), event)
+            case HoldChanged():
+                self._keep((HoldChanged, event.halt_id), event)
+            case _:
+                self._keep((event,), event)
+
+    def _keep(self, about: tuple[object, ...], event: EngineEvent) -> None:
+        self._latest.pop(about, None)
+        self._latest[about] = event
 
     def take(self) -> list[EngineEvent]:
         """Everything that waits, merged, in an order that makes sense; nothing waits then."""
@@ -65,11 +92,15 @@ class Inbox:
             events: list[EngineEvent] = []
             if self._backends is not None:
                 events.append(FleetChanged(tuple(self._agents.values()), tuple(self._gone), self._backends))
+            if self._open is not None:
+                events.append(self._open)
             for records in self._records.values():
                 events += records
             events += [TargetsMoved(halt_id, tuple(moved.values())) for halt_id, moved in self._moved.items()]
+            events += self._latest.values()
             events += self._warned
             self._agents, self._gone, self._backends = {}, set(), None
             self._records, self._moved, self._warned = {}, {}, []
+            self._open, self._latest = None, {}
             self._awake = False
             return events

@@ -7,12 +7,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from killswitch_console.authority.invoker import Invoker
-from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltBegun, HaltEnded, TargetsMoved, Warned
+from killswitch_console.halting.events import (
+    Adopted,
+    ApprovalGiven,
+    EngineEvent,
+    FleetChanged,
+    HaltBegun,
+    HaltEnded,
+    HoldChanged,
+    OpenHalts,
+    TargetsMoved,
+    Warned,
+)
+from killswitch_console.halting.record import HaltHeader
 from killswitch_console.halting.slo import Objectives
 from killswitch_console.tui.halt_book import HaltBook
 from killswitch_console.tui.model import FleetModel
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import BackendRef, Layer
 
 COVERAGE_COMES: Final = "coverage …"
@@ -30,6 +43,8 @@ class ConsoleState:
     """The layer of each kind of backend, as far as it is known."""
     fleet: FleetModel = field(default_factory=FleetModel)
     book: HaltBook = field(default_factory=HaltBook)
+    two_person: frozenset[ScopeKind] = frozenset()
+    """Scopes whose restore takes two people."""
     backends: tuple[BackendView, ...] = ()
     problem: str = ""
     """Why the engine cannot work at all, if so."""
@@ -48,17 +63,38 @@ class ConsoleState:
                     self.fleet.apply(event.agents, event.gone)
                     self._view(event.backends)
                     self.changed_agents |= {agent.key for agent in event.agents} | set(event.gone)
-                case HaltBegun():
-                    self.book.begin(event.record)
-                case TargetsMoved():
-                    self.book.move(event.halt_id, event.targets)
-                case HaltEnded():
-                    self.book.end(event.record)
                 case Warned():
                     self._warn(event)
                     said.append(event.text)
+                case OpenHalts():
+                    said += [
+                        f"a halt of another bastion is seen: {found.halt_id} by {found.invoker}"
+                        for found in self.book.see_open(event)
+                    ]
+                case _:
+                    self._apply_halt(event)
         self.fleet.set_halting(self.book.halting())
         return said
+
+    def _apply_halt(self, event: EngineEvent) -> None:
+        """Take in what is about one halt."""
+        match event:
+            case HaltBegun():
+                self.book.begin(event.record)
+            case TargetsMoved():
+                self.book.move(event.halt_id, event.targets)
+            case HaltEnded():
+                self.book.end(event.record)
+            case HoldChanged():
+                self.book.hold(event)
+            case Adopted():
+                if (halt := self.book.get(event.halt_id)) is not None:
+                    halt.adopt(event)
+            case ApprovalGiven():
+                if (halt := self.book.get(event.halt_id)) is not None:
+                    halt.approve((event.approval,))
+            case _:
+                return
 
     def _view(self, backends: tuple[BackendView, ...]) -> None:
         self.backends = backends
@@ -83,6 +119,11 @@ class ConsoleState:
     def _warn(self, event: Warned) -> None:
         if event.halt_id is not None and (halt := self.book.get(event.halt_id)) is not None:
             halt.warn((event.text,))
+
+    def takes_two(self, header: HaltHeader) -> bool:
+        """Whether restoring a halt takes two people (the engine's desk decides; this says so before it is asked)."""
+        widest = {ScopeKind.GLOBAL} if header.foreign else set()
+        return bool(self.two_person & {header.scope.kind, *widest})
 
     @property
     def listing(self) -> list[BackendView]:

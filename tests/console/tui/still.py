@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 
 from console.tui.driving import ALICE, Driven
 from console.tui.scripted import IAM, KUBERNETES, LAYERS, ScriptedBackend, World, deployment, role
-from killswitch_backends.protocol import Accepted, Captured, Evidence, Grade, Profile
+from killswitch_backends.protocol import Accepted, Captured, Evidence, FieldChange, Grade, Profile
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.events import EngineEvent, FleetChanged
 from killswitch_console.halting.plan import Plan, Protection
@@ -78,6 +78,9 @@ class StillEngine:
 
     async def records(self) -> list[HaltRecord]:
         return list(self.kept)
+
+    async def record(self, halt_id: str) -> HaltRecord:
+        return next(kept for kept in self.kept if kept.header.halt_id == halt_id)
 
 
 @dataclass
@@ -202,5 +205,6 @@ def _progress(seen: TargetSighting, state: TargetState, at: datetime) -> TargetP
     if state is TargetState.RESTORED:
         return replace(one, state=state, evidence=Evidence(Grade.OBSERVED, "read back", NOW), running=None)
     if state is TargetState.CONFLICT:
-        return replace(one, state=state, error=f"{seen.target}: changed since the halt: replicas is 5, the halt left 0")
+        error = f"{seen.target}: changed since the halt: replicas is 5, the halt left 0"
+        return replace(one, state=state, error=error, changes=(FieldChange("replicas", 0, 5),))
     return replace(one, state=state)

@@ -72,7 +72,7 @@ async def test_what_changed_since_is_shown_as_a_conflict(tmp_path: Path) -> None
         await driven.sees("Type  refund")
         await driven.type("refund")
         await driven.press("enter")
-        await driven.sees("INCOMPLETE", "≠ conflict", "running is 9, the halt left 0", "NOT ALL RESTORED")
+        await driven.sees("INCOMPLETE", "≠ conflict", "running: the halt left 0, found 9", "NOT ALL RESTORED")
 
 
 async def test_halts_of_an_earlier_session_are_there_at_the_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines import words
@@ -32,6 +33,20 @@ def row(halt: LiveHalt, now: datetime, width: int) -> Line:
     )
 
 
+def foreign_row(found: ForeignHalt, now: datetime, width: int) -> Line:
+    """A halt of another bastion: all that its marks tell."""
+    scope, by, reason = _columns(width)
+    told = f"{words.counted(len(found.agents), 'agent')}, {words.counted(len(found.targets), 'target')}"
+    when = f"{words.age(found.ordered_at, now)} ago" if found.ordered_at else "?"
+    return (
+        (fit("  ■ other bastion's", _STATE), Tone.HALTED),
+        (fit(told, scope - 1) + " ", Tone.STRONG),
+        (fit(clean(found.invoker), by - 1) + " ", Tone.PLAIN),
+        (fit(when, _WHEN), Tone.MUTED),
+        (fit(f"known by its marks: {clean(found.halt_id)}", reason), Tone.MUTED),
+    )
+
+
 _STATE, _WHEN = 22, 11
 
 
@@ -52,6 +67,8 @@ def _state(halt: LiveHalt) -> tuple[str, str, Tone]:
     symbol, tone = words.VERDICT[verdict]
     if halt.phase is Phase.ENDED and halt.base.ended_at is None:
         return "!", "interrupted", Tone.BAD
+    if any(t.fighting for t in halt.revived()):
+        return "▲", "FIGHT, held", Tone.BAD
     held = ", held" if halt.held else ""
     return symbol, f"{verdict}{held}", tone
 

@@ -8,7 +8,7 @@ from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.verdict import AgentState, Verdict, worst_state
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt, Phase, Tally
-from killswitch_console.tui.lines import words
+from killswitch_console.tui.lines import holding, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, spread, wrapped
 from killswitch_console.tui.ordering import natural
 
@@ -35,6 +35,7 @@ def head(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
         spread(left, ((f"{header.halt_id} ", Tone.MUTED),), width),
         plain(fit(clean(f"{by}: {header.reason}", most=width), width).rstrip(), Tone.MUTED),
         *_outcome(halt, now, width),
+        *holding.signs(halt, now, width),
         *wrapped(clean(halt.failure, most=600), width, tone=Tone.BAD),
     ]
 
@@ -42,7 +43,10 @@ def head(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
 def _outcome(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
     header = halt.header
     if halt.phase is Phase.RESTORING:
-        return [plain("putting back what the halt changed; nothing is called restored before it was read back")]
+        return [
+            plain("putting back what the halt changed; nothing is called restored before it was read back"),
+            *_stages(halt, width),
+        ]
     if halt.phase is Phase.RESTORED:
         means = _MEANS[Verdict.RESTORED] if halt.verdict is Verdict.RESTORED else "not everything was put back"
         return _verdict(halt.verdict, means, "", width)
@@ -52,8 +56,32 @@ def _outcome(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
     if halt.phase is Phase.HALTING:
         return [(("SLO of the scope  ", Tone.MUTED), (said, tone))]
     if halt.proven_at is None:
-        said, tone = f"SLO of {header.slo_seconds:g} s missed: not proven when it ended", Tone.BAD
+        said, tone = f"SLO of {header.slo_seconds:g} s missed: not proven", Tone.BAD
     return [*_verdict(halt.verdict, _MEANS[halt.verdict], _agents(halt), width), plain(said, tone)]
+
+
+STAGES_MOST = 4
+"""Stages of a restore that are shown at once."""
+
+
+def _stages(halt: LiveHalt, width: int) -> list[Line]:
+    """How far the stages of a restore are that are not done: the canary first, then class by class."""
+    lines: list[Line] = []
+    waiting = 0
+    for number, stage in enumerate(halt.stages, 1):
+        now = [halt.targets.get(t.target, t) for t in stage.targets]
+        done = sum(t.state is TargetState.RESTORED for t in now)
+        if done == len(now):
+            continue
+        if len(lines) == STAGES_MOST:
+            waiting += 1
+            continue
+        said = (
+            f"stage {number} of {len(halt.stages)}, {clean(stage.name) or 'the rest'}: {done:,}/{len(now):,} restored"
+        )
+        lines.append(plain(fit(said, width).rstrip(), Tone.PLAIN if not lines else Tone.MUTED))
+    more = [plain(f"and {words.counted(waiting, 'stage')} more", Tone.MUTED)] if waiting else []
+    return [*lines, *more]
 
 
 _MEANS = {
@@ -72,12 +100,13 @@ def _verdict(verdict: Verdict, means: str, more: str, width: int) -> list[Line]:
 
 def _agents(halt: LiveHalt) -> str:
     """How many agents of which outcome, if not all are stopped; the others by name."""
-    others = [a for a in halt.base.agents if a.state is not AgentState.STOPPED]
+    agents = halt.record().agents
+    others = [a for a in agents if a.state is not AgentState.STOPPED]
     if not others:
         return ""
     shown = ", ".join(f"{clean(a.key.name, most=40)} {a.state}" for a in others[:6])
     more = f" and {len(others) - 6:,} more" if len(others) > 6 else ""
-    return f"{len(others):,} of {words.counted(len(halt.base.agents), 'agent')} not stopped: {shown}{more}"
+    return f"{len(others):,} of {words.counted(len(agents), 'agent')} not stopped: {shown}{more}"
 
 
 # -- bars ----------------------------------------------------------------------------------------------------------
@@ -172,8 +201,13 @@ def laggards(halt: LiveHalt, now: datetime, width: int) -> list[Line]:
         lines += [line for target in late[:LAGGARDS_MOST] for line in _target(target, now, width)]
         if (more := len(late) - LAGGARDS_MOST) > 0:
             lines.append(plain(f"and {more:,} more", Tone.MUTED))
+    again = [] if restoring else [t for t in halt.revived() if t.state is goal]
+    if again:
+        lines.append(heading(f"Revived, and proven stopped again: {len(again):,}", width))
+        lines += [line for target in again[:LAGGARDS_MOST] for line in _target(target, now, width)]
     gap = [BLANK] if lines else []
-    return [*lines, *gap, *_done(targets, goal, now, width, room=max(0, LAGGARDS_MOST - len(late)))]
+    quiet = [t for t in targets if not (t.revivals and t.state is goal)] if again else targets
+    return [*lines, *gap, *_done(quiet, goal, now, width, room=max(0, LAGGARDS_MOST - len(late)))]
 
 
 def _done(targets: list[TargetProgress], goal: TargetState, now: datetime, width: int, *, room: int) -> list[Line]:
@@ -187,9 +221,9 @@ def _done(targets: list[TargetProgress], goal: TargetState, now: datetime, width
     return lines
 
 
-def _urgency(target: TargetProgress) -> tuple[bool, int, tuple[str, str]]:
-    """Unsettled before settled, the furthest from proof first."""
-    return (target.state.settled, -_FAR[target.state], natural(str(target.target)))
+def _urgency(target: TargetProgress) -> tuple[bool, bool, int, tuple[str, str]]:
+    """What is fought over first; unsettled before settled, the furthest from proof first."""
+    return (not target.fighting, target.state.settled, -_FAR[target.state], natural(str(target.target)))
 
 
 _FAR = {
@@ -200,6 +234,7 @@ _FAR = {
 def _target(target: TargetProgress, now: datetime, width: int) -> list[Line]:
     """A target: its state, what runs there, tries, and below it what stands in the way or proves it."""
     symbol, tone = words.STATE[target.state]
+    state = target.state.upper() if target.state is TargetState.REVIVED else target.state
     numbers = [f"{target.running:,} running"] if target.running else []
     numbers += [f"{target.attempts} tries"] if target.attempts > 1 else []
     numbers += _bound(target, now)
@@ -209,15 +244,22 @@ def _target(target: TargetProgress, now: datetime, width: int) -> list[Line]:
     tail, room = ("", width - 13) if below else (tail, room)
     lines: list[Line] = [
         (
-            (f"{symbol} {target.state:<11}", tone),
+            (f"{symbol} {state:<11}", tone),
             (fit(called, max(16, room)), Tone.PLAIN),
             (f" {tail}" if tail else "", Tone.MUTED),
         )
     ]
-    error = target.error.removeprefix(f"{target.target}: ")
-    for text, its_tone in ((below, Tone.MUTED), (error, Tone.BAD), (_note(target), Tone.MUTED)):
+    error = "" if target.changes else target.error.removeprefix(f"{target.target}: ")
+    texts = (
+        (below, Tone.MUTED),
+        (holding.fight(target), Tone.BAD),
+        (holding.revival(target, now), Tone.BAD if target.state is TargetState.REVIVED else Tone.WARN),
+        (error, Tone.BAD),
+        ("" if target.changes else _note(target), Tone.MUTED),
+    )
+    for text, its_tone in texts:
         lines += wrapped(clean(text, most=400), width - 2, tone=its_tone, indent=" " * 13)
-    return lines
+    return [*lines, *holding.differences(target, width - 2, " " * 13)]
 
 
 def _note(target: TargetProgress) -> str:

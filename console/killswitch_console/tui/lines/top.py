@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
-from killswitch_console.tui.lines import words
+from killswitch_console.tui.lines import holding, words
 from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread, wrapped
 from killswitch_console.tui.model import GroupRow
 from killswitch_console.tui.state import COVERAGE_COMES
@@ -69,18 +69,29 @@ def problems(views: tuple[BackendView, ...], width: int) -> list[Line]:
 
 
 def banner(book: HaltBook, now: datetime, width: int) -> list[Line]:
-    """What is held or under way: nothing, or one line that nobody can overlook."""
+    """What is held or under way, here or by another bastion: nothing, or one line that nobody can overlook."""
     held = book.held()
-    if not held:
+    many = len(held) + len(book.foreign)
+    if not many:
         return []
-    first = held[0]
-    said = _held(first, now)
-    more = f"  +{len(held) - 1} more" if len(held) > 1 else ""
+    said, symbol, tone = _loudest(held, book, now)
+    more = f"  +{many - 1} more" if many > 1 else ""
     tail: Line = (("[o] open ", Tone.ACCENT),)
     room = width - length(tail) - len(more) - 5
-    tone = Tone.WARN if first.phase.under_way else Tone.HALTED
-    symbol = "»" if first.phase.under_way else "■"
     return [spread(((f" {symbol} {clean(said, most=max(20, room))}{more}", tone),), tail, width)]
+
+
+def _loudest(held: list[LiveHalt], book: HaltBook, now: datetime) -> tuple[str, str, Tone]:
+    """The one thing that the banner has room for: what is revived, then what is under way, then what is held."""
+    for halt in held:
+        if said := holding.alarm(halt, now):
+            return f"{said}: {halt.header.scope}", "▲", Tone.BAD
+    if not held:
+        found = book.foreign[0]
+        count = words.counted(len(found.targets), "target")
+        return f"HELD by another bastion: {found.halt_id} by {found.invoker}, {count}", "■", Tone.HALTED
+    under_way = held[0].phase.under_way
+    return _held(held[0], now), "»" if under_way else "■", Tone.WARN if under_way else Tone.HALTED
 
 
 _BANNER = {

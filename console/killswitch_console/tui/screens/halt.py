@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
-from killswitch_console.tui.lines import progress
+from killswitch_console.tui.lines import halts, progress
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.lines.stale import stale_lines
 from killswitch_console.tui.screens.base import ConsoleScreen
+from killswitch_console.tui.screens.confirm import ONE_KEY, ConfirmDialog
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_inventory.scopes import Scope
 
@@ -27,10 +28,12 @@ class HaltScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="halt.back"),
         Binding("r", "restore", "Restore", id="halt.restore"),
+        Binding("a", "approve", "Approve", id="halt.approve"),
     ]
     HELP_LINES = (
         ("Esc", "back; the halt goes on, and o comes back to it"),
         ("r", "restore what this halt changed, once it has ended"),
+        ("a", "agree to its restore as the second person, where two are needed"),
         ("↑ ↓  j k", "scroll the targets; what is not stopped yet stands first"),
         ("stopped", "is only said with evidence; accepted means that the platform took the change"),
         ("█ ▒ ·", "stopped, accepted, not yet"),
@@ -87,10 +90,29 @@ class HaltScreen(ConsoleScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Restore is offered once there is something to restore."""
         del parameters
-        if action == "restore":
-            halt = self._halt
-            return halt is not None and not halt.phase.under_way and halt.held
-        return True
+        if action not in ("restore", "approve"):
+            return True
+        halt = self._halt
+        if halt is None or halt.phase.under_way or not halt.held:
+            return False
+        return action == "restore" or self.state.takes_two(halt.header)
+
+    def action_approve(self) -> None:
+        """Ask whether this person agrees to a restore that takes two."""
+        if (halt := self._halt) is None:
+            return
+        dialog = ConfirmDialog(
+            verb="Approve",
+            title=f"Agree to one restore of {halt.header.scope} by another person?",
+            hit=lambda width: halts.summary(halt, width - 1),
+            needed=ONE_KEY,
+        )
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self.console_app.approve(self.halt_id)
+
+        self.app.push_screen(dialog, answered)
 
     def action_restore(self) -> None:
         """To the screen that restores it."""

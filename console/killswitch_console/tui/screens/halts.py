@@ -50,15 +50,23 @@ class HaltsScreen(ConsoleScreen):
         return self.state.book.newest_first()
 
     @property
+    def _any(self) -> bool:
+        return bool(self._halts or self.state.book.foreign)
+
+    @property
     def _picked(self) -> LiveHalt | None:
         picked = self.query_one(PickList).picked
         return self.state.book.get(picked) if picked else None
 
     def _heading(self, width: int) -> list[Line]:
-        return [plain(" Halts", Tone.ACCENT), *([halts.header(width - 1)] if self._halts else [])]
+        return [plain(" Halts", Tone.ACCENT), *([halts.header(width - 1)] if self._any else [])]
 
     def _rows(self, width: int) -> list[tuple[str, Line]]:
-        return [(halt.header.halt_id, halts.row(halt, self.now, width)) for halt in self._halts]
+        """Ours that are in force, then those of other bastions, then those that are over."""
+        rows = [(halt.header.halt_id, halts.row(halt, self.now, width)) for halt in self._halts]
+        in_force = len(self.state.book.held())
+        others = [(f.halt_id, halts.foreign_row(f, self.now, width)) for f in self.state.book.foreign]
+        return [*rows[:in_force], *others, *rows[in_force:]]
 
     def _empty(self, width: int) -> list[Line]:
         book = self.state.book
@@ -73,7 +81,7 @@ class HaltsScreen(ConsoleScreen):
 
     def freshen_body(self) -> None:
         """Show the halts as they are."""
-        some = bool(self._halts)
+        some = self._any
         self.query_one("#halts").display = some
         self.query_one("#empty").display = not some
         self.query_one("#heading", Lines).show()
@@ -99,6 +107,10 @@ class HaltsScreen(ConsoleScreen):
         """Look at the halt under the cursor."""
         if (halt := self._picked) is not None:
             self.console_app.open_halt(halt.header.halt_id, halt.header.scope)
+        elif picked := self.query_one(PickList).picked:
+            self.console_app.tell(
+                f"Another bastion's halt, known by its marks only. Restore it there, or: restore {picked}", wrong=False
+            )
 
     def action_restore(self) -> None:
         """To the screen that restores it."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from killswitch_console.halting.approving import ApprovalNeeded, check_approval
 from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.halting.engine import Engine, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.record import HaltRecord
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, restoring
@@ -19,6 +23,9 @@ from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ConfirmDialog
 from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
+
+APPROVALS_SECONDS = 2.0
+"""How often approvals are looked for where two people are needed."""
 
 
 class RestoreScreen(ConsoleScreen):
@@ -54,9 +61,32 @@ class RestoreScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """The reason is what a person must give."""
         self.query_one("#reason").focus()
+        if self._takes_two:
+            self._look()
+            self.set_interval(APPROVALS_SECONDS, self._look, name="approvals")
 
     def _lines(self, width: int) -> list[Line]:
-        return [((" ", Tone.PLAIN), *line) for line in restoring.whole(self._halt, self.now, width - 1)]
+        two = restoring.two_people(self._halt, self.state.invoker, self.now, width - 1) if self._takes_two else []
+        return [((" ", Tone.PLAIN), *line) for line in (*two, *restoring.whole(self._halt, self.now, width - 1))]
+
+    @property
+    def _takes_two(self) -> bool:
+        return self.state.takes_two(self._halt.header)
+
+    @work(exclusive=True, group="approvals", exit_on_error=False)
+    async def _look(self) -> None:
+        """Another person agrees in another process: what the ledger knows of that."""
+
+        async def read(engine: Engine) -> HaltRecord:
+            return await engine.record(self._halt.header.halt_id)
+
+        try:
+            record = await self.console_app.ask(read, name="approvals")
+        except (LedgerError, LedgerNeeded, UnknownHalt) as error:
+            self._say(clean(f"approvals cannot be read: {error}", most=200))
+            return
+        self._halt.approve(record.approvals)
+        self.query_one("#plan", Listing).show()
 
     def _next(self, _: int) -> list[Line]:
         if self._hint:
@@ -79,6 +109,12 @@ class RestoreScreen(ConsoleScreen):
             self._say("a reason is required")
             return
         header = self._halt.header
+        if self._takes_two:
+            try:
+                check_approval(header.halt_id, self.state.invoker, self._halt.base.approvals, self.now)
+            except ApprovalNeeded:
+                self._say("another person must agree first")
+                return
         dialog = ConfirmDialog(
             verb="Restore",
             title=f"Restore {header.scope} in {header.environment}?",
