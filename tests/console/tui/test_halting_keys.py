@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-import pytest
 
 from console.tui.driving import Driven, console
 from console.tui.scripted import deployment, role, small_world
@@ -70,14 +67,25 @@ async def test_everything_is_halted_by_typing_the_environment(tmp_path: Path) ->
         assert len(driven.world.halted) == 8
 
 
-@pytest.mark.parametrize("keys", [("enter",), ("escape",), ("tab", "shift+tab", "enter")])
-async def test_the_default_of_the_dialog_for_an_agent_is_cancel(tmp_path: Path, keys: tuple[str, ...]) -> None:
+async def ask_again(driven: Driven) -> None:
+    """Back on the plan, with its reason still there: to the dialog once more."""
+    if isinstance(driven.app.screen, ConfirmDialog):
+        await driven.press("escape")
+    await driven.until(lambda: isinstance(driven.app.screen, PlanScreen))
+    await driven.press("enter")
+    await driven.until(lambda: isinstance(driven.app.screen, ConfirmDialog))
+    await driven.pilot.pause(0.05)
+
+
+async def test_the_default_of_the_dialog_for_an_agent_is_cancel(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
         await to_dialog(driven, "right", "down", "h")
-        await driven.press(*keys)
-        await driven.until(lambda: isinstance(driven.app.screen, PlanScreen))
-        assert driven.world.halted == []
-        assert len(driven.state.book) == 0
+        for keys in (("enter",), ("escape",), ("tab", "shift+tab", "enter")):
+            await driven.press(*keys)
+            await driven.until(lambda: isinstance(driven.app.screen, PlanScreen))
+            assert driven.world.halted == [], keys
+            assert len(driven.state.book) == 0, keys
+            await ask_again(driven)
 
 
 async def enter_only(driven: Driven) -> None:
@@ -104,14 +112,15 @@ async def half_and_escape(driven: Driven) -> None:
     await driven.until(lambda: isinstance(driven.app.screen, PlanScreen))
 
 
-@pytest.mark.parametrize("way", [enter_only, wrong_text, one_key, half_and_escape])
-async def test_nothing_but_its_name_halts_a_class(tmp_path: Path, way: Callable[[Driven], Awaitable[None]]) -> None:
+async def test_nothing_but_its_name_halts_a_class(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
         await to_dialog(driven, "h")
-        await way(driven)
-        await driven.pilot.pause(0.05)
-        assert driven.world.halted == []
-        assert not driven.state.busy
+        for way in (enter_only, wrong_text, one_key, half_and_escape):
+            await way(driven)
+            await driven.pilot.pause(0.05)
+            assert driven.world.halted == [], way
+            assert not driven.state.busy, way
+            await ask_again(driven)
 
 
 async def test_a_halt_needs_a_reason(tmp_path: Path) -> None:
