@@ -26,12 +26,20 @@ def resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
+def highest() -> float:
+    """MB of memory that this process held at most. (``ru_maxrss`` would count its parent's before the exec.)"""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError("this system does not tell VmHWM")
+
+
 async def watch(config: Path) -> None:
     began, used = time.perf_counter(), time.process_time()
     async with open_engine(engine_settings(load_configuration(config))) as engine:
         await engine.discover(timeout=120)
         took, busy = time.perf_counter() - began, time.process_time() - used
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = highest()
         agents = engine.fleet.agents(Scope.parse("global"))
         count, instances = len(agents), sum(len(agent.instances) for agent in agents)
         del agents

@@ -48,8 +48,10 @@ async def pages(api: Api, resource: Resource, query: Query, *, attempts: int = 1
         answer = mapping(
             await api.get(resource.path(query.namespace), parameters, seconds=LIST_SECONDS, attempts=attempts)
         )
-        meta = mapping(answer.get("metadata"))
-        yield Page(items(answer.get("items")), text(meta.get("resourceVersion")))
+        meta, listed = mapping(answer.get("metadata")), items(answer.get("items"))
+        del answer  # a page parsed takes megabytes: none is kept while the next one is fetched
+        yield Page(listed, text(meta.get("resourceVersion")))
+        del listed
         if not (follow := text(meta.get("continue"))):
             return
         parameters["continue"] = follow

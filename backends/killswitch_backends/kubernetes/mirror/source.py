@@ -76,6 +76,7 @@ class Source:
         async for page in pages(self.api, self.resource, self.query):
             version = page.version
             keys |= {self.sink.put(item) for item in page.items}
+            page.items.clear()
         self.sink.keep_only(self.query.namespace, keys)
         self.listed = True
         self._well()
