@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from killswitch_console.drills.homes import played
+from killswitch_console.drills.scoring import BROKEN_OFF
 
 DUE: Final = timedelta(days=90)
 
@@ -64,6 +65,8 @@ def _documents(home: Path) -> Iterator[tuple[datetime, dict[str, Any]]]:
 
 
 def _subjects(document: dict[str, Any]) -> Iterator[str]:
+    if str(document["score"]["ended"]).startswith(BROKEN_OFF):
+        return
     for halt in document["score"]["halts"]:
         if halt["verdict"] == "stopped":
             yield f"scope {str(halt['scope']).partition(':')[0]}"

@@ -32,7 +32,7 @@ HELP: Final = """\
   now ID             bring an inject now          hold ID            keep it back until `now`
   skip ID REASON     leave it out                 say FROM: TEXT     send a message that is not in the script
   pause / go         hold time, let it run        speed N            0.25 to 10
-  step               at full speed to the next inject, then pause
+  step               at ten times to the next inject, then pause
   note [OBJECTIVE:] TEXT                          rate OBJECTIVE P|S|M|U
   end                the drill is over            abort REASON       it is over, and does not count
   real               THIS IS REAL: responders' consoles leave drill mode at once

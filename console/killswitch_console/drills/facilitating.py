@@ -49,8 +49,7 @@ class Responders:
         await wire.say(
             writer,
             "welcome",
-            title=header.title,
-            narrative=" ".join(header.narrative.split()),
+            briefing=" ".join(header.briefing.split()),
             config=str(self._world.config),
             port=int(self._world.url.rpartition(":")[2]),
             began=self._clock.began.isoformat(),

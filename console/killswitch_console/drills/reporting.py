@@ -157,6 +157,7 @@ def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) ->
     return [
         f"Hash of the events: {result['event_hash']} ({'agrees' if same else 'DOES NOT AGREE'} with the log).",
         f"Log: {folder / 'log.jsonl'}; the console's own trail of this drill: {folder / 'state' / 'audit'}.",
+        f"Verify that trail with: killswitch-console audit verify --config {folder / 'config.toml'}",
         f"Go through it with: killswitch-console drill replay {folder.name}",
     ]
 

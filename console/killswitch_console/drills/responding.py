@@ -113,7 +113,7 @@ def respond(_: dict[str, Any], folder: Path, admit: Callable[[int], None]) -> in
         return threads[0]
 
     app = DrillApp(state, make_engine, now=clock.moment, theme=terminal.theme())
-    app.story = f"{welcome['title']}: {welcome['narrative']}"
+    app.story = str(welcome["briefing"])
     app.tell = threads[0].tell
     threads[0].app = app
     with ending_signals(app.end):

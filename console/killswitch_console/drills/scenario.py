@@ -53,6 +53,9 @@ class Header(_Table):
     duration: Duration
     """When it ends at the latest."""
     narrative: Text
+    """The whole story, for facilitators and reports; responders do not see it."""
+    briefing: Text = "You are on call. What comes in, comes in here."
+    """What responders are told at the beginning."""
     authors: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from killswitch_console.drills.directing import matches
 from killswitch_console.drills.happened import Happened
@@ -12,6 +12,9 @@ from killswitch_console.drills.log import event_hash
 from killswitch_console.drills.scenario import Expectation, Scenario
 from killswitch_console.drills.truthkeeping import Claim
 from killswitch_inventory.scopes import Scope
+
+BROKEN_OFF: Final = ("aborted", "a real event")
+"""How the reason begins for which a drill ended that does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,10 @@ def score(scenario: Scenario, events: Sequence[Happened], claims: Sequence[Claim
     isolation = Outcome(
         "isolation", None, "nothing reaches outside the drill", not aborted, True, 1.0, _first(aborted, "what")
     )
-    every = (*outcomes, truth, isolation)
+    ended = _first([e for e in events if e.event == "drill.ended"], "why")
+    counts = not ended.startswith(BROKEN_OFF)
+    completed = Outcome("completed", None, "the drill was not broken off", counts, True, 1.0, "" if counts else ended)
+    every = (*outcomes, truth, isolation, completed)
     total = sum(outcome.weight for outcome in every)
     share = sum(outcome.weight for outcome in every if outcome.met) / total
     margins = [claim.margin for claim in claims if claim.margin is not None]
@@ -113,7 +119,7 @@ def score(scenario: Scenario, events: Sequence[Happened], claims: Sequence[Claim
         skipped_checks=tuple(_skipped(scenario, events)),
         least_margin=min(margins, default=None),
         acted_on=tuple(negative),
-        ended=_first([e for e in events if e.event == "drill.ended"], "why"),
+        ended=ended,
         event_hash=event_hash(events),
         ratings={str(e.facts["objective"]): str(e.facts["rating"]) for e in events if e.event == "facilitator.rated"},
     )
