@@ -184,6 +184,9 @@ def moto_server(folder: Path) -> Iterator[Server]:
     server.start()
     host, port = server.get_host_and_port()
     reached = Server("moto", f"http://{host}:{port}", folder)
+    # moto's state belongs to the process: what tests on another of its servers made must not be seen on this one
+    with urllib.request.urlopen(urllib.request.Request(f"{reached.url}/moto-api/reset", method="POST"), timeout=10):
+        pass
     try:
         yield reached
     finally:
