@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from killswitch_backends.kubernetes import KIND
+from killswitch_backends.problems import Changed
 from killswitch_backends.protocol import (
     Accepted,
     Backend,
@@ -151,10 +152,21 @@ async def capture(backend: Backend, *targets: TargetId, fresh: bool = True) -> l
     return [item for item in found if isinstance(item, Captured)]
 
 
-async def halted(backend: Backend, *targets: TargetId, halt_id: str = "H1") -> list[Watch]:
-    """Capture and halt."""
-    captured = await capture(backend, *targets)
-    return [Watch(item, await backend.halt(item, order(halt_id))) for item in captured]
+async def halted(
+    backend: Backend, *targets: TargetId, halt_id: str = "H1", profile: Profile = Profile.IMMEDIATE
+) -> list[Watch]:
+    """Capture and halt; what changed in between is captured anew, as the engine does."""
+    wanted = order(halt_id, profile=profile)
+    return [await _halted(backend, item, wanted) for item in await capture(backend, *targets)]
+
+
+async def _halted(backend: Backend, captured: Captured, wanted: Order) -> Watch:
+    for _ in range(10):
+        try:
+            return Watch(captured, await backend.halt(captured, wanted))
+        except Changed:
+            (captured,) = await capture(backend, captured.target)
+    raise AssertionError(f"{captured.target} keeps changing")
 
 
 @dataclass(slots=True)

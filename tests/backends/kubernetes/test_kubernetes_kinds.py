@@ -11,6 +11,7 @@ from disposable_cluster import REAL, Disposable, disposable
 from killswitch_backends.problems import Changed, Unsupported
 from killswitch_backends.protocol import Backend, Failure, Sight
 from killswitch_inventory.sightings import ListingComplete, TargetSighting
+from killswitch_inventory.targets import TargetId
 from kubernetes_table import (
     Admin,
     agent,
@@ -104,10 +105,17 @@ async def test_each_kind_is_sighted_once_with_its_pods(admin: Admin, backend: Ba
     await made(admin, kind)
     wanted = target("refund-1", kind=kind)
     async with reading(backend.sight()) as sights:
-        await sights.until(lambda s: isinstance(s, TargetSighting) and s.target == wanted and s.concurrency > 0)
-        await sights.until(lambda s: isinstance(s, ListingComplete))
+        await sights.until(lambda _: whole(sights.seen) and running(sights.seen, wanted))
         seen = {s.target for s in sights.seen if isinstance(s, TargetSighting) and "refund-1" in s.target.path}
     assert seen == {wanted}
+
+
+def whole(seen: list[Any]) -> bool:
+    return any(isinstance(s, ListingComplete) for s in seen)
+
+
+def running(seen: list[Any], wanted: TargetId) -> bool:
+    return any(isinstance(s, TargetSighting) and s.target == wanted and s.concurrency > 0 for s in seen)
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "CronJob"])

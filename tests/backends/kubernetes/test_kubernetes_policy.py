@@ -9,7 +9,7 @@ import yaml
 
 from killswitch_backends.kubernetes.policy import HALT, READ, policy
 from killswitch_backends.problems import Refused
-from killswitch_backends.protocol import Backend, Profile, Watch
+from killswitch_backends.protocol import Backend, Profile
 from killswitch_backends.simulator.kubernetes.access import Denial
 from killswitch_backends.simulator.server import Simulator
 from kubernetes_table import Admin, agent, capture, halted, is_stopped, observing, opened, order, sighting, target
@@ -84,8 +84,7 @@ async def all_that_it_does(sim: Simulated, admin: Admin, backend: Backend) -> No
     async with sighting(backend):
         await backend.preflight(targets)
         watches = await halted(backend, *targets[:-1])
-        (last,) = await capture(backend, targets[-1])
-        watches.append(Watch(last, await backend.halt(last, order(profile=Profile.FORCE))))
+        watches += await halted(backend, targets[-1], profile=Profile.FORCE)
         many = [target(f"many-{n}") for n in range(10)]
         watches += await halted(backend, *many)
         async with observing(backend, watches) as seen:
