@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.assembling import engine_settings
 from killswitch_console.audit.assembling import new_session, trail_recorder
+from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.config import Configuration, load_configuration
 from killswitch_console.drills.clock import DrillClock
@@ -28,6 +29,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import Recorder, RecordingNeeded, Warn
 from killswitch_console.halting.sighting import Opener
 from killswitch_console.halting.verdict import AgentState
+from killswitch_console.notify.notice import silent
 from killswitch_console.vault.references import resolve_secret
 from killswitch_inventory.targets import BackendRef, Layer
 
@@ -200,7 +202,10 @@ class Seat:
 def drill_settings(
     configuration: Configuration, clock: DrillClock, hear: Hear, trails: list[DrillTrail]
 ) -> EngineSettings:
-    """A configuration's engine settings, on drill time, with a drill's trail, which is put into ``trails``."""
+    """A configuration's engine settings, on drill time, with a drill's trail, which is put into ``trails``.
+
+    Nobody outside is told and no vault can be opened, whatever the configuration names: safety rule 8.
+    """
     settings = engine_settings(configuration)
     document = configuration.document
     labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
@@ -217,7 +222,7 @@ def drill_settings(
             trails.append(DrillTrail(inner, hear, warn))
             yield trails[-1]
 
-    return replace(settings, openers=openers, recorder=recorder, drill=True)
+    return replace(settings, openers=openers, recorder=recorder, drill=True, notifier=silent, glass=GlassSettings())
 
 
 @asynccontextmanager
