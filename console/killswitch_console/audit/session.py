@@ -74,7 +74,8 @@ class Session:
         made = plain(data, scrub=self.scrubber)
         named = event_id or new_id()
         self.screen.mark(f"{named} {kind}")
-        incident = made.get("incident")
+        named_incident = made.get("incident")
+        incident = named_incident if isinstance(named_incident, str) else None  # a column of text
         if halt_id is not None:
             incident = self._incidents.setdefault(halt_id, incident) or incident
         return Draft(

@@ -101,40 +101,11 @@ def test_the_page_is_self_contained_and_inert(directory: TrailDirectory) -> None
     assert "\u202e" not in text
 
 
-REQUIRED = {
-    6003: {
-        *[
-            "activity_id",
-            "category_uid",
-            "class_uid",
-            "metadata",
-            "severity_id",
-            "time",
-            "type_uid",
-            "actor",
-            "api",
-            "src_endpoint",
-        ]
-    },
-    7001: {*["activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid", "command_uid"]},
-}
-"""Required attributes of OCSF 1.7.0's API Activity and Remediation Activity."""
-
-
-def test_ocsf_has_what_the_schema_requires(directory: TrailDirectory) -> None:
+def test_ocsf_isolates_and_restores(directory: TrailDirectory) -> None:
+    """Whether they are valid is asked of the schema itself, in ``test_ocsf.py``."""
     documents = list(ocsf(selected(directory, Selection())))
     assert {document["class_uid"] for document in documents} == {6003, 7001}
-    for document in documents:
-        assert REQUIRED[document["class_uid"]] <= document.keys()
-        assert document["type_uid"] == document["class_uid"] * 100 + document["activity_id"]
-        assert document["category_uid"] == document["class_uid"] // 1000
-        assert document["metadata"]["version"] == "1.7.0"
-        assert {"name", "vendor_name"} <= document["metadata"]["product"].keys()
-        if document["class_uid"] == 6003:
-            assert document["api"]["operation"]
-            assert document["actor"]["user"]["name"]
-    activities = [d["activity_id"] for d in documents if d["class_uid"] == 7001]
-    assert set(activities) == {1, 3}
+    assert {document["activity_id"] for document in documents if document["class_uid"] == 7001} == {1, 3}
 
 
 def verify_bundle(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
