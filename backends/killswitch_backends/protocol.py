@@ -340,6 +340,8 @@ class LabelKeys:
     agent: str = "agent"
     agent_class: str = "agent-class"
     tenant: str = "agent-tenant"
+    canary: str = "killswitch-canary"
+    """With the value ``true`` (a flag: the tag alone) it says that a target exists to be halted in drills."""
 
 
 @dataclass(frozen=True, slots=True)

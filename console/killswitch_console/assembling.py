@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -76,8 +77,9 @@ def glass_settings(configuration: Configuration) -> GlassSettings:
 
 def _surroundings(configuration: Configuration, scrubber: Scrubber) -> Surroundings:
     document = configuration.document
-    labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
-    return Surroundings(document.environment, labels, scrubber.listening(resolve_secret), utc_now)
+    labels = document.labels
+    keys = LabelKeys(labels.agent, labels.agent_class, labels.tenant, labels.canary)
+    return Surroundings(document.environment, keys, scrubber.listening(resolve_secret), utc_now)
 
 
 def _glass(configuration: Configuration, surroundings: Surroundings, scrubber: Scrubber) -> GlassSettings:
@@ -90,6 +92,7 @@ def _glass(configuration: Configuration, surroundings: Surroundings, scrubber: S
         },
         register=register_of(configuration),
         learn=scrubber.learn,
+        two_custodians=frozenset(ScopeKind(kind) for kind in configuration.document.breakglass.two_custodians),
     )
 
 
@@ -105,15 +108,23 @@ def register_of(configuration: Configuration) -> Register:
 
 def _vault(configuration: Configuration, table: SealedFileVault | SecretServiceVault) -> Vault:
     if isinstance(table, SecretServiceVault):
-        return SecretService(table.name, table.collection)
-    return SealedFile(table.name, (configuration.path.parent / Path(table.path).expanduser()).resolve())
+        return SecretService(table.name, table.collection, table.custodian)
+    path = (configuration.path.parent / Path(table.path).expanduser()).resolve()
+    return SealedFile(table.name, path, table.custodian)
 
 
 def _emergency_opener(
-    table: BackendTable, kind: EmergencyKind, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend
+    table: BackendTable,
+    kind: EmergencyKind,
+    surroundings: Surroundings,
+    credentials: Sequence[EmergencyCredential],
+    lend: Lend,
 ) -> Opener:
-    settings, changed = kind.with_emergency(table.settings, surroundings, credential, lend)
-    return partial(table.kind.open, settings, changed)
+    """A table with every one of its credentials: a token and the triggers of single flags go together."""
+    settings = table.settings
+    for credential in credentials:
+        settings, surroundings = kind.with_emergency(settings, surroundings, credential, lend)
+    return partial(table.kind.open, settings, surroundings)
 
 
 def _authority(table: AuthorityTable | None) -> Authority | None:

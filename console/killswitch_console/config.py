@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from killswitch_backends.protocol import BackendKind
 from killswitch_console.audit.settings import Audit
@@ -43,6 +43,8 @@ class Labels(_Table):
     agent: str = "agent"
     agent_class: Annotated[str, Field(alias="class")] = "agent-class"
     tenant: str = "agent-tenant"
+    canary: str = "killswitch-canary"
+    """Marks a target that exists to be halted in drills on the real platforms."""
 
 
 class Slo(_Table):
@@ -73,6 +75,7 @@ def _granted(text: str) -> str:
 Principal = Annotated[str, AfterValidator(_principal)]
 Granted = Annotated[str, AfterValidator(_granted)]
 VaultName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+CustodianName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
 
 
 class DeclaredAgent(_Table):
@@ -121,6 +124,8 @@ class SealedFileVault(_Table):
     kind: Literal["sealed-file"]
     name: VaultName
     path: Annotated[str, Field(min_length=1)]
+    custodian: CustodianName = ""
+    """Who keeps its passphrase."""
 
 
 class SecretServiceVault(_Table):
@@ -129,9 +134,18 @@ class SecretServiceVault(_Table):
     kind: Literal["secret-service"]
     name: VaultName
     collection: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")] = "killswitch"
+    custodian: CustodianName = ""
+    """Who keeps its passphrase."""
 
 
 VaultTable = Annotated[SealedFileVault | SecretServiceVault, Field(discriminator="kind")]
+
+
+class BreakGlassTable(_Table):
+    """The ``[breakglass]`` table: how break-glass is used."""
+
+    two_custodians: list[Literal["instance", "agent", "tenant", "class", "global"]] = []
+    """Kinds of scope for which two custodians must stand behind broken glass, or one who says that they act alone."""
 
 
 class Contact(_Table):
@@ -140,6 +154,15 @@ class Contact(_Table):
     role: str
     name: str
     reach: str
+
+
+class Drill(_Table):
+    """What drills may do, and how often they are due."""
+
+    due_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days after which a kind of scope, or a backend, is to be drilled again."""
+    canary: bool = False
+    """Whether ``drill run --canary`` may halt and restore targets tagged as canaries on these platforms."""
 
 
 class Restore(_Table):
@@ -159,12 +182,21 @@ class Document(_Table):
     agent: list[DeclaredAgent] = []
     protect: Protect = Protect()
     restore: Restore = Restore()
+    drill: Drill = Drill()
     audit: Audit = Audit()
     authority: AuthorityTable | None = None
     notify: Notify = Notify()
     vault: list[VaultTable] = []
     """Where break-glass credentials are kept, in the order in which they are tried."""
+    breakglass: BreakGlassTable = BreakGlassTable()
     contact: list[Contact] = []
+
+    @model_validator(mode="after")
+    def _custodians(self) -> Document:
+        named = {vault.custodian for vault in self.vault if vault.custodian}
+        if self.breakglass.two_custodians and len(named) < 2:
+            raise ValueError("[breakglass] two_custodians needs [[vault]] tables of at least two custodians")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

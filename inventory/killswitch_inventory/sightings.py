@@ -74,6 +74,8 @@ class TargetSighting:
     """Whether halting it stops every agent there is: it is nobody's binding, and only a global halt takes it."""
     off: bool = False
     """Whether it is at zero, denied or off right now, whoever did it."""
+    canary: bool = False
+    """Whether its own labels or tags say that it exists to be halted in drills; nothing it inherits says so."""
     facts: Mapping[str, str] = field(default_factory=lambda: _NO_FACTS)
     """A few platform facts worth showing with the target, already short (``replicas``: ``3``)."""
 

@@ -86,6 +86,11 @@ def claims_in(tags: Mapping[str, str], labels: LabelKeys) -> tuple[Claim, ...]:
     return (Claim(How.TAG, agent=agent, agent_class=agent_class, tenant=tenant),)
 
 
+def is_canary(tags: Mapping[str, str], labels: LabelKeys) -> bool:
+    """Whether tags say that a resource exists to be halted in drills."""
+    return tags.get(labels.canary) == "true"
+
+
 def stamp(at: datetime) -> str:
     """A time for people, to the second, UTC."""
     return at.astimezone(UTC).strftime("%H:%M:%SZ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from killswitch_backends.aws_common.tags import claims_in, mark_in
+from killswitch_backends.aws_common.tags import claims_in, is_canary, mark_in
 from killswitch_backends.aws_iam.denial import is_denied
 from killswitch_backends.aws_iam.entities import Entity
 from killswitch_backends.protocol import LabelKeys
@@ -28,5 +28,6 @@ def sighted(
         health=Health.OK,
         mark=mark_in(entity.tags),
         off=is_denied(entity.arn, entity.attached, (entity.deny, *entity.documents)),
+        canary=is_canary(entity.tags, labels),
         facts={"path": entity.path, "policies": str(len(entity.inline) + len(entity.attached))},
     )

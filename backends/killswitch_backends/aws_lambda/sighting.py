@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from killswitch_backends.aws_common.tags import claims_in, mark_in
+from killswitch_backends.aws_common.tags import claims_in, is_canary, mark_in
 from killswitch_backends.aws_lambda.functions import EventSource, Function, State
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.agents import Health, How
@@ -36,6 +36,7 @@ def sighted(
         health=_health(state, executions),
         mark=mark_in(tags),
         off=state is not None and state.reserved == 0,
+        canary=is_canary(tags, labels),
         facts=_facts(function, state, event_sources, executions),
     )
 

@@ -158,6 +158,8 @@ class Workload:
     parent: Owner | None = None
     """The object that controls it, if any."""
     tracking: tuple[Tracking, ...] = ()
+    canary: bool = False
+    """Whether a label of its own says that it exists to be halted in drills."""
 
     @property
     def revivers(self) -> tuple[str, ...]:

@@ -114,6 +114,7 @@ class Sighter:
             health=health_of(workload, pods, off=off),
             mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
             off=off,
+            canary=workload.canary,
             facts=_facts(workload) | ({"unsupported": kind.unsupported} if kind.unsupported else {}),
         )
 

@@ -167,5 +167,6 @@ class Sighter:
             health=Health.OK if flag.on else Health.IDLE,
             mark=flag.mark.halt if flag.mark else None,
             off=not flag.on,
+            canary=self._labels.canary in flag.tags,
             facts=MappingProxyType(facts),
         )

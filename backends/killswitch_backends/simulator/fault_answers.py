@@ -75,13 +75,23 @@ def throttle_answer(
 
 
 _CBOR = "application/cbor"
-_THROTTLE_STATUS = {"iam": 400, "sts": 400, "tagging": 400, "cloudwatch": 400}
+_THROTTLE_STATUS = {
+    "iam": 400,
+    "sts": 400,
+    "tagging": 400,
+    "cloudwatch": 400,
+    "cloudtrail": 400,
+    "application-autoscaling": 400,
+}
 _THROTTLE_CODES = {
     "lambda": "TooManyRequestsException",
     "iam": "Throttling",
     "sts": "Throttling",
     "tagging": "ThrottledException",
     "cloudwatch": "Throttling",
+    "cloudtrail": "ThrottlingException",
+    "application-autoscaling": "ThrottlingException",
+    "cloudfront": "Throttling",
     "launchdarkly": "rate_limited",
 }
 _CODES: dict[str, dict[int, str]] = {
@@ -114,6 +124,10 @@ _CODES: dict[str, dict[int, str]] = {
     "sts": {401: "InvalidClientTokenId", 403: "AccessDenied"},
     "tagging": {400: "InvalidParameterException", 403: "AccessDeniedException"},
     "cloudwatch": {403: "AccessDenied"},
+    "cloudtrail": {403: "AccessDeniedException"},
+    "application-autoscaling": {403: "AccessDeniedException"},
+    "eks": {403: "AccessDeniedException"},
+    "cloudfront": {403: "AccessDenied"},
     "launchdarkly": {
         400: "invalid_request",
         401: "unauthorized",
@@ -194,4 +208,8 @@ _SHAPES: dict[str, Callable[[_Error], web.Response]] = {
     "sts": _query,
     "tagging": _json,
     "cloudwatch": _json,
+    "cloudtrail": _json,
+    "application-autoscaling": _json,
+    "eks": _lambda,
+    "cloudfront": _query,
 }

@@ -77,6 +77,7 @@ class Templated:
             deleting="deletionTimestamp" in meta,
             parent=controller_of(meta),
             tracking=tracking_of(meta),
+            canary=own.get(labels.canary) == "true",
         )
 
     def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:

@@ -42,6 +42,8 @@ class Behaviour:
     """How long UpdateFunctionConfiguration is in progress, and other changes of the function meet a conflict."""
     provisioning: float = 0.3
     """IN_PROGRESS of provisioned concurrency; one to several minutes on AWS."""
+    autoscaling: float = 0.3
+    """How often Application Auto Scaling brings back what it keeps; minutes, or a schedule, on AWS."""
     credential_lifetime: float = 60.0
     """After how long a workload gets a new session of its role: a revocation by token time ends then. Hours on AWS."""
     lambda_control: Rate = Rate(per_second=15, burst=15)
@@ -60,6 +62,8 @@ class Behaviour:
     trail: Rate = Rate(per_second=2, burst=2)
     """LookupEvents: two requests a second per account and region (CloudTrail quotas)."""
     eks: Rate = Rate(per_second=50, burst=50)  # assumed
+    autoscaling_calls: Rate = Rate(per_second=10, burst=20)  # assumed
+    cloudfront: Rate = Rate(per_second=10, burst=20)  # assumed
     trail_delay: float = 0.5
     """After how long an event can be looked up; up to 15 minutes on AWS."""
     managed_policies_per_role: int = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -9,8 +10,10 @@ from aiohttp import web
 
 from killswitch_backends.simulator.aws import metrics, sts, tagging
 from killswitch_backends.simulator.aws.access import Access
+from killswitch_backends.simulator.aws.autoscaling import AutoScaling
 from killswitch_backends.simulator.aws.behaviour import Behaviour
 from killswitch_backends.simulator.aws.callers import KeyRing
+from killswitch_backends.simulator.aws.cloudfront import Distributions
 from killswitch_backends.simulator.aws.eks import PodIdentity
 from killswitch_backends.simulator.aws.functions.invoker import Invoker
 from killswitch_backends.simulator.aws.functions.service import Functions
@@ -22,6 +25,7 @@ from killswitch_backends.simulator.aws.throttles import Throttle, throttling, to
 from killswitch_backends.simulator.aws.trail import Trail
 from killswitch_backends.simulator.aws.wires.query import QueryWire
 from killswitch_backends.simulator.aws.wires.restjson import EksWire, RestJsonWire
+from killswitch_backends.simulator.aws.wires.restxml import CloudFrontWire
 from killswitch_backends.simulator.aws.wires.rpc import TAGGING_CODES, CborWire, JsonWire
 from killswitch_backends.simulator.clock import Clock, SystemClock
 from killswitch_backends.simulator.seams import ACCOUNT, Acting, AgentSpec, Credentials, Faults
@@ -54,6 +58,10 @@ class AwsFace:
         self._functions = Functions(
             account=ACCOUNT, invoker=self._invoker, clock=self._clock, rng=rng, behaviour=self._behaviour
         )
+        self._autoscaling = AutoScaling(
+            account=ACCOUNT, concurrency=self._functions.concurrency, clock=self._clock, behaviour=self._behaviour
+        )
+        self._distributions = Distributions(account=ACCOUNT, rng=rng)
         self._pod_identity = PodIdentity(account=ACCOUNT, rng=rng)
         self._trail = Trail(clock=self._clock, behaviour=self._behaviour)
         self._seeding = Seeding(
@@ -87,8 +95,10 @@ class AwsFace:
         self._seeding.agents(agents)
 
     async def run(self) -> None:
-        """Keep invoking the agents' functions until cancelled."""
-        await self._invoker.run()
+        """Keep invoking the agents' functions, and scaling them, until cancelled."""
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self._invoker.run(), name="simulator: invocations")
+            work.create_task(self._autoscaling.run(), name="simulator: auto scaling")
 
     def _services(self) -> dict[str, Service]:
         """By the service's name in the credential scope of a request."""
@@ -102,6 +112,22 @@ class AwsFace:
                 wire=EksWire(),
                 operations=self._pod_identity.operations(),
                 throttle=Throttle({"read": self._behaviour.eks}, clock=self._clock, error=throttling),
+            ),
+            "application-autoscaling": Service(
+                name="application-autoscaling",
+                action_prefix="application-autoscaling",
+                wire=JsonWire(version="1.1"),
+                operations=self._autoscaling.operations(),
+                throttle=Throttle({"read": self._behaviour.autoscaling_calls}, clock=self._clock, error=throttling),
+            ),
+            "cloudfront": Service(
+                name="cloudfront",
+                action_prefix="cloudfront",
+                wire=CloudFrontWire(),
+                operations=self._distributions.operations(),
+                throttle=Throttle(
+                    {"read": self._behaviour.cloudfront}, clock=self._clock, error=throttling, regional=False
+                ),
             ),
             "cloudtrail": Service(
                 name="cloudtrail",

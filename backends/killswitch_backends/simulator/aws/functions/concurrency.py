@@ -5,12 +5,14 @@ The refusals are AWS's own: see platforms.md A2-A4 for where each was recorded.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from killswitch_backends.simulator.aws.behaviour import UNRESERVED_MINIMUM, Behaviour
 from killswitch_backends.simulator.aws.calls import Answer, Call, Operation
 from killswitch_backends.simulator.aws.errors import AwsError
 from killswitch_backends.simulator.aws.functions.function import LATEST, Function, Provisioned
 from killswitch_backends.simulator.aws.functions.lifecycle import PAGE, require_settled
-from killswitch_backends.simulator.aws.functions.region import Regions
+from killswitch_backends.simulator.aws.functions.region import Region, Regions
 from killswitch_backends.simulator.aws.functions.rendering import provisioned, timestamp
 from killswitch_backends.simulator.aws.pages import page
 from killswitch_backends.simulator.clock import Clock
@@ -83,11 +85,25 @@ class Concurrency:
     # -- provisioned ---------------------------------------------------------------------------------------------
 
     def put_provisioned(self, call: Call) -> Answer:
-        region = self._regions.of(call)
         function, qualifier = self._provisionable(call)
         wanted = call.params.get("ProvisionedConcurrentExecutions")
         if not isinstance(wanted, int) or wanted < 1:
             raise AwsError("ValidationError", "Value at 'provisionedConcurrentExecutions' must be 1 or greater")
+        config = self._provision(self._regions.of(call), function, qualifier, wanted)
+        return provisioned(config, now=self._clock.elapsed())
+
+    def raise_to(self, region_name: str, name: str, qualifier: str, least: int) -> None:
+        """Bring what is provisioned up to ``least``, as auto scaling does; what Lambda refuses is not done."""
+        region = self._regions[region_name]
+        function = region.functions.get(name)
+        if function is None or not function.knows(qualifier):
+            return
+        present = function.provisioned.get(qualifier)
+        if least and (present is None or present.requested < least):
+            with suppress(AwsError):
+                self._provision(region, function, qualifier, least)
+
+    def _provision(self, region: Region, function: Function, qualifier: str, wanted: int) -> Provisioned:
         others = sum(config.requested for name, config in function.provisioned.items() if name != qualifier)
         if function.reserved is not None and others + wanted > function.reserved:
             raise _invalid(
@@ -96,10 +112,9 @@ class Concurrency:
             )
         if function.reserved is None and region.unreserved - wanted < UNRESERVED_MINIMUM:
             raise _invalid(_BELOW_MINIMUM.format(what="ConcurrentExecutions"))
-        now = self._clock.elapsed()
-        config = Provisioned(wanted, now + self._behaviour.provisioning, timestamp(self._clock.now()))
-        function.provisioned[qualifier] = config
-        return provisioned(config, now=now)
+        ready_at = self._clock.elapsed() + self._behaviour.provisioning
+        config = function.provisioned[qualifier] = Provisioned(wanted, ready_at, timestamp(self._clock.now()))
+        return config
 
     def _provisionable(self, call: Call) -> tuple[Function, str]:
         reference = self._regions.of(call).find(call)

@@ -20,13 +20,14 @@ from killswitch_backends.simulator.clock import Clock
 
 
 class Functions:
-    """Lambda, put together; ``lifecycle`` and ``event_sources`` also make what the world is seeded with."""
+    """Lambda, put together; ``lifecycle`` and ``event_sources`` also make what the world is seeded with,
+    ``concurrency`` serves auto scaling as well."""
 
     def __init__(self, *, account: str, invoker: Invoker, clock: Clock, rng: Random, behaviour: Behaviour) -> None:
         self.regions = Regions(account=account)
         self.lifecycle = Lifecycle(self.regions, clock=clock, rng=rng, behaviour=behaviour)
         self.event_sources = EventSources(self.regions, clock=clock, rng=rng, behaviour=behaviour)
-        self._concurrency = Concurrency(self.regions, clock=clock, behaviour=behaviour)
+        self.concurrency = Concurrency(self.regions, clock=clock, behaviour=behaviour)
         self._asynchronous = Asynchronous(self.regions, clock=clock)
         self._tags = FunctionTags(self.regions)
         self._durable = Durable(self.regions, invoker, clock, behaviour)
@@ -37,7 +38,7 @@ class Functions:
         """Everything of Lambda that the simulator answers."""
         return {
             **self.lifecycle.operations(),
-            **self._concurrency.operations(),
+            **self.concurrency.operations(),
             **self.event_sources.operations(),
             **self._asynchronous.operations(),
             **self._tags.operations(),
