@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Protocol
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend
@@ -30,6 +30,17 @@ _LOG = logging.getLogger(__name__)
 Backends = Callable[[], Mapping[BackendRef, Backend]]
 
 
+class Safeguard(Protocol):
+    """A further condition of what changes a scope, such as broken glass makes."""
+
+    async def __call__(self, scope: Scope, *, invoker: Invoker, act: str) -> None:
+        """Let it pass, or raise ``NotAuthorised``."""
+
+
+async def _none(scope: Scope, *, invoker: Invoker, act: str) -> None:
+    del scope, invoker, act
+
+
 class Gate:
     """One engine's gate. ``authority`` None: no roles are configured, and everyone may."""
 
@@ -41,8 +52,10 @@ class Gate:
         backends: Backends,
         recorder: Recorder,
         notifier: Notifier,
+        safeguard: Safeguard = _none,
     ) -> None:
         self._authority, self._environment, self._backends = authority, environment, backends
+        self._safeguard = safeguard
         self._recorder, self._notifier = recorder, notifier
         self._names: dict[BackendRef, PlatformName] = {}
         self._asking = asyncio.Lock()
@@ -70,7 +83,8 @@ class Gate:
         """Let a person do something, or not; the invoker as it is to be recorded.
 
         Raises:
-            NotAuthorised: when no role of theirs allows it, and the override is not configured or not used.
+            NotAuthorised: when no role of theirs allows it, and the override is not configured or not used; or when a
+                safeguard does not let it pass.
         """
         members = tuple(agents)
         invoker = replace(invoker, platforms=self.names)
@@ -78,6 +92,7 @@ class Gate:
             admitted = replace(invoker, override=None)  # without roles there is nothing to override
         else:
             admitted = await self._permitted(self._authority, invoker, act, scope, members)
+        await self._safeguard(scope, invoker=admitted, act=act)
         self._tell(admitted, act, scope, len(members), reason)
         return admitted
 

@@ -34,7 +34,7 @@ async def tried(settings: GlassSettings, credential: Credential) -> GlassTest:
     try:
         for backend in credential.backends:
             try:
-                opener = by_name[backend](lent, memory.lend)
+                opener = by_name[backend]((lent,), memory.lend)
                 async with asyncio.timeout(TEST_SECONDS), opener() as opened:
                     who = await opened.identity()
                 said.append(f"{backend}: {who.name}")

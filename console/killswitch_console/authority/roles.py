@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from killswitch_console.authority.invoker import Invoker
+from killswitch_console.authority.invoker import Invoker, PlatformName
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope, ScopeKind
 
@@ -94,10 +94,38 @@ def principals_of(invoker: Invoker) -> tuple[str, ...]:
     names = [f"os:{account}" for account in accounts if account]
     names += [f"os:%{group}" for group in invoker.groups]
     for platform in invoker.platforms:
-        kind = platform.backend.partition(":")[0]
-        prefix = "aws" if kind in ("lambda", "iam") else kind
-        names += [f"{prefix}:{name}" for name in (platform.name, *platform.related) if name]
+        names += _known_as(platform)
     return tuple(dict.fromkeys(names))
+
+
+def _known_as(platform: PlatformName) -> list[str]:
+    """The principals that one platform makes of this console."""
+    kind = platform.backend.partition(":")[0]
+    prefix = "aws" if kind in ("lambda", "iam") else kind
+    return [f"{prefix}:{name}" for name in (platform.name, *platform.related) if name]
+
+
+def mismatches(authority: Authority | None, invoker: Invoker, environment: str) -> tuple[str, ...]:
+    """What does not fit between a person, their roles, and whom the platforms take this console for.
+
+    A role that names identities of a platform says whom to expect there; one that names none expects nobody.
+    """
+    if authority is None:
+        return ()
+    principals = principals_of(invoker)
+    here = [r for r in authority.roles if any(fnmatchcase(environment, pattern) for pattern in r.environments)]
+    held = [role for role in here if role.has(principals)]
+    if not held:
+        return (f"{invoker} has no role in {environment}: a halt will be refused",)
+    found = []
+    for platform in invoker.platforms:
+        known = _known_as(platform)
+        prefixes = tuple({name.partition(":")[0] + ":" for name in known})
+        expecting = [r for r in held if any(principal.startswith(prefixes) for principal in r.principals)]
+        if expecting and not any(role.has(known) for role in expecting):
+            roles = " and ".join(role.name for role in expecting)
+            found.append(f"{platform.backend} takes this console for {platform.name}, whom role {roles} does not name")
+    return tuple(found)
 
 
 def _grants(granted: str, scope: Scope, members: tuple[AgentKey, ...]) -> bool:

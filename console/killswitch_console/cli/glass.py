@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from killswitch_console.cli.asking import can_ask
+from killswitch_console.cli.failures import UsageError
 from killswitch_console.cli.secrets import passphrase
-from killswitch_console.cli.session import invoker, warn
+from killswitch_console.cli.session import invoker, non_empty, warn
 from killswitch_console.halting.engine import Engine
 from killswitch_console.vault.credential import wipe
 
@@ -14,16 +16,35 @@ async def break_glass(engine: Engine, options: argparse.Namespace, reason: str, 
     """Break the glass if the command was told to; says what it opened.
 
     Raises:
-        NotAuthorised, NoVaultOpened: nothing was opened.
+        NotAuthorised, NoVaultOpened, UsageError: nothing was opened.
     """
     if not options.break_glass:
         return
-    secret = passphrase(options.passphrase_file)
+    alone = None if options.lone_operator is None else non_empty(options.lone_operator, "--lone-operator")
+    secret, second = passphrase(options.passphrase_file), None
     try:
-        opening = await engine.break_glass(secret, invoker=invoker(options), reason=reason, incident=incident)
+        second = _second(engine, options)
+        opening = await engine.break_glass(
+            secret, invoker=invoker(options), reason=reason, incident=incident, second=second, alone=alone
+        )
     finally:
         wipe(secret)
+        if second is not None:
+            wipe(second)
     opened = ", ".join(map(str, opening.backends)) or "nothing"
-    warn(f"BREAK-GLASS: vault {opening.vault} opened {opened}, until {opening.until:%H:%M} UTC at the latest")
+    by = f" by {' and '.join(opening.custodians)}" if opening.custodians else ""
+    warn(f"BREAK-GLASS: vault {opening.vault} opened {opened}{by}, until {opening.until:%H:%M} UTC at the latest")
     if opening.unopened:
         warn(f"no break-glass credential opens {', '.join(opening.unopened)}: normal ones are used there")
+
+
+def _second(engine: Engine, options: argparse.Namespace) -> bytearray | None:
+    """The second custodian's passphrase: given, or asked for where a scope takes two and nobody says they are alone."""
+    if options.second_passphrase_file is not None:
+        return passphrase(options.second_passphrase_file)
+    if not engine.settings.glass.two_custodians or options.lone_operator is not None or not can_ask():
+        return None
+    try:
+        return passphrase(None, "Passphrase of the second custodian (empty: they are not here): ")
+    except UsageError:  # empty: whether that is enough depends on the scope, and the engine says so
+        return None

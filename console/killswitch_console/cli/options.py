@@ -64,6 +64,17 @@ def add_break_glass(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="act with the sealed emergency credentials; recorded and notified as a security event before they open",
     )
+    parser.add_argument(
+        "--second-passphrase-file",
+        metavar="FILE",
+        help="the second custodian's passphrase, where a scope takes two (- for the next line of stdin)",
+    )
+    parser.add_argument(
+        "--lone-operator",
+        metavar="REASON",
+        help="break the glass as one custodian where a scope takes two, and why; recorded and notified as a security "
+        "event",
+    )
     add_passphrase(parser)
 
 

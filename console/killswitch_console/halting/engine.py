@@ -10,19 +10,21 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from killswitch_backends.protocol import Backend, Order, Profile
-from killswitch_console.authority.breakglass import Glass, Opening
+from killswitch_console.authority.breakglass import Glass
 from killswitch_console.authority.gate import Gate
+from killswitch_console.authority.introducing import Introducing
 from killswitch_console.authority.invoker import Invoker, current_invoker
+from killswitch_console.authority.opening import Opening
 from killswitch_console.halting import happenings
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
 from killswitch_console.halting.escalating import Escalated, escalate
-from killswitch_console.halting.events import EngineEvent, Warned
+from killswitch_console.halting.events import EngineEvent, GlassChanged, Identified, Warned
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.holder import Holder
 from killswitch_console.halting.last_known import FleetKeeper, LastKnown
@@ -125,6 +127,14 @@ class Engine:
             backends=lambda: self._sighter.backends,
             recorder=recorder,
             notifier=notifier,
+            safeguard=self._custodians,
+        )
+        self._introducing = Introducing(
+            self.gate,
+            settings.authority,
+            environment=settings.environment,
+            recorder=recorder,
+            tell=lambda invoker, mismatches: publish(Identified(invoker, mismatches)),
         )
         self._under_way = 0
         self.glass = Glass(
@@ -136,6 +146,7 @@ class Engine:
             warn=lambda text: publish(Warned(text)),
             busy=lambda: self._under_way > 0,
             now=now,
+            changed=lambda opening, why: publish(GlassChanged(opening, why)),
         )
 
     @property
@@ -152,23 +163,35 @@ class Engine:
         """Keep the fleet, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sighter.run(), name="sighter")
-            group.create_task(self._identify(), name="identities")
+            group.create_task(self._introducing.run(self._sighter.settled), name="identities")
             group.create_task(self._keep_fleet(), name="last known fleet")
 
     async def break_glass(
-        self, passphrase: bytearray, *, invoker: Invoker, reason: str, incident: str | None = None
+        self,
+        passphrase: bytearray,
+        *,
+        invoker: Invoker,
+        reason: str,
+        incident: str | None = None,
+        second: bytearray | None = None,
+        alone: str | None = None,
     ) -> Opening:
-        """Open the backends anew with break-glass credentials, for a time; the caller wipes the passphrase.
+        """Open the backends anew with break-glass credentials, for a time; see ``Glass.unseal``.
 
         Raises:
             NotAuthorised: when the invoker has no role at all, and the override is not used.
             NoVaultOpened: when no vault gives credentials.
         """
         invoker = await self.gate.admit_any(invoker, act="break the glass")
-        return await self.glass.unseal(passphrase, invoker=invoker, reason=reason, incident=incident)
+        return await self.glass.unseal(
+            passphrase, invoker=invoker, reason=reason, incident=incident, second=second, alone=alone
+        )
+
+    async def _custodians(self, scope: Scope, *, invoker: Invoker, act: str) -> None:
+        await self.glass.admit(scope, invoker=invoker, act=act)
 
     async def _reopen(self, openers: Mapping[BackendRef, Opener]) -> None:
-        self.gate.forget()
+        self._introducing.again()
         await self._sighter.reopen(openers, keep=self._under_way > 0)
 
     @contextmanager
@@ -185,12 +208,6 @@ class Engine:
     async def _keep_fleet(self) -> None:
         await self._sighter.settled()
         await self.keeper.run()
-
-    async def _identify(self) -> None:
-        """Learn and record whom the platforms take us for, once they can be seen."""
-        await self._sighter.settled()
-        names = await self.gate.identify()
-        self.recorder.note("session.identity", {"platforms": [asdict(name) for name in names]})
 
     async def discover(self, timeout: float = DISCOVER_SECONDS) -> None:
         """Wait for a first whole picture: each backend has listed, failed, or had ``timeout`` seconds."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.authority.opening import Opening
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.plan import Untouched
@@ -136,6 +137,23 @@ class SafeguardPassed:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who this session is: the person, and what each platform calls them. At the start, and when credentials change."""
+
+    invoker: Invoker
+    mismatches: tuple[str, ...]
+    """What does not fit the person's role, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlassChanged:
+    """Break-glass credentials were opened, used or countersigned, or (None) sealed again, and why that."""
+
+    opening: Opening | None
+    why: str = ""
+
+
 EngineEvent = (
     FleetChanged
     | HaltBegun
@@ -150,4 +168,6 @@ EngineEvent = (
     | OpenHalts
     | ApprovalGiven
     | SafeguardPassed
+    | Identified
+    | GlassChanged
 )

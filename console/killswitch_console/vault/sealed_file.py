@@ -23,6 +23,7 @@ class SealedFile:
 
     name: str
     path: Path
+    custodian: str = ""
 
     @property
     def place(self) -> str:

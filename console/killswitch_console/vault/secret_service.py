@@ -38,6 +38,7 @@ class SecretService:
 
     name: str
     collection: str
+    custodian: str = ""
 
     @property
     def place(self) -> str:

@@ -55,6 +55,11 @@ class Vault(Protocol):
     def name(self) -> str: ...
 
     @property
+    def custodian(self) -> str:
+        """Who keeps its passphrase; empty where that is not said."""
+        ...
+
+    @property
     def place(self) -> str:
         """Where it is, for a person."""
         ...

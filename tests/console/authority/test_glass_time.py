@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ START = datetime(2026, 11, 22, tzinfo=UTC)
 class OpenVault:
     """A vault without a lock: what locks it is tested elsewhere."""
 
-    name, place = "test", "memory"
+    name, place, custodian = "test", "memory", ""
 
     async def probe(self) -> Probe:
         return Probe(VaultState.SEALED)
@@ -71,8 +71,8 @@ class World:
             now=lambda: self.now,
         )
 
-    def emergency(self, credential: EmergencyCredential, lend: Lend) -> Opener:
-        self.lent.append(lend("token", credential.fields["token"]))
+    def emergency(self, credentials: Sequence[EmergencyCredential], lend: Lend) -> Opener:
+        self.lent.append(lend("token", credentials[0].fields["token"]))
         return nothing
 
     async def reopen(self, openers: Mapping[BackendRef, Opener]) -> None:
