@@ -76,6 +76,8 @@ def unlimited(**more: Any) -> Behaviour:
         "metrics",
         "trail",
         "eks",
+        "autoscaling_calls",
+        "cloudfront",
     )
     quick = {"propagation": (0.05, 0.1), "mapping_transition": 0.3, "provisioning": 0.1, "updating": 0.1}
     return Behaviour(**{**dict.fromkeys(rates, rate), **quick, **more})

@@ -20,8 +20,7 @@ from killswitch_backends.simulator.clock import Clock
 
 
 class Functions:
-    """Lambda, put together; ``lifecycle`` and ``event_sources`` also make what the world is seeded with,
-    ``concurrency`` serves auto scaling as well."""
+    """Lambda, put together; ``lifecycle`` and ``event_sources`` also seed the world, ``concurrency`` serves scaling."""
 
     def __init__(self, *, account: str, invoker: Invoker, clock: Clock, rng: Random, behaviour: Behaviour) -> None:
         self.regions = Regions(account=account)
