@@ -22,6 +22,7 @@ from killswitch_console.cli.secrets import passphrase
 from killswitch_console.cli.session import configuration, warn
 from killswitch_console.config import Configuration
 from killswitch_console.halting.recording import Recorder
+from killswitch_console.hostile import clean
 from killswitch_console.vault.credential import FIELDS, Credential, CredentialKind, bundled, wipe
 from killswitch_console.vault.independence import expiry_of, facts_of
 from killswitch_console.vault.memory import harden
@@ -46,17 +47,16 @@ async def enrol(options: argparse.Namespace) -> int:
         particulars = {"name": credential.name, "kind": str(kind), "backends": list(credential.backends)}
         await recorder.require("glass.enrolled", {**particulars, "vaults": [vault.name for vault in vaults]})
         await _change(vaults, options.passphrase_file, lambda kept: [*_without(kept, options.name), credential])
-    register_of(settled).put(
-        Entry(
-            name=credential.name,
-            kind=kind,
-            backends=credential.backends,
-            vaults=tuple(vault.name for vault in vaults),
-            enrolled_at=now,
-            expires_at=_date(options.expires) or expiry_of(credential),
-            facts=facts,
-        )
+    entry = Entry(
+        name=credential.name,
+        kind=kind,
+        backends=credential.backends,
+        vaults=tuple(vault.name for vault in vaults),
+        enrolled_at=now,
+        expires_at=_date(options.expires) or expiry_of(credential),
+        facts=facts,
     )
+    register_of(settled).enrol(entry)
     warn(f"{credential.name} is sealed in {', '.join(vault.name for vault in vaults)}; now `breakglass test`")
     return DONE
 
@@ -71,8 +71,7 @@ async def remove(options: argparse.Namespace) -> int:
     async with _recorder(settled) as recorder:
         await recorder.require("glass.removed", {"name": options.name, "vaults": [vault.name for vault in vaults]})
         await _change(vaults, options.passphrase_file, lambda kept: _without(kept, options.name))
-    if options.vault is None:
-        register.remove(options.name)
+    register.withdraw(options.name, {vault.name for vault in vaults})
     warn(f"{options.name} is out of {', '.join(vault.name for vault in vaults)}; it still works: revoke it as well")
     return DONE
 
@@ -113,7 +112,7 @@ async def test(options: argparse.Namespace) -> int:
         for credential in chosen:
             result = await tried(glass_settings(settled), credential)
             results.append(result)
-            register.tested(credential.name, datetime.now(UTC), passed=result.passed)
+            register.tested(credential.name, datetime.now(UTC), passed=result.passed, identities=result.identities)
             await recorder.record("glass.tested", {"name": result.name, "passed": result.passed, "says": result.says})
     if options.json:
         print_json([{"name": r.name, "passed": r.passed, "says": r.says} for r in results])
@@ -125,21 +124,32 @@ async def test(options: argparse.Namespace) -> int:
 async def _change(
     vaults: Sequence[Vault], given: str | None, change: Callable[[Sequence[Credential]], list[Credential]]
 ) -> None:
-    """Unseal each vault, change what it holds, seal it again. One passphrase for all that are given by file."""
-    secret = passphrase(given, "Passphrase of the vaults: ")
+    """Unseal each vault, change what it holds, seal it again. Each custodian gives one passphrase for all of theirs."""
+    custodians = dict.fromkeys(vault.custodian for vault in vaults)
+    if given is not None and len(custodians) > 1:
+        raise UsageError("these vaults have several custodians: give --vault with each one's passphrase, or type them")
+    for custodian in custodians:
+        whose = f"{custodian}'s vaults" if custodian else "the vaults"
+        secret = passphrase(given, f"Passphrase of {clean(whose)}: ")
+        try:
+            for vault in (vault for vault in vaults if vault.custodian == custodian):
+                await _change_one(vault, secret, change)
+        finally:
+            wipe(secret)
+
+
+async def _change_one(
+    vault: Vault, secret: bytearray, change: Callable[[Sequence[Credential]], list[Credential]]
+) -> None:
+    missing = (await vault.probe()).state is VaultState.MISSING
+    if missing:
+        _check_new(vault, secret)
+    kept = () if missing else await opened(vault, secret)
+    content = bundled(change(kept))
     try:
-        for vault in vaults:
-            missing = (await vault.probe()).state is VaultState.MISSING
-            if missing:
-                _check_new(vault, secret)
-            kept = () if missing else await opened(vault, secret)
-            content = bundled(change(kept))
-            try:
-                await vault.seal(content, secret)
-            finally:
-                wipe(content)
+        await vault.seal(content, secret)
     finally:
-        wipe(secret)
+        wipe(content)
 
 
 def _check_new(vault: Vault, secret: bytearray) -> None:

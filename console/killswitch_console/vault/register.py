@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from killswitch_console.vault.credential import CredentialKind
+
+DIGEST = "digest"
+"""The fact that tells one secret from another without telling anything of it."""
 
 AMBER_DAYS, RED_DAYS = 80, 90
 """Emergency access is to be validated at least every 90 days (trust.md 1.4)."""
@@ -49,6 +52,12 @@ class Entry:
     used_at: datetime | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     """Whose it is and where it leads (``independence.facts_of``); no secret."""
+    identities: Mapping[str, str] = field(default_factory=dict)
+    """Whom each table took us for when it was last tested."""
+
+    def same_secret(self, other: Entry) -> bool:
+        """Whether two entries stand for one secret, as far as their digests tell."""
+        return bool(self.facts.get(DIGEST)) and self.facts.get(DIGEST) == other.facts.get(DIGEST)
 
     @property
     def rotation_due(self) -> datetime:
@@ -78,6 +87,10 @@ class Entry:
         return Light.GREEN, ""
 
 
+def _without(names: tuple[str, ...], gone: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in gone)
+
+
 _ENTRIES = TypeAdapter(tuple[Entry, ...])
 
 
@@ -104,18 +117,36 @@ class Register:
         """Enter a credential, in place of the one of its name. Raises ``RegisterError``."""
         self._write([*(e for e in self.entries() if e.name != entry.name), entry])
 
-    def remove(self, name: str) -> None:
-        """Strike one out. Raises ``RegisterError``."""
-        self._write([e for e in self.entries() if e.name != name])
+    def enrol(self, entry: Entry) -> None:
+        """Enter a credential; the same secret in one vault more is no rotation, and keeps its age.
+
+        Raises:
+            RegisterError: when it cannot be kept.
+        """
+        known = next((e for e in self.entries() if e.name == entry.name), None)
+        if known is not None and known.same_secret(entry):
+            vaults = tuple(dict.fromkeys((*known.vaults, *entry.vaults)))
+            entry = replace(known, vaults=vaults, backends=entry.backends, expires_at=entry.expires_at)
+        self.put(entry)
+
+    def withdraw(self, name: str, vaults: Collection[str]) -> None:
+        """Note that some vaults hold a credential no more; struck out once none does. Raises ``RegisterError``."""
+        left = [e if e.name != name else replace(e, vaults=_without(e.vaults, vaults)) for e in self.entries()]
+        self._write([e for e in left if e.name != name or e.vaults])
 
     def used(self, names: Iterable[str], at: datetime) -> None:
         """Note that some were used. Raises ``RegisterError``."""
         chosen = set(names)
         self._write([replace(e, used_at=at) if e.name in chosen else e for e in self.entries()])
 
-    def tested(self, name: str, at: datetime, *, passed: bool) -> None:
-        """Note how a test went. Raises ``RegisterError``."""
-        self._write([replace(e, tested_at=at, test_passed=passed) if e.name == name else e for e in self.entries()])
+    def tested(self, name: str, at: datetime, *, passed: bool, identities: Mapping[str, str] | None = None) -> None:
+        """Note how a test went, and whom the platforms took us for. Raises ``RegisterError``."""
+        self._write(
+            [
+                replace(e, tested_at=at, test_passed=passed, identities=dict(identities or {})) if e.name == name else e
+                for e in self.entries()
+            ]
+        )
 
     def _write(self, entries: list[Entry]) -> None:
         content = _ENTRIES.dump_json(tuple(sorted(entries, key=lambda e: e.name)), indent=1)
