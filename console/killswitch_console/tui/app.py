@@ -22,6 +22,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.config import Configuration
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, new_halt_id, utc_now
 from killswitch_console.halting.events import EngineEvent
@@ -34,16 +35,17 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui import announcing, ending, terminal
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
+from killswitch_console.tui.places import Place, Places
 from killswitch_console.tui.port import EngineMaker
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.halt import HaltScreen
-from killswitch_console.tui.screens.halts import HaltsScreen
 from killswitch_console.tui.screens.help import HelpDialog
 from killswitch_console.tui.screens.leave import LeaveDialog
 from killswitch_console.tui.screens.plan import PlanScreen
 from killswitch_console.tui.screens.restore import RestoreScreen
 from killswitch_console.tui.signals import ending_signals
+from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.state import ConsoleState
 from killswitch_inventory.scopes import Scope
 
@@ -66,8 +68,7 @@ class ConsoleApp(App[int]):
     TITLE = "killswitch-console"
     CSS_PATH: ClassVar = ["app.tcss", "screens/fleet.tcss"]  # Textual does not load the styles of a default screen
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "fleet", "Fleet", show=False, id="app.fleet"),
-        Binding("2", "halts", "Halts", id="app.halts"),
+        *(Binding(str(n), f"place('{n}')", show=False, id=f"place.{n}") for n in range(1, 10)),
         Binding("o", "open", "Open held", show=False, id="app.open"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("q", "leave", "Quit", id="app.leave"),
@@ -95,6 +96,8 @@ class ConsoleApp(App[int]):
             self.theme = theme
         self.state = state
         self.now = now
+        self.places = Places(read_only=state.read_only)
+        self.signs = SignBoard()
         self.inbox = Inbox(self._wake)
         self.engine = make_engine(self.inbox.put)
         self.defect: Exception | None = None
@@ -116,6 +119,21 @@ class ConsoleApp(App[int]):
         self._running_loop = asyncio.get_running_loop()
         self.set_interval(CLOCK_SECONDS, self._freshen, name="clock")
         self.call_after_refresh(self._start_engine)
+        self.call_after_refresh(self._find_parts)
+
+    @work(group="parts")
+    async def _find_parts(self) -> None:
+        """Import what stands around and beside the first screen, now that that is painted; then keep signs fresh."""
+        await asyncio.to_thread(self.signs.load)
+        self._freshen()
+        await asyncio.to_thread(self.places.load)
+        for place in self.places.known:
+            if not place.key.isdigit():
+                self.bind(place.key, f"place('{place.key}')", description=place.title, show=False)
+        for broken in (*self.signs.broken, *self.places.broken):
+            self.tell(f"{broken.module} cannot be shown: {broken.why}", wrong=True)
+        self._freshen()
+        await self.signs.keep_asking(lambda question, name: self.ask(question, name=name), self._freshen)
 
     @work(group="engine")
     async def _start_engine(self) -> None:
@@ -276,6 +294,25 @@ class ConsoleApp(App[int]):
         else:
             self.push_screen(RestoreScreen(halt))
 
+    def action_place(self, key: str) -> None:
+        """To the place that a key leads to."""
+        if (place := self.places.by_key(key)) is None:
+            self.bell()
+        else:
+            self.go(place)
+
+    def go(self, place: Place) -> None:
+        """To a place: a dialog opens over what is shown; Esc on a screen leads back to the fleet."""
+        if isinstance(self.screen, ConsoleScreen) and self.screen.place == place.name:
+            return
+        screen = place.open()
+        if isinstance(screen, ConsoleScreen):
+            screen.place = place.name
+        if not screen.is_modal:
+            self.action_fleet()
+        if not isinstance(screen, FleetScreen):
+            self.push_screen(screen)
+
     def action_fleet(self) -> None:
         """To the fleet."""
         while len(self.screen_stack) > 1:
@@ -283,9 +320,8 @@ class ConsoleApp(App[int]):
 
     def action_halts(self) -> None:
         """To the list of halts."""
-        if not isinstance(self.screen, HaltsScreen):
-            self.action_fleet()
-            self.push_screen(HaltsScreen())
+        if (place := self.places.by_name("halts")) is not None:
+            self.go(place)
 
     def action_open(self) -> None:
         """To the halt that is under way, or the list of those that are held."""
@@ -300,7 +336,7 @@ class ConsoleApp(App[int]):
     def action_help(self) -> None:
         """Help for the screen that is shown."""
         here = self.screen.HELP_LINES if isinstance(self.screen, ConsoleScreen) else ()
-        self.push_screen(HelpDialog(here))
+        self.push_screen(HelpDialog(here, self.places.load()))
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 
@@ -343,7 +379,7 @@ class ConsoleApp(App[int]):
             self._exit_renderables.clear()
 
 
-def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
+def run_app(settings: EngineSettings, configuration: Configuration | None = None, *, debug: bool = False) -> int:
     """Show the console until the person leaves it or a signal ends it; return the exit status.
 
     A halt or a restore under way then runs to its end before this returns. With ``debug`` a defect of the app is raised
@@ -358,6 +394,8 @@ def run_app(settings: EngineSettings, *, debug: bool = False) -> int:
         settings.objectives,
         layers=settings.layers,
         two_person=settings.two_person,
+        drill=settings.drill,
+        configuration=configuration,
     )
     threads: list[EngineThread] = []
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.config import Configuration
 from killswitch_console.halting.events import (
     Adopted,
     ApprovalGiven,
@@ -45,6 +46,12 @@ class ConsoleState:
     book: HaltBook = field(default_factory=HaltBook)
     two_person: frozenset[ScopeKind] = frozenset()
     """Scopes whose restore takes two people."""
+    drill: bool = False
+    """Whether all of this is a drill."""
+    read_only: bool = False
+    """Whether nothing can be changed from here: the engine's port refuses it, whatever a screen does."""
+    configuration: Configuration | None = None
+    """What the console was started with; None where there is none (tests, and faces of an engine made by hand)."""
     backends: tuple[BackendView, ...] = ()
     problem: str = ""
     """Why the engine cannot work at all, if so."""

@@ -202,7 +202,7 @@ async def test_hostile_names_reach_the_screen_without_their_teeth(tmp_path: Path
     world.put(role("evil"), deployment(name, agent_class="[bold]a\x9b2J", tenant="t\u2066", role="evil"))
     async with console(world, tmp_path, size=(120, 40), agents=6) as driven:
         await driven.press("asterisk")
-        await driven.sees("[bold]a\\x9b2J", "x\\x1b]0;owned\\x07[re")
+        await driven.sees("[bold]a\\x9b2J", "x\\x1b]0;owned\\x07[")
         await to_dialog(driven, "home", "down", "h", reason="[red]")
         await driven.sees("x\\x1b]0;owned\\x07[red]y[/red]\\u202e\\x0ay")
         await driven.press("y")

@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> int:
     from killswitch_console.cli import session
     from killswitch_console.tui.app import run_app
 
-    return run_app(engine_settings(session.configuration(options)))
+    configuration = session.configuration(options)
+    return run_app(engine_settings(configuration), configuration)
 
 
 def _join(name: str) -> int:

@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
             from killswitch_console.tui.app import run_app
 
             _await_ready(simulator)
-            return run_app(engine_settings(load_configuration(config)))
+            configuration = load_configuration(config)
+            return run_app(engine_settings(configuration), configuration)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Tone(StrEnum):
     PRODUCTION = "production"
     STAGING = "staging"
     DRILL = "drill"
+    DRILL_TEXT = "drill-text"
     ELSEWHERE = "elsewhere"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rich.cells import cell_len
-
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
 from killswitch_console.tui.lines import holding, words
@@ -15,9 +13,16 @@ from killswitch_console.tui.state import COVERAGE_COMES
 from killswitch_inventory.fleet import BackendView, Sightedness
 
 
-def title(environment: str, invoker: str, total: GroupRow, doubt: str, now: datetime, width: int) -> Line:
-    """The environment in its colour and its name, the fleet in one breath, who is here, and the time."""
+def title(
+    environment: str, invoker: str, total: GroupRow, doubt: str, now: datetime, width: int, word: str = ""
+) -> Line:
+    """The environment in its colour and its name, the fleet in one breath, who is here, and the time.
+
+    ``word`` says in words what the frame says in colour, where that is more than the environment.
+    """
     left: list[Span] = [(f" {clean(environment, most=24)} ", words.environment(environment)), ("  ", Tone.PLAIN)]
+    if word:
+        left.insert(1, (f" {word} ", Tone.BAD))
     left.append((words.counted(total.agents, "agent"), Tone.STRONG))
     left.append((f"  {total.running:,} running", Tone.PLAIN))
     if total.uncovered:
@@ -31,26 +36,28 @@ def title(environment: str, invoker: str, total: GroupRow, doubt: str, now: date
     return spread(tuple(left), tuple(tail), width)
 
 
-def backends(views: tuple[BackendView, ...], now: datetime, width: int) -> list[Line]:
-    """Each platform: seen live, or since when not; short names and one line if they fit, two at most."""
+def backend_lights(views: tuple[BackendView, ...], now: datetime, *, starting: bool) -> list[Line]:
+    """A light per platform, seen live or since when not: by name, then without what is live, then counted."""
     if not views:
-        return [plain(" no platform is configured", Tone.WARN)]
+        return [plain("… starting", Tone.MUTED)] if starting else [plain("no platform is configured", Tone.WARN)]
+    lit = [_backend(view, now) for view in views]
     if all(view.sightedness is Sightedness.LIVE for view in views):
         names = "  ".join(f"● {clean(str(view.ref), most=40)}" for view in views)
-        if cell_len(names) + 7 <= width:
-            return [((f" {names}", Tone.OK), ("  live", Tone.MUTED))]
-    lines: list[Line] = []
-    current: tuple[Span, ...] = ((" ", Tone.PLAIN),)
-    for view in views:
-        entry = _backend(view, now)
-        if length(current) + length(entry) + 2 > width and len(current) > 1:
-            lines.append(current)
-            current = ((" ", Tone.PLAIN),)
-        current = (*current, *entry, ("  ", Tone.PLAIN))
-    return [*lines, current]
+        return [((names, Tone.OK), ("  live", Tone.MUTED)), plain(f"● {len(views)} platforms live", Tone.OK)]
+    dark = [entry for view, entry in zip(views, lit, strict=True) if view.sightedness is not Sightedness.LIVE]
+    live = len(views) - len(dark)
+    counted: list[Line] = [plain(f"● {live} live", Tone.OK)] if live else []
+    return [_joined(lit), _joined([*counted, *dark]), _joined([*counted, dark[0], plain(f"+{len(dark) - 1}")])]
 
 
-def _backend(view: BackendView, now: datetime) -> tuple[Span, ...]:
+def _joined(lights: list[Line]) -> Line:
+    spans: list[Span] = []
+    for light in lights:
+        spans += [*([("  ", Tone.PLAIN)] if spans else []), *light]
+    return tuple(spans)
+
+
+def _backend(view: BackendView, now: datetime) -> Line:
     symbol, tone = words.SIGHTEDNESS[view.sightedness]
     said = str(view.sightedness)
     if view.sightedness is Sightedness.STALE:

@@ -1,4 +1,7 @@
-"""What every full screen shares: the top lines, the banner while anything is held, the footer, and being kept fresh."""
+"""What every full screen shares: frame, title, lights, banners, footer, and being kept fresh.
+
+What the lights, the banners and the frame say is said by the signs (``signing.py``); this only draws it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from killswitch_console.tui.lines import top
-from killswitch_console.tui.lines.spans import Line
+from killswitch_console.tui.lines.spans import Line, Tone
+from killswitch_console.tui.signing import Look
 from killswitch_console.tui.state import ConsoleState
 from killswitch_console.tui.widgets.listing import Lines
 
@@ -24,14 +28,29 @@ class ConsoleScreen(Screen[None]):
 
     HELP_LINES: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Keys and what they do here, for the help."""
+    CHANGING: ClassVar[frozenset[str]] = frozenset()
+    """Actions that lead to a change of the world: under ``--read-only`` they are neither shown nor carried out."""
+    place: str = ""
+    """The name of the place that this screen was opened as; empty for screens deeper in."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="screen.back"),
     ]
     DEFAULT_CSS = """
     ConsoleScreen {
         background: $background;
-        & > .banner { background: $surface; }
         & > Footer { background: $surface; }
+        &.-production { border-left: outer $error; border-right: outer $error; }
+        &.-staging { border-left: outer $warning; border-right: outer $warning; }
+        &.-drill { border-left: outer #8a5cd6; border-right: outer #8a5cd6; }
+        &.-elsewhere { border-left: outer $primary; border-right: outer $primary; }
+        &.-bad, &.-breakglass { border-left: outer $error; border-right: outer $error; }
+        &.-flash { border-left: outer $warning; border-right: outer $warning; }
+        &:ansi {
+            &.-production, &.-bad, &.-breakglass { border-left: outer ansi_red; border-right: outer ansi_red; }
+            &.-staging, &.-flash { border-left: outer ansi_yellow; border-right: outer ansi_yellow; }
+            &.-drill { border-left: outer ansi_magenta; border-right: outer ansi_magenta; }
+            &.-elsewhere { border-left: outer ansi_blue; border-right: outer ansi_blue; }
+        }
     }
     """
 
@@ -53,7 +72,8 @@ class ConsoleScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame around a screen's body."""
         yield Lines(self._title, id="title")
-        yield Lines(self._banner, id="banner")
+        yield Lines(self._lights, id="lights")
+        yield Lines(self._banners, id="banner")
         yield from self.body()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -63,20 +83,39 @@ class ConsoleScreen(Screen[None]):
 
     def _title(self, width: int) -> list[Line]:
         state = self.state
-        return [
-            top.title(state.environment, str(state.invoker), state.fleet.total(), state.coverage_doubt, self.now, width)
-        ]
+        total, doubt, word = state.fleet.total(), state.coverage_doubt, self._shown_look.word
+        return [top.title(state.environment, str(state.invoker), total, doubt, self.now, width, word)]
 
-    def _banner(self, width: int) -> list[Line]:
-        return top.banner(self.state.book, self.now, width)
+    def _lights(self, width: int) -> list[Line]:
+        return [self.console_app.signs.lights(self.state, self.now, width)]
+
+    def _banners(self, width: int) -> list[Line]:
+        return self.console_app.signs.banners(self.state, self.now, width)
 
     def freshen(self) -> None:
         """Show what the app knows now. Called while this screen is on top: on events, and every second."""
         if not self._whole:  # resumed before its widgets are there; the end of mounting calls again
             return
-        self.query_one("#title", Lines).show()
-        self.query_one("#banner", Lines).show()
+        self._colour_frame()
+        for name in ("#title", "#lights", "#banner"):
+            self.query_one(name, Lines).show()
         self.freshen_body()
+
+    def _colour_frame(self) -> None:
+        """The frame in its colour; the word that says the same stands in the title."""
+        look = self.console_app.signs.look(self.state, self.now)
+        if look != self._shown_look:
+            self.remove_class(f"-{self._shown_look.tone}")
+            self._shown_look = look
+            self.add_class(f"-{look.tone}")
+        self.set_class(look.flashing and self.now.second % 2 == 1, "-flash")
+
+    _shown_look = Look(Tone.PLAIN, "")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What changes something is not offered to somebody who may only look; a subclass asks this first."""
+        del parameters
+        return not (self.state.read_only and action in self.CHANGING)
 
     def offer_anew(self) -> None:
         """Have the footer show the keys that make sense now, if those are others than before."""

@@ -13,6 +13,7 @@ from killswitch_console.halting.engine import Engine
 from killswitch_console.tui.lines import details, rows, top
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.model import AgentRow, Grouping, Node
+from killswitch_console.tui.places import Place
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.widgets.fleet_tree import FleetTree
 from killswitch_console.tui.widgets.listing import Lines, Listing
@@ -49,8 +50,8 @@ class FleetScreen(ConsoleScreen):
         self._asked: Node | None = None
 
     def body(self) -> ComposeResult:
-        """Platforms, then the tree beside its details."""
-        yield Lines(self._platforms, id="platforms")
+        """Why platforms cannot be seen, then the tree beside its details."""
+        yield Lines(self._problems, id="problems")
         with Horizontal(id="middle"):
             with Vertical(id="left"):
                 yield Lines(self._columns, id="columns")
@@ -64,11 +65,8 @@ class FleetScreen(ConsoleScreen):
 
     # -- lines -----------------------------------------------------------------------------------------------------
 
-    def _platforms(self, width: int) -> list[Line]:
-        views = self.state.backends
-        if not views and not self.state.problem:
-            return [plain(" … starting", Tone.MUTED)]
-        return [*top.backends(views, self.now, width), *top.problems(views, width)]
+    def _problems(self, width: int) -> list[Line]:
+        return top.problems(self.state.backends, width)
 
     def _columns(self, width: int) -> list[Line]:
         return [rows.header(width - 1, self.state.fleet.grouping)] if len(self.state.fleet) else []
@@ -115,7 +113,7 @@ class FleetScreen(ConsoleScreen):
         self.query_one("#empty").display = not known
         tree = self.query_one(FleetTree)
         tree.display = known
-        for name in ("#platforms", "#columns"):
+        for name in ("#problems", "#columns"):
             self.query_one(name, Lines).show()
         tree.follow()
         if not known:
@@ -183,3 +181,6 @@ class FleetScreen(ConsoleScreen):
         """From the details back to the tree."""
         if self.has_class("-details"):
             self.action_details()
+
+
+PLACE = Place(name="fleet", key="1", title="Fleet", open=FleetScreen, summary="every agent")

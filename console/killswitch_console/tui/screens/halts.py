@@ -12,6 +12,7 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines import halts
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
+from killswitch_console.tui.places import Place
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ONE_KEY, ConfirmDialog
 from killswitch_console.tui.widgets.listing import Lines, Listing
@@ -138,3 +139,6 @@ class HaltsScreen(ConsoleScreen):
 
 def _interrupted(halt: LiveHalt) -> bool:
     return halt.phase is Phase.ENDED and halt.base.ended_at is None
+
+
+PLACE = Place(name="halts", key="2", title="Halts", open=HaltsScreen, summary="every halt, the open ones first")

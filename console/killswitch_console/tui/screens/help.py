@@ -11,10 +11,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
+from killswitch_console.tui.places import Place
 from killswitch_console.tui.widgets.listing import ShortListing
 
 EVERYWHERE = (
-    ("1  2", "the fleet; the halts"),
     ("o", "open what is halting or held"),
     ("?", "this help"),
     ("Esc", "one step back"),
@@ -36,9 +36,10 @@ class HelpDialog(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "dismiss", "Close"),
     ]
 
-    def __init__(self, here: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, here: Sequence[tuple[str, str]], places: Sequence[Place]) -> None:
         super().__init__()
         self._here = here
+        self._places = places
 
     def compose(self) -> ComposeResult:
         """All keys."""
@@ -52,6 +53,7 @@ class HelpDialog(ModalScreen[None]):
             *(line for keys, does in self._here for line in _key(keys, does, room)),
             BLANK,
             heading("Everywhere", room),
+            *(line for place in self._places for line in _key(place.key, place.summary or place.title, room)),
             *(line for keys, does in EVERYWHERE for line in _key(keys, does, room)),
             BLANK,
             plain("No key halts anything without a dialog whose default is Cancel.", Tone.MUTED),

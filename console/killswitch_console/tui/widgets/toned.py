@@ -32,6 +32,7 @@ class TonedView(ScrollView):
         & > .toned--production { background: $error; color: $background; text-style: bold; }
         & > .toned--staging { background: $warning; color: $background; text-style: bold; }
         & > .toned--drill { background: #8a5cd6; color: #ffffff; text-style: bold; }
+        & > .toned--drill-text { color: $text-accent; text-style: bold; }
         & > .toned--elsewhere { background: $primary; color: $background; text-style: bold; }
         & > .toned--cursor { background: $surface-lighten-2; text-style: bold; }
         &:ansi {
@@ -45,6 +46,7 @@ class TonedView(ScrollView):
             & > .toned--production { background: ansi_red; color: ansi_default; text-style: reverse bold; }
             & > .toned--staging { background: ansi_yellow; color: ansi_default; text-style: reverse bold; }
             & > .toned--drill { background: ansi_magenta; color: ansi_default; text-style: reverse bold; }
+            & > .toned--drill-text { color: ansi_magenta; text-style: bold; }
             & > .toned--elsewhere { background: ansi_blue; color: ansi_default; text-style: reverse bold; }
             & > .toned--cursor { background: ansi_default; text-style: reverse; }
         }
