@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
-from killswitch_console.drills.scenario import Answer, AnyInject, Pattern, ScaleInject, Scenario
+from killswitch_console.drills.scenario import Answer, AnyInject, Pattern, ScaleInject, Scenario, Word
 from killswitch_inventory.scopes import Scope, ScopeKind
 
 
@@ -29,8 +29,29 @@ def fleet_of(scenario: Scenario) -> tuple[AgentSpec, ...]:
 
 def objections(scenario: Scenario) -> list[Objection]:
     """Everything wrong with a scenario; empty when it can be played."""
-    found = [*_twice(scenario), *_fleet(scenario), *_names(scenario), *_scopes(scenario), *_late(scenario)]
-    return found + list(_circles(scenario))
+    found = [*_twice(scenario), *_names(scenario), *_late(scenario), *_circles(scenario)]
+    if scenario.scenario.mode == "canary":
+        return found + list(_canary(scenario))
+    return found + [*_fleet(scenario), *_scopes(scenario)]
+
+
+def _canary(scenario: Scenario) -> Iterator[Objection]:
+    """What a drill on real platforms may not have: a world or faults of its own, two scopes, no way back."""
+    if "world" in scenario.model_fields_set:
+        yield Objection(("world",), "a canary drill has the real world; leave [world] out")
+    for place, entry in enumerate(scenario.inject):
+        if not isinstance(entry, Word):
+            yield Objection(("inject", place, "kind"), f"a canary drill has words only, no {entry.kind}")
+    halts = [(place, entry) for place, entry in enumerate(scenario.answer) if entry.do == "halt"]
+    for place, entry in halts[1:]:
+        if entry.scope != halts[0][1].scope:
+            yield Objection(("answer", place, "scope"), "a canary drill halts one scope")
+    if not halts:
+        yield Objection(("answer",), "a canary drill needs an [[answer]] that halts")
+    elif not any(a.do == "restore" and a.scope == halts[0][1].scope for a in scenario.answer):
+        yield Objection(
+            ("answer", halts[0][0]), "a canary drill puts back what it halts; give an [[answer]] that restores it"
+        )
 
 
 def _twice(scenario: Scenario) -> Iterator[Objection]:
@@ -47,6 +68,8 @@ def _twice(scenario: Scenario) -> Iterator[Objection]:
 
 def _fleet(scenario: Scenario) -> Iterator[Objection]:
     specs = fleet_of(scenario)
+    if not scenario.inject:
+        yield Objection(("inject",), "nothing happens in this drill; give an [[inject]]")
     if not specs:
         yield Objection(("world",), "the world has no agents; give agents = N or [[world.agent]]")
     counts = Counter(spec.name for spec in specs)

@@ -84,6 +84,7 @@ class Director:
         steps: entries of a model answer to be taken when due.
         take: takes them.
         busy: whether whoever takes them is still at it; with it, the drill ends once nothing is left to happen.
+        last_look: drill seconds of quiet before it ends so.
     """
 
     def __init__(
@@ -96,9 +97,10 @@ class Director:
         steps: tuple[Answer, ...] = (),
         take: Callable[[Answer], None] = lambda _: None,
         busy: Callable[[], bool] | None = None,
+        last_look: float = LAST_LOOK,
     ) -> None:
         self.scenario, self.clock, self.log = scenario, clock, log
-        self._effects, self._take, self._busy = effects, take, busy
+        self._effects, self._take, self._busy, self._last_look = effects, take, busy, last_look
         seed = scenario.scenario.seed
         self.cues = {
             entry.id: Cue(entry, dice(seed, f"jitter {entry.id}").random() * entry.jitter) for entry in scenario.inject
@@ -194,7 +196,7 @@ class Director:
             return
         self._moved.clear()
         try:
-            async with asyncio.timeout(min(wait, LAST_LOOK) if self._busy else wait):
+            async with asyncio.timeout(min(wait, self._last_look) if self._busy else wait):
                 await self._moved.wait()
         except TimeoutError:
             if quiet:

@@ -165,13 +165,13 @@ async def _lead(
         await director.play()
         watching.cancel()
         result = score(scenario, log.events, truth.claims)
-        write_score(folder, scenario, result, truth)
+        write_score(folder, scenario, result, truth.claims, player="person")
         responders.tell("real" if responders.real else "ended", passed=result.passed, share=result.share)
         if reading is not None and not desk.closed.is_set() and not responders.real:
             desk.debrief()
             await desk.closed.wait()
             result = score(scenario, log.events, truth.claims)
-            write_score(folder, scenario, result, truth)
+            write_score(folder, scenario, result, truth.claims, player="person")
         if reading is not None:
             reading.cancel()
         await responders.dismiss()

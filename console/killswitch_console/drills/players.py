@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 
 from killswitch_backends.problems import Problem
@@ -10,12 +11,29 @@ from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.drills.scenario import Answer
 from killswitch_console.drills.seat import Hear, Seat
 from killswitch_console.halting.confirmed import new_halt_id
-from killswitch_console.halting.engine import AlreadyRestored, LedgerNeeded, UnknownHalt
+from killswitch_console.halting.engine import (
+    AlreadyRestored,
+    CollateralNotAccepted,
+    LedgerNeeded,
+    UnknownHalt,
+    WouldLockOut,
+)
 from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_inventory.scopes import Scope
 
-_REFUSALS = (Problem, NotAuthorised, AlreadyRestored, LedgerNeeded, LedgerError, UnknownHalt, RecordingNeeded)
+REFUSALS = (
+    Problem,
+    NotAuthorised,
+    AlreadyRestored,
+    LedgerNeeded,
+    LedgerError,
+    UnknownHalt,
+    RecordingNeeded,
+    CollateralNotAccepted,
+    WouldLockOut,
+)
 
 
 class PlayerKind(StrEnum):
@@ -47,10 +65,19 @@ def _mistaken(answer: Answer, answers: tuple[Answer, ...]) -> Answer:
 
 
 class Player:
-    """Sits in a seat and does as told. Steps run beside each other: a halt under way keeps nobody from reading."""
+    """Sits in a seat and does as told. Steps run beside each other: a halt under way keeps nobody from reading.
 
-    def __init__(self, seat: Seat, hear: Hear, group: asyncio.TaskGroup) -> None:
-        self._seat, self._hear, self._group = seat, hear, group
+    Args:
+        seat: where it sits.
+        hear: takes what the responder says.
+        group: where its steps run.
+        check: looks at a plan before it is confirmed; raises what speaks against it.
+    """
+
+    def __init__(
+        self, seat: Seat, hear: Hear, group: asyncio.TaskGroup, *, check: Callable[[Plan], None] | None = None
+    ) -> None:
+        self._seat, self._hear, self._group, self._check = seat, hear, group, check
         self._halts: dict[str, str] = {}
         """The latest halt of each scope."""
         self._working: set[asyncio.Task[None]] = set()
@@ -88,18 +115,20 @@ class Player:
                     await self._seat.engine.restore(
                         self._of(step), invoker=self._seat.invoker, reason=step.reason, timeout=step.timeout
                     )
-        except _REFUSALS as refusal:
+        except REFUSALS as refusal:
             self._hear("action.refused", {"action": step.do}, {"why": str(refusal)})
 
     async def _halt(self, step: Answer) -> None:
         engine, scope = self._seat.engine, Scope.parse(step.scope or "")
         plan = await engine.plan(scope, step.profile)
+        if self._check is not None:
+            self._check(plan)
         self._halts[str(scope)] = halt_id = new_halt_id(self._seat.clock.moment())
         await engine.halt(
             plan,
             invoker=self._seat.invoker,
             reason=step.reason,
-            accept_collateral=True,
+            accept_collateral=self._check is None,
             timeout=step.timeout,
             halt_id=halt_id,
         )

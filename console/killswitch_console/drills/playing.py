@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from killswitch_console.drills.scenario import (
 )
 from killswitch_console.drills.scoring import Score, score
 from killswitch_console.drills.seat import Seat, taking_seat
-from killswitch_console.drills.truthkeeping import TruthKeeper
+from killswitch_console.drills.truthkeeping import Claim, TruthKeeper
 from killswitch_console.drills.world import DrillWorld, serving_world
 
 BEGAN: Final = datetime(2027, 1, 15, 9, 0, tzinfo=UTC)
@@ -146,23 +146,21 @@ async def _play(
         await director.play()
         scripted.stop()
         clock.set_speed(1.0)  # threads end in real time
-        return _scored(scenario, folder, log, truth)
+        result = score(scenario, log.events, truth.claims)
+        write_score(folder, scenario, result, truth.claims, player=str(player))
+        return Played(folder, log.events, result)
 
 
-def _scored(scenario: Scenario, folder: Path, log: DrillLog, truth: TruthKeeper) -> Played:
-    result = score(scenario, log.events, truth.claims)
-    write_score(folder, scenario, result, truth)
-    return Played(folder, log.events, result)
-
-
-def write_score(folder: Path, scenario: Scenario, result: Score, truth: TruthKeeper) -> None:
-    """Keep a drill's score beside its log."""
+def write_score(folder: Path, scenario: Scenario, result: Score, claims: Sequence[Claim], *, player: str) -> None:
+    """Keep a drill's score beside its log; ``player`` says who played: a scripted one's name, or ``person``."""
     document = {
         "scenario": scenario.scenario.id,
         "title": scenario.scenario.title,
         "version": scenario.scenario.version,
         "seed": scenario.scenario.seed,
+        "mode": scenario.scenario.mode,
+        "player": player,
         "score": result.document(),
-        "claims": [claim.document() for claim in truth.claims],
+        "claims": [claim.document() for claim in claims],
     }
     (folder / SCORE_FILE).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")

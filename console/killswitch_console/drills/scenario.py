@@ -49,6 +49,7 @@ class Header(_Table):
     version: Annotated[int, Field(ge=1)] = 1
     title: Text
     mode: Literal["simulate", "canary"] = "simulate"
+    """``canary``: on the real platforms, against targets tagged as canaries and nothing else (``canary.py``)."""
     seed: Annotated[int, Field(ge=0)] = 1
     duration: Duration
     """When it ends at the latest."""
@@ -303,9 +304,10 @@ class Scenario(_Table):
     scenario: Header
     objective: tuple[Objective, ...] = ()
     role: tuple[Role, ...] = ()
-    world: World
+    world: World = World()
+    """Of a simulated drill; a canary drill has the real one."""
     slo: Slo = Slo()
-    inject: Annotated[tuple[AnyInject, ...], Field(min_length=1)]
+    inject: tuple[AnyInject, ...] = ()
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
     forbid: tuple[Forbidden, ...] = ()
     answer: tuple[Answer, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.assembling import engine_settings
 from killswitch_console.audit.assembling import new_session, trail_recorder
+from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.config import Configuration, load_configuration
@@ -196,20 +197,28 @@ class Seat:
 
     def __init__(self, engine: Engine, trail: DrillTrail, clock: DrillClock) -> None:
         self.engine, self.trail, self.clock = engine, trail, clock
+        self.environment = engine.settings.environment
         self.invoker: Invoker = current_invoker()
 
 
-def drill_settings(
-    configuration: Configuration, clock: DrillClock, hear: Hear, trails: list[DrillTrail]
-) -> EngineSettings:
-    """A configuration's engine settings, on drill time, with a drill's trail, which is put into ``trails``.
+@dataclass(frozen=True, slots=True)
+class DrillSettings:
+    """An engine's settings in a drill, and where its trail turns up once that is open."""
+
+    engine: EngineSettings
+    trails: list[DrillTrail]
+
+
+def drill_settings(configuration: Configuration, clock: DrillClock, hear: Hear) -> DrillSettings:
+    """A configuration's engine settings, on drill time, with a drill's trail.
 
     Nobody outside is told and no vault can be opened, whatever the configuration names: safety rule 8.
     """
-    settings = engine_settings(configuration)
+    settings, trails = engine_settings(configuration), list[DrillTrail]()
     document = configuration.document
-    labels = LabelKeys(document.labels.agent, document.labels.agent_class, document.labels.tenant)
-    surroundings = Surroundings(document.environment, labels, resolve_secret, clock.moment)
+    labels, scrubber = document.labels, Scrubber()
+    keys = LabelKeys(labels.agent, labels.agent_class, labels.tenant, labels.canary)
+    surroundings = Surroundings(document.environment, keys, scrubber.listening(resolve_secret), clock.moment)
     openers: dict[BackendRef, Opener] = {
         BackendRef(table.kind.kind, table.name): partial(table.kind.open, table.settings, surroundings)
         for table in configuration.backends
@@ -217,12 +226,13 @@ def drill_settings(
 
     @asynccontextmanager
     async def recorder(warn: Warn) -> AsyncIterator[Recorder]:
-        session = replace(new_session(configuration), drill=True, command="drill")
+        session = replace(new_session(configuration, scrubber), drill=True, command="drill")
         async with trail_recorder(configuration, session, warn) as inner:
             trails.append(DrillTrail(inner, hear, warn))
             yield trails[-1]
 
-    return replace(settings, openers=openers, recorder=recorder, drill=True, notifier=silent, glass=GlassSettings())
+    pinned = replace(settings, openers=openers, recorder=recorder, drill=True, notifier=silent, glass=GlassSettings())
+    return DrillSettings(pinned, trails)
 
 
 @asynccontextmanager
@@ -230,21 +240,34 @@ async def taking_seat(
     config: Path, clock: DrillClock, hear: Hear, publish: Callable[[EngineEvent], None] = lambda _: None
 ) -> AsyncIterator[Seat]:
     """Open the engine of a drill in this loop, holding what it halts as the console does."""
+    configuration = await asyncio.to_thread(load_configuration, config)
+    async with opened_seat(drill_settings(configuration, clock, hear), clock, hear, publish) as seat:
+        yield seat
+
+
+@asynccontextmanager
+async def opened_seat(
+    settings: DrillSettings,
+    clock: DrillClock,
+    hear: Hear,
+    publish: Callable[[EngineEvent], None] = lambda _: None,
+    *,
+    hold: bool = True,
+) -> AsyncIterator[Seat]:
+    """Open an engine in a drill; ``hold``: it keeps every halt of its ledger in force, which are all the drill's."""
     listener = Listener(hear)
 
     def tell(event: EngineEvent) -> None:
         listener(event)
         publish(event)
 
-    trails: list[DrillTrail] = []
-    configuration = await asyncio.to_thread(load_configuration, config)
-    settings = drill_settings(configuration, clock, hear, trails)
-    async with open_engine(settings, tell, clock.moment, ledger_required=True) as engine:
+    async with open_engine(settings.engine, tell, clock.moment, ledger_required=True) as engine:
         await engine.discover()
-        holding = asyncio.create_task(engine.hold(), name="hold")
+        holding = asyncio.create_task(engine.hold(), name="hold") if hold else None
         try:
-            yield Seat(engine, trails[0], clock)
+            yield Seat(engine, settings.trails[0], clock)
         finally:
-            holding.cancel()
-            with suppress(asyncio.CancelledError):
-                await holding
+            if holding is not None:
+                holding.cancel()
+                with suppress(asyncio.CancelledError):
+                    await holding

@@ -1,4 +1,6 @@
-"""``drill``: scripted scenarios on the simulator, played, scored and reported. Nothing real can be reached from one."""
+"""``drill``: scripted scenarios, played, scored and reported: on the simulator, where nothing real can be reached, or
+(``run --canary``) on the real platforms against targets tagged as canaries and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("perfect", "silent", "wrong-scope"),
         help="a scripted player at full speed, without a screen (default: you, at the console)",
     )
+    run.add_argument(
+        "--canary", action="store_true", help="on the real platforms, against targets tagged as canaries only"
+    )
+    run.add_argument("--preview", action="store_true", help="with --canary: say what would be halted, and leave it")
+    run.add_argument("--confirm", metavar="TEXT", help="with --canary, without a terminal: what confirms its halt")
+    run.add_argument("--config", metavar="FILE", help="with --canary: the configuration")
     facilitate = verbs.add_parser(
         "facilitate", help="lead a drill that others play with `killswitch-console --drill NAME`"
     )
@@ -126,6 +134,8 @@ def _run(options: argparse.Namespace) -> int:
     from killswitch_console.drills import isolating
     from killswitch_console.drills.facing import join_alone, say_score
 
+    if options.canary:
+        return _run_canary(options)
     _, folder = _ready(options)
     if options.player is None:
         return join_alone(folder)
@@ -142,8 +152,23 @@ def _ready(options: argparse.Namespace) -> tuple[Scenario, Path]:
     path = find_scenario(options.file)
     scenario = read_scenario(path)
     if scenario.scenario.mode == "canary":
-        raise UsageError(f'{path}: mode = "canary" is not built in this version; nothing was started')
+        raise UsageError(f"{path} is for the real platforms; play it with: drill run --canary")
     return scenario, new_folder(_where(options), scenario, path.read_text(encoding="utf-8"))
+
+
+def _run_canary(options: argparse.Namespace) -> int:
+    from killswitch_console.cli.canary import run_canary_drill
+    from killswitch_console.cli.failures import UsageError
+    from killswitch_console.drills.homes import find_scenario
+    from killswitch_console.drills.reading import read_scenario
+
+    path = find_scenario(options.file)
+    scenario = read_scenario(path)
+    if scenario.scenario.mode != "canary":
+        raise UsageError(f'{path} is for the simulator; a canary drill says mode = "canary" under [scenario]')
+    if options.player is not None:
+        raise UsageError("a canary drill is played by its own model answer; leave --player out")
+    return run_canary_drill(options, scenario, path.read_text(encoding="utf-8"), _where(options))
 
 
 def _facilitate(options: argparse.Namespace) -> int:
