@@ -39,7 +39,7 @@ async def open_recorder(
     """
     ladder = Ladder(Spool(directory.spool), direct, journal_socket)
     recorder = TrailRecorder(directory, session, ladder, signing_secret, warn, rotate_events)
-    recorder.put(session.started())
+    recorder.put(*session.started())
     writing = asyncio.create_task(recorder.write(), name="audit trail")
     try:
         yield recorder

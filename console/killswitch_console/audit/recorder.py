@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from killswitch_console.audit.events import Draft
 from killswitch_console.audit.ladder import Ladder, Rung
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.notes import Checkpoint, Signer
-from killswitch_console.audit.session import Session
+from killswitch_console.audit.session import Moment, Session
 from killswitch_console.audit.spool import Spooled, SpoolError
 from killswitch_console.audit.storage import Head, TrailUnavailable
 from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered, open_trail
@@ -29,6 +31,9 @@ TRAIL_SECONDS: Final = 0.15
 
 REQUIRE_SECONDS: Final = 5.0
 BATCH: Final = 2000
+NOTE_SECONDS: Final = 0.5
+"""How long what nobody waits for may stay in memory, so that it is written together."""
+
 KEEP_SECONDS: Final = 60.0
 """A checkpoint is kept at least this often while there is something new."""
 
@@ -36,17 +41,27 @@ RETRY_SECONDS: Final = (0.5, 30.0)
 CLOSE_SECONDS: Final = 3.0
 
 _KEPT_AT: Final = frozenset({"halt.ended", "restore.ended", "session.ended"})
+_AT_ONCE: Final = _KEPT_AT | {"session.started"}
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """An event on its way into the trail."""
+    """An event on its way into the trail. It happened at its moment; it is made into a draft when it is written."""
 
-    draft: Draft
+    moment: Moment
+    make: Callable[[], Draft]
     done: asyncio.Future[None]
     rung: Rung | None = None
     required: bool = False
     """It is put in now or never: what it tells of does not happen otherwise."""
+    _draft: Draft | None = None
+
+    @property
+    def draft(self) -> Draft:
+        """The event as the trail takes it."""
+        if self._draft is None:
+            self._draft = self.make()
+        return self._draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,8 @@ class TrailRecorder:
         self._fallen: list[Entry] = []
         """What the trail did not take, oldest first."""
         self._some = asyncio.Event()
+        self._hurry = asyncio.Event()
+        """Somebody waits for what is queued, or there is a batch of it."""
         self._trail: Trail | None = None
         self._head: Head | None = None
         self._lost: Mapping[str, Any] | None = None
@@ -102,18 +119,30 @@ class TrailRecorder:
 
     def note(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
-        self.put(self.session.draft(kind, data, halt_id=halt_id))
+        self.put(kind, data, halt_id=halt_id)
 
-    def put(self, draft: Draft, *, urgent: bool = False, required: bool = False) -> Entry:
-        """Queue a draft."""
-        entry = Entry(draft, asyncio.get_running_loop().create_future(), required=required)
+    def put(
+        self,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        halt_id: str | None = None,
+        urgent: bool = False,
+        required: bool = False,
+    ) -> Entry:
+        """Queue an event. ``data`` is read when it is written, and must not change."""
+        moment = self.session.moment(kind)
+        make = partial(self.session.draft, kind, data, halt_id=halt_id, moment=moment)
+        entry = Entry(moment, make, asyncio.get_running_loop().create_future(), required=required)
         (self._urgent if urgent else self._queue).append(entry)
         self._some.set()
+        if urgent or kind in _AT_ONCE or len(self._queue) >= BATCH:
+            self._hurry.set()
         return entry
 
     async def record(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
-        entry = self.put(self.session.draft(kind, data, halt_id=halt_id), urgent=True)
+        entry = self.put(kind, data, halt_id=halt_id, urgent=True)
         if not self._broken:
             await asyncio.wait({entry.done}, timeout=TRAIL_SECONDS)
         if not entry.done.done() and entry.rung is None:
@@ -122,7 +151,7 @@ class TrailRecorder:
 
     async def require(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
-        entry = self.put(self.session.draft(kind, data, halt_id=halt_id), urgent=True, required=True)
+        entry = self.put(kind, data, halt_id=halt_id, urgent=True, required=True)
         await asyncio.wait({entry.done}, timeout=REQUIRE_SECONDS)
         if entry.done.done() and not entry.done.cancelled():
             return
@@ -160,6 +189,7 @@ class TrailRecorder:
         while not (self._urgent or self._queue):
             if await self._minute_passed():
                 await self._append(trail, [], keep=True)
+        await self._linger()
         entries = self._take()
         try:
             await self._append(trail, entries, keep=any(e.draft.kind in _KEPT_AT for e in entries))
@@ -171,13 +201,22 @@ class TrailRecorder:
             self._fallen += [entry for entry in entries if not entry.required]
             raise
 
+    async def _linger(self) -> None:
+        """Let notes gather: while a halt is sending its requests, each transaction would hold it up."""
+        if self._urgent:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTE_SECONDS):
+                await self._hurry.wait()
+
     def _take(self) -> list[Entry]:
+        self._hurry.clear()
         entries: list[Entry] = []
         for queue in (self._urgent, self._queue):
             while queue and len(entries) < BATCH:
                 if not (entry := queue.popleft()).done.cancelled():
                     entries.append(entry)
-        return sorted(entries, key=lambda entry: entry.draft.mono_ns)
+        return sorted(entries, key=lambda entry: entry.moment.mono_ns)
 
     def _take_what_may_fall(self) -> list[Entry]:
         """What waits, but for what is required: that stays for the next try, or is given up with this one."""
@@ -344,7 +383,7 @@ class TrailRecorder:
         """Record the end of the session and let the writer get it all out, for ``CLOSE_SECONDS`` at most."""
         if recorded := await asyncio.to_thread(self.session.screen.end):
             self.note("session.recorded", recorded)
-        ended = self.put(self.session.ended(unwritten=len(self._fallen)))
+        ended = self.put("session.ended", {"unwritten": len(self._fallen)})
         await asyncio.wait({ended.done}, timeout=0.0 if self._broken else CLOSE_SECONDS)
         await self._fall([e for e in [*self._fallen, *self._urgent, *self._queue] if e.rung is None], self._broken)
         await self._ladder.settle()

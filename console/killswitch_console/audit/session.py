@@ -16,6 +16,7 @@ from killswitch_console.audit.casting import Recording
 from killswitch_console.audit.events import Draft, moment_now, new_id
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.halting.recording import Happening
 from killswitch_console.version import __version__
 
 
@@ -53,6 +54,15 @@ class Screen:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an event happened, and the id it has had since."""
+
+    id: str
+    at: str
+    mono_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One run of the console. Makes the drafts of everything that happens in it."""
@@ -67,21 +77,32 @@ class Session:
     _incidents: dict[str, str | None] = field(default_factory=dict)
     """The incident of each halt that this session told of."""
 
+    def moment(self, kind: str, event_id: str | None = None) -> Moment:
+        """An event of this kind happens now: give it its id, and mark it in the recording of the screen."""
+        moment = Moment(event_id or new_id(), moment_now(), time.monotonic_ns())
+        self.screen.mark(f"{moment.id} {kind}")
+        return moment
+
     def draft(
-        self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None, event_id: str | None = None
+        self,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        halt_id: str | None = None,
+        event_id: str | None = None,
+        moment: Moment | None = None,
     ) -> Draft:
-        """An event that happens now."""
+        """An event that happens now, or happened at the moment given."""
+        moment = moment or self.moment(kind, event_id)
         made = plain(data, scrub=self.scrubber)
-        named = event_id or new_id()
-        self.screen.mark(f"{named} {kind}")
         named_incident = made.get("incident")
         incident = named_incident if isinstance(named_incident, str) else None  # a column of text
         if halt_id is not None:
             incident = self._incidents.setdefault(halt_id, incident) or incident
         return Draft(
-            id=named,
-            at=moment_now(),
-            mono_ns=time.monotonic_ns(),
+            id=moment.id,
+            at=moment.at,
+            mono_ns=moment.mono_ns,
             session=self.id,
             kind=kind,
             actor=plain(str(self.invoker)),
@@ -91,25 +112,18 @@ class Session:
             drill=self.drill or made.get("drill") is True,
         )
 
-    def started(self) -> Draft:
+    def started(self) -> Happening:
         """The session's first event: who, where, with what."""
-        return self.draft(
-            "session.started",
-            {
-                "invoker": asdict(self.invoker),
-                "environment": self.environment,
-                "command": self.command,
-                "version": __version__,
-                "python": sys.version.split()[0],
-                "pid": os.getpid(),
-                "boot_id": _boot_id(),
-                "clock_synchronised": Path("/run/systemd/timesync/synchronized").exists(),
-            },
-        )
-
-    def ended(self, *, unwritten: int) -> Draft:
-        """The session's last event."""
-        return self.draft("session.ended", {"unwritten": unwritten})
+        return "session.started", {
+            "invoker": asdict(self.invoker),
+            "environment": self.environment,
+            "command": self.command,
+            "version": __version__,
+            "python": sys.version.split()[0],
+            "pid": os.getpid(),
+            "boot_id": _boot_id(),
+            "clock_synchronised": Path("/run/systemd/timesync/synchronized").exists(),
+        }
 
 
 def _boot_id() -> str | None:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from killswitch_console.audit.events import NO_PREVIOUS, Draft, Event, body_of
 from killswitch_console.audit.merkle import Edge, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Signer
+from killswitch_console.database import insert
 
 APPLICATION_ID: Final = 0x6B737774
 """``kswt``: says in the file's header what it is."""
@@ -51,7 +52,8 @@ PRAGMAS: Final = (
     "PRAGMA recursive_triggers = ON",
 )
 
-INSERT: Final = "INSERT INTO event (seq, id, at, kind, session, actor, halt, incident, body) VALUES (?,?,?,?,?,?,?,?,?)"
+INSERT: Final = "INSERT INTO event (seq, id, at, kind, session, actor, halt, incident, body)"
+"""For ``database.insert``."""
 
 HEAD: Final = (
     "SELECT h.origin, h.size, h.edge, h.note, h.closed, e.seq, e.body FROM head h"
@@ -147,7 +149,7 @@ def _fill(connection: sqlite3.Connection, origin: str, first: Draft, signer: Sig
     note = signer.sign(Checkpoint(origin, 1, edge.root())) if signer else None
     kept = edge if signer else Edge()
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(INSERT, row_of(*begin))
+    insert(connection, INSERT, [row_of(*begin)])
     head = (origin, kept.size, bytes(kept), note)
     connection.execute("INSERT INTO head (one, origin, size, edge, note) VALUES (1, ?, ?, ?, ?)", head)
     connection.execute("COMMIT")

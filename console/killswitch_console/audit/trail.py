@@ -11,10 +11,9 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import aiosqlite
 
 from killswitch_console.audit.events import Draft, Event
 from killswitch_console.audit.merkle import leaf_hash
@@ -29,6 +28,7 @@ from killswitch_console.audit.storage import (
     read_head,
     row_of,
 )
+from killswitch_console.database import Database, connect, insert
 
 BUSY_SECONDS: Final = 2.0
 """How long a write waits for other processes."""
@@ -53,7 +53,7 @@ class TrailTampered(TrailUnavailable):
 class Trail:
     """An open volume. One connection; appends take turns and are never half-cancelled."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path, signer: Signer | None) -> None:
+    def __init__(self, connection: Database, path: Path, signer: Signer | None) -> None:
         self.path = path
         self.signer = signer
         self.written: tuple[int, bytes] | None = None
@@ -89,47 +89,42 @@ class Trail:
             if await asyncio.to_thread(_inode, self.path) != self._inode:
                 raise TrailClosed(f"{self.path}: was deleted or replaced")
             try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-                head = await self._transaction(drafts, keep=keep, close=close)
-                await self._connection.commit()
+                head = await self._connection.transaction(partial(self._put, drafts, keep=keep, close=close))
             except _TROUBLE as error:
-                await self._abandon()
                 raise TrailUnavailable(f"{self.path}: {error}") from error
-            except TrailUnavailable:
-                await self._abandon()
-                raise
         self.written = (head.size, head.leaf)
         return head
 
-    async def _transaction(self, drafts: Sequence[Draft], *, keep: bool, close: bool) -> Head:
-        head = await self._head()
-        await self._check(head)
-        events = placed(head, await self._new(drafts))
-        await self._connection.executemany(INSERT, [row_of(*pair) for pair in events])
+    def _put(self, drafts: Sequence[Draft], connection: sqlite3.Connection, *, keep: bool, close: bool) -> Head:
+        """Inside a transaction, in the connection's thread."""
+        head = self._head(connection)
+        self._check(connection, head)
+        events = placed(head, _new(connection, drafts))
+        insert(connection, INSERT, [row_of(*pair) for pair in events])
         last = events[-1][1] if events else head.last
-        head = await self._signed(Head(head.origin, head.edge, head.note, close, last), [e for _, e in events])
+        signed = Head(head.origin, head.edge, head.note, close, last)
+        head = self._signed(connection, signed, [event for _, event in events])
         values = (head.edge.size, bytes(head.edge), head.note, int(close))
-        await self._connection.execute("UPDATE head SET size = ?, edge = ?, note = ?, closed = ?", values)
+        connection.execute("UPDATE head SET size = ?, edge = ?, note = ?, closed = ?", values)
         if keep and head.note is not None and head.edge.size == head.size:
-            row = (head.size, head.note)
-            await self._connection.execute("INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)", row)
+            connection.execute("INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)", (head.size, head.note))
         return head
 
-    async def _head(self) -> Head:
-        rows = list(await self._connection.execute_fetchall(HEAD))
-        if not rows:
+    def _head(self, connection: sqlite3.Connection) -> Head:
+        row = connection.execute(HEAD).fetchone()
+        if row is None:
             raise TrailUnavailable(f"{self.path}: it has no head")
-        head = read_head(rows[0])
+        head = read_head(row)
         if head.closed:
             raise TrailClosed(f"{self.path}: was rotated away")
         return head
 
-    async def _check(self, head: Head) -> None:
+    def _check(self, connection: sqlite3.Connection, head: Head) -> None:
         """Notice that events which this process put in are no longer there."""
         if self.written is None:
             return
         seq, leaf = self.written
-        rows = await self._connection.execute_fetchall("SELECT body FROM event WHERE seq = ?", (seq,))
+        rows = connection.execute("SELECT body FROM event WHERE seq = ?", (seq,)).fetchall()
         if head.size < seq or [leaf_hash(bytes(row[0])) for row in rows] != [leaf]:
             raise TrailTampered(f"{self.path}: event {seq}, acknowledged before, is gone or changed (audit verify)")
 
@@ -137,21 +132,11 @@ class Trail:
         """Those that are not in the trail. Raises ``TrailUnavailable``."""
         async with self._turn:
             try:
-                return await self._new(drafts)
+                return await self._connection.transaction(lambda connection: _new(connection, drafts))
             except _TROUBLE as error:
                 raise TrailUnavailable(f"{self.path}: {error}") from error
 
-    async def _new(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Those that are not in the trail; only late ones and repeated tries can be."""
-        seen: set[str] = set()
-        for start in range(0, len(drafts), 500):
-            ids = [draft.id for draft in drafts[start : start + 500]]
-            sql = f"SELECT id FROM event WHERE id IN ({','.join('?' * len(ids))})"  # noqa: S608  (placeholders only)
-            seen.update(str(row[0]) for row in await self._connection.execute_fetchall(sql, ids))
-        fresh: dict[str, Draft] = {draft.id: draft for draft in drafts if draft.id not in seen}
-        return list(fresh.values())
-
-    async def _signed(self, head: Head, events: Sequence[Event]) -> Head:
+    def _signed(self, connection: sqlite3.Connection, head: Head, events: Sequence[Event]) -> Head:
         """Sign the tree up to the last event, if there is a key and the stored edge is one that it signed."""
         if self.signer is None:
             self.unsigned = self.unsigned or "there is no signing key"
@@ -161,7 +146,7 @@ class Trail:
                 self.unsigned = "the head is not signed by this key, or was changed since"
                 return head
             self._trusted = head.note
-        before = await self._uncovered(head, head.size - len(events))
+        before = _uncovered(connection, head, head.size - len(events))
         edge = head.edge.grown(leaf_hash(body) for body in [*before, *(event.body for event in events)])
         if edge.size != head.size:
             self.unsigned = f"more than {_GROW_MOST} events are unsigned"
@@ -169,19 +154,6 @@ class Trail:
         note = self.signer.sign(Checkpoint(head.origin, edge.size, edge.root()))
         self._trusted, self.unsigned = note, ""
         return Head(head.origin, edge, note, head.closed, head.last)
-
-    async def _uncovered(self, head: Head, size: int) -> list[bytes]:
-        """Bodies of events that were appended unsigned (a console without the key)."""
-        if head.edge.size >= size:
-            return []
-        sql = "SELECT body FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-        rows = await self._connection.execute_fetchall(sql, (head.edge.size, size, _GROW_MOST))
-        return [bytes(row[0]) for row in rows]
-
-    async def _abandon(self) -> None:
-        with suppress(sqlite3.Error, ValueError):  # the caller raises what came first
-            if self._connection.in_transaction:
-                await self._connection.rollback()
 
     async def execute(self, sql: str, *rows: tuple[Any, ...]) -> None:
         """Write to the tables beside the events (cursors of sinks). Raises ``TrailUnavailable``."""
@@ -198,15 +170,34 @@ class Trail:
                 await self._connection.close()
 
 
+def _new(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> list[Draft]:
+    """Those that are not in the trail; only late ones and repeated tries can be."""
+    seen: set[str] = set()
+    for start in range(0, len(drafts), 500):
+        ids = [draft.id for draft in drafts[start : start + 500]]
+        sql = f"SELECT id FROM event WHERE id IN ({','.join('?' * len(ids))})"  # noqa: S608  (placeholders only)
+        seen.update(str(row[0]) for row in connection.execute(sql, ids).fetchall())
+    fresh: dict[str, Draft] = {draft.id: draft for draft in drafts if draft.id not in seen}
+    return list(fresh.values())
+
+
+def _uncovered(connection: sqlite3.Connection, head: Head, size: int) -> list[bytes]:
+    """Bodies of events that were appended unsigned (a console without the key)."""
+    if head.edge.size >= size:
+        return []
+    sql = "SELECT body FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+    return [bytes(row[0]) for row in connection.execute(sql, (head.edge.size, size, _GROW_MOST)).fetchall()]
+
+
 async def open_trail(path: Path, signer: Signer | None) -> Trail:
     """Open an existing volume for appending.
 
     Raises:
         TrailUnavailable: missing, damaged, not a trail, not writable.
     """
-    connection: aiosqlite.Connection | None = None
+    connection: Database | None = None
     try:
-        connection = await aiosqlite.connect(_uri(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = await connect(_uri(path), uri=True, timeout=BUSY_SECONDS)
         for pragma in PRAGMAS:
             await connection.execute(pragma)
         trail = Trail(connection, path, signer)

@@ -16,15 +16,16 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import aiosqlite
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from killswitch_backends.protocol import Order
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.database import Database, connect, insert
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
@@ -43,7 +44,7 @@ _T = TypeVar("_T")
 _Row = tuple[str | None, ...]
 
 _Statement = tuple[str, Sequence[_Row]]
-"""An SQL statement and the rows it is run for."""
+"""An SQL statement and the rows it is run for; an INSERT without values takes many at once."""
 
 _TROUBLE: Final = (sqlite3.Error, ValueError)
 """What aiosqlite raises: SQLite's errors, and ValueError when its thread has ended."""
@@ -83,7 +84,7 @@ class LedgerError(Exception):
 class Ledger:
     """An open ledger. One connection per process; writes are serialised and never half-cancelled."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: Database, path: Path) -> None:
         self._connection = connection
         self._path = path
         self._turn = asyncio.Lock()
@@ -218,7 +219,7 @@ class Ledger:
 
     def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> _Statement:
         rows: list[_Row] = [(halt_id, str(t.target), _dump(self._progress, t)) for t in targets]
-        return "INSERT OR REPLACE INTO target VALUES (?, ?, ?)", rows
+        return "INSERT OR REPLACE INTO target", rows
 
     async def _write(self, statements: Sequence[_Statement]) -> None:
         """Run statements as one durable transaction; a cancelled caller does not leave it half done."""
@@ -229,18 +230,9 @@ class Ledger:
     async def _transaction(self, statements: Sequence[_Statement]) -> None:
         async with self._turn:
             try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-                for sql, rows in statements:
-                    await self._connection.executemany(sql, rows)
-                await self._connection.commit()
+                await self._connection.transaction(partial(_run, statements))
             except _TROUBLE as error:
-                await self._abandon()
                 raise LedgerError(f"{self._path}: {error}") from error
-
-    async def _abandon(self) -> None:
-        with suppress(*_TROUBLE):  # the caller raises what came first
-            if self._connection.in_transaction:
-                await self._connection.rollback()
 
     async def idle(self) -> None:
         """Wait until no write is under way."""
@@ -253,6 +245,14 @@ class Ledger:
                 return list(await self._connection.execute_fetchall(sql, parameters))
             except _TROUBLE as error:
                 raise LedgerError(f"{self._path}: {error}") from error
+
+
+def _run(statements: Sequence[_Statement], connection: sqlite3.Connection) -> None:
+    for sql, rows in statements:
+        if "?" in sql:
+            connection.executemany(sql, rows)
+        else:
+            insert(connection, sql, rows)
 
 
 def _heard(work: asyncio.Future[None]) -> None:
@@ -290,7 +290,7 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
     path = state_dir / "ledger.sqlite3"
     try:
         _make_private(path)
-        connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = await connect(str(path), timeout=BUSY_SECONDS)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"{path}: {error}") from error
     ledger = Ledger(connection, path)
@@ -309,7 +309,7 @@ def _make_private(path: Path) -> None:
     path.touch(mode=0o600)
 
 
-async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
+async def _prepare(connection: Database, path: Path) -> None:
     try:
         await connection.execute("PRAGMA journal_mode = TRUNCATE")
         await connection.execute("PRAGMA synchronous = FULL")
