@@ -14,6 +14,7 @@ from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_backends.provenance import Provenance
 from killswitch_inventory.targets import BackendRef, Layer
 
 __all__ = ["KIND", "IamKind", "IamSettings"]
@@ -56,6 +57,12 @@ class IamKind:
         from killswitch_backends.aws_common.emergency import emergency_settings
 
         return emergency_settings(settings, credential, lend), surroundings
+
+    def provenance(self, settings: IamSettings) -> Provenance:
+        """See ``provenance.Traceable``."""
+        from killswitch_backends.aws_common.provenance import provenance
+
+        return provenance(settings)
 
 
 KIND: Final = IamKind()

@@ -15,6 +15,7 @@ from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_backends.provenance import Provenance
 from killswitch_inventory.targets import BackendRef, Layer
 
 __all__ = ["KIND", "LambdaKind", "LambdaSettings"]
@@ -63,6 +64,12 @@ class LambdaKind:
         from killswitch_backends.aws_common.emergency import emergency_settings
 
         return emergency_settings(settings, credential, lend), surroundings
+
+    def provenance(self, settings: LambdaSettings) -> Provenance:
+        """See ``provenance.Traceable``."""
+        from killswitch_backends.aws_common.provenance import provenance
+
+        return provenance(settings)
 
 
 KIND: Final = LambdaKind()

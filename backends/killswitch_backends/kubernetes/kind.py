@@ -12,6 +12,7 @@ from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_backends.provenance import Provenance
 from killswitch_inventory.targets import BackendRef, Layer
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class Kubernetes:
         from killswitch_backends.kubernetes.emergency import emergency_settings
 
         return emergency_settings(settings, credential, lend), surroundings
+
+    def provenance(self, settings: KubernetesSettings) -> Provenance:
+        """See ``provenance.Traceable``."""
+        from killswitch_backends.kubernetes.provenance import provenance
+
+        return provenance(settings)
 
 
 @asynccontextmanager

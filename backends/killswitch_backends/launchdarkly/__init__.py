@@ -14,6 +14,7 @@ from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.launchdarkly.settings import LaunchDarklySettings
 from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
+from killswitch_backends.provenance import Provenance
 from killswitch_inventory.targets import Layer
 
 __all__ = ["KIND", "LaunchDarklyKind", "LaunchDarklySettings"]
@@ -47,6 +48,11 @@ class LaunchDarklyKind:
 
         del lend
         return with_credential(settings, surroundings, credential)
+
+    def provenance(self, settings: LaunchDarklySettings) -> Provenance:
+        """See ``provenance.Traceable``: a token is made once, and needs no identity provider afterwards."""
+        scheme = settings.token.partition(":")[0]
+        return Provenance(f"a token from {settings.token}", "an unlocked keyring" if scheme == "keyring" else "")
 
 
 KIND = LaunchDarklyKind()
