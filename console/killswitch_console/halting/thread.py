@@ -10,11 +10,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, open_engine
 from killswitch_console.halting.events import Warned
+from killswitch_console.halting.read_only import Looking, looking_only
 
 _T = TypeVar("_T")
 
@@ -24,8 +25,9 @@ Work = Callable[[Engine], Awaitable[_T]]
 class EngineThread:
     """Runs one engine. ``submit`` from any thread; events arrive at ``publish`` in the engine's thread."""
 
-    def __init__(self, settings: EngineSettings, publish: Publish) -> None:
-        self._settings = settings
+    def __init__(self, settings: EngineSettings, publish: Publish, *, read_only: bool = False) -> None:
+        self._settings = looking_only(settings) if read_only else settings
+        self._read_only = read_only
         self._publish = publish
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | None = None
@@ -59,8 +61,9 @@ class EngineThread:
         assert self._engine is not None  # noqa: S101
         if not outcome.set_running_or_notify_cancel():
             return
+        engine = cast("Engine", Looking(self._engine)) if self._read_only else self._engine
         try:
-            outcome.set_result(await work(self._engine))
+            outcome.set_result(await work(engine))
         except BaseException as error:  # noqa: BLE001  (handed to whoever asked, cancellation included)
             outcome.set_exception(error)
 
@@ -72,6 +75,8 @@ class EngineThread:
 
     async def _hold(self, engine: Engine) -> None:
         """Keep halts in force for as long as the console is open; without a ledger there is nothing to know them by."""
+        if self._read_only:
+            return  # to halt again what was revived is a change
         try:
             await engine.hold()
         except LedgerNeeded as problem:

@@ -379,11 +379,18 @@ class ConsoleApp(App[int]):
             self._exit_renderables.clear()
 
 
-def run_app(settings: EngineSettings, configuration: Configuration | None = None, *, debug: bool = False) -> int:
+def run_app(
+    settings: EngineSettings,
+    configuration: Configuration | None = None,
+    *,
+    read_only: bool = False,
+    mouse: bool = True,
+    debug: bool = False,
+) -> int:
     """Show the console until the person leaves it or a signal ends it; return the exit status.
 
     A halt or a restore under way then runs to its end before this returns. With ``debug`` a defect of the app is raised
-    instead of being told in one line.
+    instead of being told in one line. With ``read_only`` the engine's port refuses whatever would change something.
     """
     if why := terminal.why_no_screen():
         ending.say(why)
@@ -395,12 +402,13 @@ def run_app(settings: EngineSettings, configuration: Configuration | None = None
         layers=settings.layers,
         two_person=settings.two_person,
         drill=settings.drill,
+        read_only=read_only,
         configuration=configuration,
     )
     threads: list[EngineThread] = []
 
     def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
-        threads.append(EngineThread(settings, publish))
+        threads.append(EngineThread(settings, publish, read_only=read_only))
         return threads[0]
 
     app = ConsoleApp(state, make_engine, theme=terminal.theme())
@@ -411,7 +419,7 @@ def run_app(settings: EngineSettings, configuration: Configuration | None = None
         return 2
     with ending_signals(app.end):
         try:
-            app.run()
+            app.run(mouse=mouse)
         finally:
             ending.finish(state, app.inbox, threads[0])
     if app.defect is not None:

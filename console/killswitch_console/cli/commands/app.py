@@ -12,6 +12,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from killswitch_console.cli.options import add_config
 
     add_config(parser)
+    parser.add_argument(
+        "--read-only", action="store_true", help="look only: nothing can be halted, restored or otherwise changed"
+    )
+    parser.add_argument(
+        "--no-mouse", action="store_true", help="leave the mouse to the terminal, for its own selection"
+    )
     parser.add_argument("--drill", metavar="NAME", help="take part in a drill that somebody leads on this machine")
 
 
@@ -24,7 +30,9 @@ def run(options: argparse.Namespace) -> int:
     from killswitch_console.tui.app import run_app
 
     configuration = session.configuration(options)
-    return run_app(engine_settings(configuration), configuration)
+    return run_app(
+        engine_settings(configuration), configuration, read_only=options.read_only, mouse=not options.no_mouse
+    )
 
 
 def _join(name: str) -> int:

@@ -32,6 +32,7 @@ class FleetScreen(ConsoleScreen):
         Binding("g", "group", "Group", id="fleet.group"),
         Binding("d", "details", "Details", id="fleet.details"),
     ]
+    CHANGING = frozenset({"halt", "halt_all"})
     HELP_LINES = (
         ("↑ ↓  j k", "move; PgUp PgDn Home End (G) go further"),
         ("→ ←  l", "open or close a class; Space and Enter too; * opens or closes all"),

@@ -30,6 +30,7 @@ class HaltScreen(ConsoleScreen):
         Binding("r", "restore", "Restore", id="halt.restore"),
         Binding("a", "approve", "Approve", id="halt.approve"),
     ]
+    CHANGING = frozenset({"restore", "approve", "escalate"})
     HELP_LINES = (
         ("Esc", "back; the halt goes on, and o comes back to it"),
         ("r", "restore what this halt changed, once it has ended"),
@@ -89,7 +90,8 @@ class HaltScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Restore is offered once there is something to restore."""
-        del parameters
+        if not super().check_action(action, parameters):
+            return False
         if action not in ("restore", "approve"):
             return True
         halt = self._halt

@@ -28,6 +28,7 @@ class HaltsScreen(ConsoleScreen):
         Binding("r", "restore", "Restore", id="halts.restore"),
         Binding("c", "finish", "Finish", id="halts.finish"),
     ]
+    CHANGING = frozenset({"restore", "finish"})
     HELP_LINES = (
         ("↑ ↓  j k", "move"),
         ("Enter", "look at a halt: its targets, its evidence"),
@@ -96,7 +97,8 @@ class HaltsScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense for the halt under the cursor."""
-        del parameters
+        if not super().check_action(action, parameters):
+            return False
         if action in ("restore", "finish") and self.query(PickList):
             halt = self._picked
             if halt is None or halt.phase.under_way:
