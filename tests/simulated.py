@@ -24,11 +24,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from killswitch_backends.simulator.configuration import write_configuration
+from killswitch_backends.simulator.configuration import kubernetes_audit_log, write_configuration
+from killswitch_backends.simulator.faces import make_faces
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
 from killswitch_backends.simulator.server import Simulator
@@ -128,11 +130,12 @@ async def running(
     """A simulator in a thread of this process, with a loop of its own; ``specs`` instead of a drawn fleet."""
     chosen = tuple(make_fleet(agents=agents, seed=seed, uncovered=uncovered) if specs is None else specs)
     with tempfile.TemporaryDirectory(prefix="simulated-") as directory:
-        thread = _Thread(chosen, seed)
+        tmp = Path(directory)
+        config = tmp / "config.toml"
+        thread = _Thread(chosen, seed, kubernetes_audit_log(config))
         url = await asyncio.to_thread(thread.begin)
         try:
-            tmp = Path(directory)
-            yield Simulated(url, chosen, write_configuration(tmp / "config.toml", url=url), tmp, thread=thread)
+            yield Simulated(url, chosen, write_configuration(config, url=url), tmp, thread=thread)
         finally:
             await asyncio.to_thread(thread.end)
 
@@ -181,8 +184,8 @@ async def eventually(
 class _Thread:
     """A simulator's thread. What fails in it fails the test that started it."""
 
-    def __init__(self, specs: Sequence[AgentSpec], seed: int) -> None:
-        self._specs, self._seed = specs, seed
+    def __init__(self, specs: Sequence[AgentSpec], seed: int, audit_log: Path) -> None:
+        self._specs, self._seed, self._audit_log = specs, seed, audit_log
         self._ready = threading.Event()
         self._url = ""
         self._simulator: Simulator | None = None
@@ -230,7 +233,8 @@ class _Thread:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._simulator = Simulator(self._specs, seed=self._seed)
+        faces = partial(make_faces, audit_log=self._audit_log)
+        self._simulator = Simulator(self._specs, seed=self._seed, faces=faces)
         async with self._simulator.serving() as self._url:
             self._ready.set()
             await self._stop.wait()

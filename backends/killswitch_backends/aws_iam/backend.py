@@ -47,6 +47,7 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
+from killswitch_backends.recalling import Recalled, RecordedCall
 from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, SightingFailed, TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -139,6 +140,15 @@ class IamBackend:
         """Who denied these identities lately, as CloudTrail tells (``attribution.Attributing``)."""
         names = {target: target.path.partition("/")[2] for target in targets}
         return await latest(self._aws, self._budgets, names, DENYING)
+
+    async def recall(self, calls: Sequence[RecordedCall]) -> Sequence[Recalled]:
+        """See ``recalling.Recalling``: from CloudTrail's event history, in the region that tells of IAM."""
+        from killswitch_backends.aws_common.recalling import at_home, recalled
+
+        names = {call: call.target.path.rpartition("/")[2] for call in calls}
+        identity = await self._aws.identity()
+        async with at_home(self._aws, partition=identity.name.split(":")[1]) as home:
+            return await recalled(home, self._budgets, calls, names=names, now=self._now())
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         caller = await self.identity()  # without it nobody can tell whether a deny would lock the operator out

@@ -40,6 +40,7 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
+from killswitch_backends.recalling import Recalled, RecordedCall
 from killswitch_inventory.sightings import Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -133,6 +134,13 @@ class LambdaBackend:
     async def deeds(self, targets: Sequence[TargetId]) -> Mapping[TargetId, Deed]:
         """Who brought these functions to zero lately, as CloudTrail tells (``attribution.Attributing``)."""
         return await latest(self._aws, self._budgets, {target: target.path for target in targets}, ZEROING)
+
+    async def recall(self, calls: Sequence[RecordedCall]) -> Sequence[Recalled]:
+        """See ``recalling.Recalling``: from CloudTrail's event history."""
+        from killswitch_backends.aws_common.recalling import recalled
+
+        names = {call: call.target.path for call in calls}
+        return await recalled(self._aws, self._budgets, calls, names=names, now=self._now())
 
     async def _look(self, watch: Watch) -> Observation:
         return await look(self._api, watch, self._limits, self._now, unmarked=self._marks.failure(watch.target))

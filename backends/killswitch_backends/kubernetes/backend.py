@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import ClassVar
 
@@ -34,6 +35,8 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
+from killswitch_backends.problems import Unsupported
+from killswitch_backends.recalling import Recalled, RecordedCall
 from killswitch_inventory.sightings import Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -86,6 +89,15 @@ class KubernetesBackend:
     async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
         """See ``protocol.Comparing``."""
         return await Switch(self._api, self._reader, self._finder, self._now).compare(watch, order)
+
+    async def recall(self, calls: Sequence[RecordedCall]) -> Sequence[Recalled]:
+        """See ``recalling.Recalling``: from the cluster's audit log, where the table names one."""
+        from killswitch_backends.kubernetes.recalling import recalled
+
+        log = self._reader.settings.audit_log_path
+        if log is None:
+            raise Unsupported(str(self.ref), "no `audit_log` names the cluster's audit log")
+        return await asyncio.to_thread(recalled, log, calls)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         return await Switch(self._api, self._reader, self._finder, self._now).restore(watch, order)

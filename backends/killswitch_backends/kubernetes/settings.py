@@ -37,6 +37,9 @@ class KubernetesSettings(BaseModel):
     eks_cluster: str | None = Field(default=None, pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")
     """The name in EKS, as in ``eks_clusters`` of an ``[[iam]]`` table: there, Pod Identity gives pods their roles."""
 
+    audit_log: str | None = None
+    """The API server's audit log, or a copy of it: ``audit verify`` looks recorded calls up in it. ``~`` allowed."""
+
     revivers: Revivers = Field(default=Revivers.NEUTRALISE, strict=False)
     """``neutralise`` holds revivers still with the target (and lets them go with it), ``report`` only names them."""
 
@@ -45,6 +48,11 @@ class KubernetesSettings(BaseModel):
         for namespace in self.namespaces:
             if not re.match(_NAMESPACE, namespace):
                 raise ValueError(f"namespaces: {namespace!r} is not a namespace's name")
+
+    @property
+    def audit_log_path(self) -> Path | None:
+        """The configured audit log with ``~`` expanded."""
+        return Path(self.audit_log).expanduser() if self.audit_log else None
 
     @property
     def kubeconfig_path(self) -> Path | None:

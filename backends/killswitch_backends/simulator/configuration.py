@@ -47,7 +47,7 @@ def write_configuration(file: Path, *, url: str) -> Path:
     """
     file = file.absolute()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = file.parent / f"{file.stem}-simulator"
+    beside = _beside(file)
     beside.mkdir(mode=0o700, exist_ok=True)
     beside.chmod(0o700)
     _write(beside / "kubeconfig", _kubeconfig(url))
@@ -57,6 +57,15 @@ def write_configuration(file: Path, *, url: str) -> Path:
     _write(beside / "agent-reports-token", BOARD_TOKEN + "\n")
     _write(file, _configuration(url, beside=beside, state=file.parent / "state"))
     return file
+
+
+def kubernetes_audit_log(file: Path) -> Path:
+    """Where the console looks for the audit log of the cluster that this configuration is for."""
+    return _beside(file.absolute()) / "kubernetes-audit.log"
+
+
+def _beside(file: Path) -> Path:
+    return file.parent / f"{file.stem}-simulator"
 
 
 def _configuration(url: str, *, beside: Path, state: Path) -> str:
@@ -69,7 +78,15 @@ def _configuration(url: str, *, beside: Path, state: Path) -> str:
         "credentials_file": f"{beside / 'aws-credentials'}",
     }
     tables: list[tuple[str, Table]] = [
-        ("kubernetes", {"name": NAME, "kubeconfig": f"{beside / 'kubeconfig'}", "context": "simulator"}),
+        (
+            "kubernetes",
+            {
+                "name": NAME,
+                "kubeconfig": f"{beside / 'kubeconfig'}",
+                "context": "simulator",
+                "audit_log": f"{beside / 'kubernetes-audit.log'}",
+            },
+        ),
         ("lambda", aws | {"init_seconds": INIT_SECONDS}),
         ("iam", aws | {"path_prefix": "/agents/", "propagation_seconds": PROPAGATION_SECONDS}),
         (

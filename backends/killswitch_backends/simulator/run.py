@@ -6,9 +6,11 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from killswitch_backends.simulator.configuration import write_configuration
+from killswitch_backends.simulator.configuration import kubernetes_audit_log, write_configuration
+from killswitch_backends.simulator.faces import make_faces
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.server import Simulator
 
@@ -43,7 +45,8 @@ async def serve(
     if not 0 <= port <= _LARGEST_PORT:
         raise ValueError(f"port is {port}, expected 0 to {_LARGEST_PORT}")
     stop = _stopped_by_signal()
-    simulator = Simulator(make_fleet(agents=agents, seed=seed, uncovered=uncovered), seed=seed)
+    faces = partial(make_faces, audit_log=kubernetes_audit_log(write_config) if write_config else None)
+    simulator = Simulator(make_fleet(agents=agents, seed=seed, uncovered=uncovered), seed=seed, faces=faces)
     async with simulator.serving(port=port) as url:
         if write_config is not None:
             write_configuration(write_config, url=url)

@@ -6,12 +6,13 @@ against every signed checkpoint, against what was anchored elsewhere, and volume
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -24,6 +25,9 @@ from killswitch_console.audit.volumes import TrailDirectory, log_id
 
 MOST_FINDINGS: Final = 20
 """Findings of one volume that are told; after those the rest of it is not worth reading."""
+
+MOST_CALLS: Final = 5000
+"""Calls of one volume that are compared with the platforms' own logs: the last ones."""
 
 _COLUMNS: Final = ("seq", "id", "at", "kind", "session", "actor", "halt", "incident")
 _FIELDS: Final = itemgetter(*_COLUMNS)
@@ -49,6 +53,15 @@ class Finding:
         return f"{self.where}: {self.what}"
 
 
+class Call(NamedTuple):
+    """A platform call that was answered, as the trail has it."""
+
+    seq: int
+    target: str
+    request_id: str
+    at: str
+
+
 @dataclass(slots=True)
 class VolumeReport:
     """What a pass over one volume found."""
@@ -62,6 +75,8 @@ class VolumeReport:
     anchors: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+    """The last platform calls outside drills that have a request id, for the platforms' own logs."""
     first: Mapping[str, Any] = field(default_factory=dict)
     """The first event's particulars: how it follows another volume."""
 
@@ -169,8 +184,12 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
     if chained != previous:
         report.tampered(f"event {row[0] - 1}", f"was changed, moved or removed: event {row[0]} is chained to another")
     report.kinds[kind] = report.kinds.get(kind, 0) + 1
-    if seq == 1 and isinstance(data, dict):
+    if not isinstance(data, dict):
+        return
+    if seq == 1:
         report.first = data
+    elif kind == "target.call" and data.get("request_id") and not body.get("drill"):
+        report.calls.append(Call(row[0], *(str(data.get(name)) for name in ("target", "request_id", "answered_at"))))
 
 
 def _check_root(edge: Edge, roots: list[tuple[str, bytes]], report: VolumeReport) -> None:

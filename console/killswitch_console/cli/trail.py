@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_backends.recalling import Word
 from killswitch_console.audit.assembling import new_session, signing_secret, trail_directory, trail_recorder
 from killswitch_console.audit.bundle import write_bundle
+from killswitch_console.audit.crosschecking import PlatformReport
 from killswitch_console.audit.events import Event
 from killswitch_console.audit.maintaining import back_up, rotate
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier
@@ -27,7 +29,7 @@ from killswitch_console.audit.standalone import verify as verify_bundle
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.audit.syncing import Synchronised
 from killswitch_console.audit.tables import summary, write_csv, write_jsonl
-from killswitch_console.audit.verifying import Standing, VolumeReport, standing, verify_directory
+from killswitch_console.audit.verifying import Finding, Standing, VolumeReport, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.cli import session
 from killswitch_console.cli.failures import UsageError
@@ -141,7 +143,19 @@ async def _verify(options: argparse.Namespace) -> int:
     reports = await asyncio.to_thread(verify_directory, directory, verifier, anchors)
     if problem:
         reports[-1].unverifiable("the remote anchor", problem)
-    return _tell(reports, verifier, as_json=options.json)
+    platforms = [] if configuration is None or options.offline else await _cross_checked(configuration, reports)
+    return _tell(reports, platforms, verifier, as_json=options.json)
+
+
+async def _cross_checked(configuration: Configuration, reports: Sequence[VolumeReport]) -> list[PlatformReport]:
+    """What the platforms' own logs say of the calls in these volumes."""
+    calls = [call for report in reports for call in report.calls]
+    if not calls:
+        return []
+    from killswitch_console.assembling import engine_settings
+    from killswitch_console.audit.crosschecking import cross_check
+
+    return await cross_check(calls, engine_settings(configuration).openers)
 
 
 def _verify_export(path: Path, key: str | None) -> int:
@@ -170,12 +184,19 @@ def _verifier(directory: TrailDirectory, given: str | None) -> Verifier | None:
         return None
 
 
-def _tell(reports: list[VolumeReport], verifier: Verifier | None, *, as_json: bool) -> int:
-    findings = [finding for report in reports for finding in report.findings]
+def _tell(
+    reports: list[VolumeReport], platforms: list[PlatformReport], verifier: Verifier | None, *, as_json: bool
+) -> int:
+    findings = [f for r in reports for f in r.findings] + [f for p in platforms for f in p.findings]
     verdict = standing(findings)
     if as_json:
         print_json(
-            {"standing": verdict, "key": str(verifier) if verifier else None, "volumes": [_report(r) for r in reports]}
+            {
+                "standing": verdict,
+                "key": str(verifier) if verifier else None,
+                "volumes": [_report(r) for r in reports],
+                "platforms": [_platform(p) for p in platforms],
+            }
         )
         return _EXIT[verdict]
     for report in reports:
@@ -186,10 +207,31 @@ def _tell(reports: list[VolumeReport], verifier: Verifier | None, *, as_json: bo
             print(
                 f"  {gaps} times events could not be written at once and were put in late (audit list --kind audit.gap)"
             )
-        for finding in report.findings:
-            print(f"  {finding.standing.upper()}: {clean(str(finding), most=1000)}")
+        _print_findings(report.findings)
+    for platform in platforms:
+        print(clean(platform.line(), most=1000))
+        _print_findings(platform.findings)
     print(verdict.upper() + (f"; key {verifier}" if verifier else ""))
     return _EXIT[verdict]
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        print(f"  {finding.standing.upper()}: {clean(str(finding), most=1000)}")
+
+
+def _platform(report: PlatformReport) -> dict[str, Any]:
+    return {
+        "platform": report.platform,
+        "calls": report.calls,
+        **{str(word): report.words[word] for word in Word},
+        "reasons": dict(report.reasons),
+        "findings": _findings(report.findings),
+    }
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    return [{"standing": f.standing, "where": f.where, "what": f.what} for f in findings]
 
 
 def _report(report: VolumeReport) -> dict[str, Any]:
@@ -201,7 +243,7 @@ def _report(report: VolumeReport) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "anchors": report.anchors,
         "gaps": report.kinds.get("audit.gap", 0),
-        "findings": [{"standing": f.standing, "where": f.where, "what": f.what} for f in report.findings],
+        "findings": _findings(report.findings),
     }
 
 

@@ -6,6 +6,7 @@ Signatures are not verified; the access key says who calls. The order is AWS's: 
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Gateway:
         self._access = access
         self._faults = faults
         self._trail = trail
-        self._requests = 0
+        self._requests, self._world = 0, os.urandom(4).hex()  # no other simulator ever gave the same id
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request (an aiohttp handler)."""
@@ -106,4 +107,4 @@ class Gateway:
 
     def _next_request_id(self) -> str:
         self._requests += 1
-        return f"00000000-0000-4000-8000-{self._requests:012x}"
+        return f"{self._world}-0000-4000-8000-{self._requests:012x}"

@@ -59,7 +59,15 @@ class Trail:
     def lookup(self, call: Call) -> Answer:
         now = self._clock.now()
         attributes = {one["AttributeKey"]: one["AttributeValue"] for one in call.params.get("LookupAttributes", [])}
-        found = [one for one in self._events if now - one.at >= self._delay and _fits(one, attributes)]
+        begin, end = (_seconds(call.params.get(name)) for name in ("StartTime", "EndTime"))
+        found = [
+            one
+            for one in self._events
+            if now - one.at >= self._delay
+            and _fits(one, attributes)
+            and (begin is None or one.at >= begin)
+            and (end is None or one.at <= end)
+        ]
         found.reverse()
         size = min(call.number("MaxResults", PAGE), PAGE)
         numbered = list(enumerate(found))
@@ -68,8 +76,20 @@ class Trail:
 
 
 def _fits(event: Event, attributes: Members) -> bool:
-    told = {"ResourceName": event.resource, "EventName": event.name}
+    told = {
+        "ResourceName": event.resource,
+        "EventName": event.name,
+        "EventSource": event.detail["eventSource"],
+        "ReadOnly": "false",
+    }
     return all(told.get(key) == value for key, value in attributes.items())
+
+
+def _seconds(moment: object) -> float | None:
+    """A time as the wire protocol brought it."""
+    if isinstance(moment, datetime):
+        return moment.timestamp()
+    return float(str(moment)) if moment is not None else None
 
 
 def _shown(event: Event) -> Members:

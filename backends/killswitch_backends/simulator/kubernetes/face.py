@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 from aiohttp import web
 
 from killswitch_backends.simulator.kubernetes.access import TOKEN, Access
+from killswitch_backends.simulator.kubernetes.auditing import AuditLog
 from killswitch_backends.simulator.kubernetes.controllers.autoscalers import autoscalers
 from killswitch_backends.simulator.kubernetes.controllers.cron_jobs import CronJobController
 from killswitch_backends.simulator.kubernetes.controllers.custom_workloads import CustomWorkloads
@@ -45,6 +47,7 @@ class KubernetesFace:
         pace: how fast the controllers work.
         history: changes of each kind that a watch can resume over.
         bookmark_every: seconds between two bookmarks of a quiet watch.
+        audit_log: the file to log changes to; None logs none.
     """
 
     prefix = PREFIX
@@ -59,6 +62,7 @@ class KubernetesFace:
         pace: Pace | None = None,
         history: int = HISTORY,
         bookmark_every: float = BOOKMARK_EVERY,
+        audit_log: Path | None = None,
     ) -> None:
         self.store = Store(history=history)
         self.kinds = Kinds.built_in()
@@ -88,6 +92,7 @@ class KubernetesFace:
             objects=ObjectsApi(self.store, rng),
             faults=faults,
             bookmark_every=bookmark_every,
+            audit=AuditLog(audit_log),
         )
         self._manager = Manager(self.store, controllers, pace or Pace(), requests=lambda: server.changes)
         self.store.subscribe(self._kubelet.hear)

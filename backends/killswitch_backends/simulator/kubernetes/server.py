@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from aiohttp import web
 
 from killswitch_backends.simulator.kubernetes import discovery, openapi
 from killswitch_backends.simulator.kubernetes.access import Access, answer_review
 from killswitch_backends.simulator.kubernetes.answers import failure_answer, json_answer
+from killswitch_backends.simulator.kubernetes.auditing import HEADER, AuditLog
 from killswitch_backends.simulator.kubernetes.failures import ApiFailure, no_such_path, unauthorized
 from killswitch_backends.simulator.kubernetes.kinds import Kinds
 from killswitch_backends.simulator.kubernetes.listing import answer_list
@@ -37,6 +39,7 @@ class ApiServer:
     faults: Faults
     bookmark_every: float
     """Seconds between two bookmarks of a quiet watch."""
+    audit: AuditLog = field(default_factory=AuditLog)
     changes: int = 0
     """Changing requests answered so far."""
 
@@ -46,6 +49,14 @@ class ApiServer:
         return app
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request under an audit id."""
+        audit_id = self.audit.next_id()
+        answer = await self._answer(request, audit_id)
+        if not answer.prepared:
+            answer.headers[HEADER] = audit_id
+        return answer
+
+    async def _answer(self, request: web.Request, audit_id: str) -> web.StreamResponse:
         """Answer any request; a failure is answered with its Status."""
         try:
             if not self.access.knows(request.headers.get("Authorization"), request.headers.get("User-Agent", "")):
@@ -54,10 +65,22 @@ class ApiServer:
             if (parts[0] == "api" and len(parts) > 2) or (parts[0] == "apis" and len(parts) > 3):
                 if parts[-1].startswith("selfsubject"):
                     return await self._review(request, parts[-1])
-                return await self._on_objects(request, read_call(request, parts, self.kinds))
+                return await self._audited(request, read_call(request, parts, self.kinds), audit_id)
             return await self._about_the_server(request, parts)
         except ApiFailure as failure:
             return failure_answer(failure)
+
+    async def _audited(self, request: web.Request, call: Call, audit_id: str) -> web.StreamResponse:
+        """Answer a request on objects, and log it if it is a change."""
+        if call.verb not in MUTATING:
+            return await self._on_objects(request, call)
+        received = datetime.now(UTC)
+        try:
+            answer = await self._on_objects(request, call)
+        except ApiFailure as failure:
+            answer = failure_answer(failure)
+        self.audit.record(audit_id, request, call, answer.status, received)
+        return answer
 
     async def _on_objects(self, request: web.Request, call: Call) -> web.StreamResponse:
         struck = await self.faults.strike(call.operation)

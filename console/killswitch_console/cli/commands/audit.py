@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verify = _declared(commands, "verify", "check that the trail is whole and unchanged; says which event is not")
     verify.add_argument("path", nargs="?", metavar="PATH", help="a bundle or a copy of a trail, instead of this trail")
     verify.add_argument("--key", metavar="KEY", help="the public key to insist on, NAME+HASH+KEY")
-    verify.add_argument("--offline", action="store_true", help="do not ask the remote anchor")
+    verify.add_argument("--offline", action="store_true", help="ask neither the remote anchor nor the platforms' logs")
     _declared(commands, "sync", "send what is new to the remote store and the mirrors; for cron")
     export = _declared(commands, "export", "write events to a file")
     _declare_selection(export)
