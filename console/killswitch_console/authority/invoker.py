@@ -60,6 +60,19 @@ class Invoker:
         """The account of the human, as far as it is known."""
         return self.login_user or self.sudo_user or self.os_user
 
+    @property
+    def came(self) -> str:
+        """How they came here, in words: who logged in, through what, with which key."""
+        steps = []
+        if self.ssh_connection:
+            key = f" with key {self.ssh_key}" if self.ssh_key else ""
+            steps.append(f"by SSH from {self.ssh_connection.split()[0]}{key}")
+        if self.sudo_user:
+            steps.append(f"by sudo from {self.sudo_user}")
+        elif self.person != self.os_user:
+            steps.append(f"now {self.os_user}")
+        return ", ".join(steps) or ("at a terminal of this machine" if self.tty else "without a terminal")
+
     def __str__(self) -> str:
         return f"{self.person}@{self.host}"
 

@@ -1,7 +1,8 @@
 """What a break-glass credential must not hang on: the normal identity provider, or what it is there to stop. Pure.
 
 The kinds themselves cannot name an SSO session, a credential process or an exec plugin: what is left to look at is
-whose they are. Only what may be known is looked at (``Entry.facts``); nothing is unsealed.
+whose they are, by what they say themselves (``Entry.facts``) and by whom the platforms took them for when they were
+last tested (``Entry.identities``). Nothing is unsealed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import binascii
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from killswitch_console.config import Configuration
 from killswitch_console.vault.credential import Credential, CredentialError, CredentialKind
 from killswitch_console.vault.register import DIGEST, Entry
 
 BEYOND_RBAC = "system:masters"
+_SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 def facts_of(credential: Credential) -> Mapping[str, str]:
@@ -47,19 +49,56 @@ def expiry_of(credential: Credential) -> datetime | None:
     return None
 
 
-def objections(entry: Entry, settled: Configuration) -> Iterator[str]:
-    """Why a credential is not independent; nothing where it is."""
-    facts = entry.facts
-    role = facts.get("role_arn", "")
-    prefixes = [str(table.settings.path_prefix) for table in settled.backends if table.kind.kind == "iam"]
-    path = role.partition(":role")[2]
-    if any(prefix != "/" and path.startswith(prefix) for prefix in prefixes):
-        yield f"assumes {role}, an agents' role: halting the agents would lock it out"
-    account = role.split(":")[4] if role.count(":") >= 5 else ""
-    if account and account == facts.get("key_account"):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surrounding:
+    """What break-glass must be independent of."""
+
+    agent_paths: tuple[str, ...] = ()
+    """IAM paths under which agents' roles lie."""
+    agent_roles: Mapping[str, str] = field(default_factory=dict)
+    """Roles that agents run as, by name, and one agent each."""
+    agent_accounts: frozenset[str] = frozenset()
+    """AWS accounts in which agents run."""
+    everyday: Mapping[str, str] = field(default_factory=dict)
+    """Whom each table takes the console for with its everyday credentials."""
+
+
+def objections(entry: Entry, around: Surrounding, *, compare: bool = True) -> Iterator[str]:
+    """Why a credential is not independent; nothing where it is.
+
+    ``compare``: whether ``around.everyday`` is of everyday credentials now, and not of broken glass.
+    """
+    yield from _of_role(entry.facts.get("role_arn", ""), around)
+    account = entry.facts.get("key_account", "")
+    role_account = _account(entry.facts.get("role_arn", ""))
+    if account and (account == role_account or account in around.agent_accounts):
         yield f"its user is in account {account}, the agents' own: keep it in an emergency account"
-    if BEYOND_RBAC in facts.get("groups", "").split(","):
+    if BEYOND_RBAC in entry.facts.get("groups", "").split(","):
         yield f"its certificate is of {BEYOND_RBAC}: it cannot be limited, nor revoked"
+    for backend, name in entry.identities.items():
+        yield from _of_identity(backend, name, around, compare=compare)
+
+
+def _of_role(role: str, around: Surrounding) -> Iterator[str]:
+    path = role.partition(":role")[2]
+    name = role.rpartition("/")[2]
+    if any(path.startswith(prefix) for prefix in around.agent_paths):
+        yield f"assumes {role}, an agents' role: halting the agents would lock it out"
+    elif role and name in around.agent_roles:
+        yield f"assumes {role}, the role of agent {around.agent_roles[name]}: halting it would lock break-glass out"
+
+
+def _of_identity(backend: str, name: str, around: Surrounding, *, compare: bool) -> Iterator[str]:
+    if name.startswith(_SERVICE_ACCOUNT):
+        yield f"{backend} takes it for {name}, a service account such as the agents have"
+    if "AWSReservedSSO_" in name:
+        yield f"{backend} takes it for {name}, a role of IAM Identity Center: it hangs on login"
+    if compare and around.everyday.get(backend) == name:
+        yield f"{backend} takes it for {name}, as it does the everyday credentials: whoever revokes one revokes both"
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4] if arn.count(":") >= 5 else ""
 
 
 def account_of_key(key_id: str) -> str | None:

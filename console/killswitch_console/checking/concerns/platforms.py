@@ -7,14 +7,16 @@ import asyncio
 from killswitch_backends.checking import Checkable, Finding, Standing
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend
+from killswitch_console.checking.concern import Concern, Inquiry
 from killswitch_console.halting.engine import Engine
 from killswitch_inventory.targets import BackendRef
 
 CHECK_SECONDS = 30.0
 
 
-async def platforms(engine: Engine) -> tuple[Finding, ...]:
+async def platforms(inquiry: Inquiry) -> tuple[Finding, ...]:
     """The findings of every configured table."""
+    engine = inquiry.engine
     if not engine.settings.openers:
         return (Finding("backends", Standing.PROBLEM, "no platform is configured: nothing can be halted"),)
     open_now = engine.backends
@@ -50,3 +52,6 @@ def _sight(engine: Engine, ref: BackendRef) -> Finding:
         what = f"cannot be seen whole: {view.problem or view.sightedness}"
         return Finding(str(ref), Standing.PROBLEM, what, "normal credentials failing? --break-glass")
     return Finding(str(ref), Standing.OK, "is reached, and was listed whole")
+
+
+CONCERN = Concern(name="platforms", order=10, look=platforms)

@@ -12,6 +12,7 @@ from killswitch_backends.checking import Finding, Standing
 from killswitch_console.audit.assembling import trail_directory
 from killswitch_console.audit.reading import open_volume
 from killswitch_console.audit.storage import TrailUnavailable
+from killswitch_console.checking.concern import Concern, Inquiry
 from killswitch_console.config import Configuration
 from killswitch_console.drills.cadence import cadence
 from killswitch_console.drills.homes import drills_home
@@ -27,8 +28,9 @@ MOST_ALONE = 100
 """Events that may wait to be copied off this machine, between two rounds of an open console or of cron."""
 
 
-async def memory(settled: Configuration, engine: Engine, now: datetime) -> tuple[Finding, ...]:
+async def memory(inquiry: Inquiry) -> tuple[Finding, ...]:
     """The findings on ledger, trail, disk, drills and restores."""
+    settled, engine, now = inquiry.settled, inquiry.engine, inquiry.now
     lag = await asyncio.to_thread(_lag, settled)
     found = [await _trail(settled, engine), lag, *await asyncio.to_thread(lambda: list(_disk(settled.state_dir)))]
     if engine.ledger is None:
@@ -114,3 +116,6 @@ def _recency(subject: str, what: str, times: Sequence[float], now: datetime) -> 
 
 def _at(record: HaltRecord) -> float:
     return record.restored_at.timestamp() if record.restored_at else 0.0
+
+
+CONCERN = Concern(name="memory", order=60, look=memory)
