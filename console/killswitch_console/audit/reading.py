@@ -7,13 +7,14 @@ after those that were read, so slices fit together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from killswitch_console.audit.events import Event
+from killswitch_console.audit.notes import NoteError, read_checkpoint
 from killswitch_console.audit.storage import HEAD, Head, TrailUnavailable, read_head
 from killswitch_console.audit.volumes import TrailDirectory
 
@@ -26,6 +27,21 @@ _ROWS: Final = (
 
 _CONTEXT: Final = "('trail.created', 'session.started', 'session.identity', 'session.ended', 'audit.gap')"
 """Kinds that say who sat there: an export of a halt has those of its sessions too."""
+
+
+MOST_NAMED: Final = 10_000
+"""Halts or sessions that one selection may come to."""
+
+_SCOPE: Final = "instr(json_extract(CAST(body AS TEXT), '$.data.scope'), ?) > 0"
+_HALTS_OF_SCOPE: Final = (
+    f"SELECT DISTINCT halt FROM event WHERE halt IS NOT NULL AND kind IN ('halt.confirmed', 'restore.confirmed')"  # noqa: S608
+    f" AND {_SCOPE}"
+)
+_OF_SCOPE: Final = f"(kind IN ('plan.shown', 'action.refused') AND {_SCOPE})"
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +57,10 @@ class Selection:
     actor: str | None = None
     kind: str | None = None
     """A kind, or the beginning of kinds (``halt.``)."""
+    scope: str | None = None
+    """A part of a scope (``class:refund``): the halts of such scopes, and plans and refusals of them."""
+    text: str | None = None
+    """Stands anywhere in the event."""
 
     @property
     def whole(self) -> bool:
@@ -53,26 +73,32 @@ class Selection:
         of = self.halt or self.session or self.incident
         return f"Audit trail of {of}" if of else "Audit trail"
 
-    def where(self) -> tuple[str, list[str]]:
-        """The condition and its parameters."""
+    def plainly(self) -> tuple[list[str], list[str]]:
+        """The conditions on columns, and their parameters; ``halt`` and ``scope`` take a look at the volume."""
         parts: list[str] = []
         given: list[str] = []
         for condition, value in (
-            (
-                f"(halt = ? OR (kind IN {_CONTEXT} AND session IN (SELECT session FROM event WHERE halt = ?)))",  # noqa: S608
-                self.halt,
-            ),
             ("session = ?", self.session),
             ("at >= ?", self.since),
             ("at <= ?", self.until),
             ("incident = ?", self.incident),
             ("instr(actor, ?) > 0", self.actor),
             ("(kind = ? OR substr(kind, 1, length(?)) = ?)", self.kind),
+            ("CAST(body AS TEXT) LIKE ? ESCAPE '!'", None if self.text is None else f"%{_literally(self.text)}%"),
         ):
             if value is not None:
                 parts.append(condition)
                 given += [value] * condition.count("?")
-        return " AND ".join(parts) or "1", given
+        return parts, given
+
+
+def _literally(text: str) -> str:
+    """A text in which LIKE finds nothing special. It does not tell ASCII capitals from small letters."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+Condition = tuple[str, list[str]]
+"""SQL and its parameters."""
 
 
 class Volume:
@@ -90,6 +116,52 @@ class Volume:
         except (ValueError, TypeError) as error:
             raise TrailUnavailable(f"{self.path}: its head does not read: {error}") from error
 
+    def size(self) -> int:
+        """How many events there are, without reading any."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
+
+    def condition(self, selection: Selection) -> Condition:
+        """What a selection comes to in this volume; the halts of a scope are looked up once, here."""
+        parts, given = selection.plainly()
+        if selection.halt is not None:
+            sessions = self._texts("SELECT DISTINCT session FROM event WHERE halt = ?", selection.halt)
+            parts.append(f"(halt = ? OR (kind IN {_CONTEXT} AND session IN ({_marks(sessions)})))")
+            given += [selection.halt, *sessions]
+        if selection.scope is not None:
+            halts = self._texts(_HALTS_OF_SCOPE, selection.scope)
+            parts.append(f"(halt IN ({_marks(halts)}) OR (halt IS NULL AND {_OF_SCOPE}))")
+            given += [*halts, selection.scope]
+        return " AND ".join(parts) or "1", given
+
+    def between(self, first: int, last: int) -> dict[int, Event]:
+        """The events of some places, by place; one that was removed is not among them."""
+        sql = "SELECT seq, body FROM event WHERE seq BETWEEN ? AND ?"
+        return {int(seq): Event(int(seq), _bytes(body)) for seq, body in self._rows(sql, (first, last))}
+
+    def matching(self, condition: Condition, first: int, last: int) -> list[int]:
+        """The places of events that meet a condition, the last one first."""
+        where, given = condition
+        sql = f"SELECT seq FROM event WHERE seq BETWEEN ? AND ? AND {where} ORDER BY seq DESC"  # noqa: S608  (ours)
+        return [int(row[0]) for row in self._rows(sql, (first, last, *given))]
+
+    def signed(self) -> tuple[str, int]:
+        """The receipt of the last signature, and how many events it covers."""
+        ((note,),) = self._rows("SELECT note FROM head") or [(None,)]
+        if note is None:
+            return "", 0
+        try:
+            checkpoint = read_checkpoint(str(note))
+        except NoteError as error:
+            raise TrailUnavailable(f"{self.path}: its head does not read: {error}") from error
+        return checkpoint.receipt, checkpoint.size
+
+    def refused(self) -> int:
+        """How many records mirrors refused for good."""
+        return int(self._rows("SELECT count(*) FROM refused")[0][0])
+
+    def _texts(self, sql: str, *given: str) -> list[str]:
+        return [str(row[0]) for row in self._rows(sql, given)][:MOST_NAMED]
+
     def rows(self, *, up_to: int | None = None) -> Iterator[tuple[Any, ...]]:
         """All rows as they are stored: seq, id, at, kind, session, actor, halt, incident, body."""
         yield from self._sliced(_ROWS, [], up_to)
@@ -98,14 +170,14 @@ class Volume:
         self, selection: Selection = Selection(), *, after: int = 0, up_to: int | None = None
     ) -> Iterator[Event]:
         """The selected events, in order."""
-        where, given = selection.where()
+        where, given = self.condition(selection)
         sql = f"SELECT seq, body FROM event WHERE seq > ? AND {where} ORDER BY seq LIMIT ?"  # noqa: S608  (ours)
         for seq, body in self._sliced(sql, given, up_to, after=after):
             yield Event(int(seq), _bytes(body))
 
     def latest(self, selection: Selection, most: int) -> list[Event]:
         """The last selected events, oldest first."""
-        where, given = selection.where()
+        where, given = self.condition(selection)
         sql = f"SELECT seq, body FROM event WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608  (ours)
         return [Event(int(seq), _bytes(body)) for seq, body in reversed(self._rows(sql, (*given, most)))]
 

@@ -6,16 +6,16 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import sys
 import zipfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from killswitch_backends.recalling import Word
+from killswitch_console.audit import asking
 from killswitch_console.audit.assembling import new_session, signing_secret, trail_directory, trail_recorder
 from killswitch_console.audit.bundle import write_bundle
 from killswitch_console.audit.crosschecking import PlatformReport
@@ -43,25 +43,13 @@ TAMPERED: Final = 5
 
 _EXIT: Final = {Standing.WHOLE: DONE, Standing.UNVERIFIABLE: UNPROVEN, Standing.TAMPERED: TAMPERED}
 
-_AGE: Final = re.compile(r"(\d+)([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
 
 def moment(text: str | None) -> str | None:
     """A time or an age as events have their times. Raises ``UsageError``."""
-    if text is None:
-        return None
-    if age := _AGE.fullmatch(text):
-        at = datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            raise UsageError(
-                f"{text!r} is no time: give RFC 3339 (2027-01-31T08:00:00Z) or an age (90m, 24h, 7d)"
-            ) from None
-        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        return None if text is None else asking.moment(text, datetime.now(UTC))
+    except asking.Unclear as error:
+        raise UsageError(str(error)) from None
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -73,6 +61,8 @@ def _selection(options: argparse.Namespace) -> Selection:
         incident=options.incident,
         actor=options.by,
         kind=options.kind,
+        scope=options.scope,
+        text=options.text,
     )
 
 

@@ -55,6 +55,8 @@ def _declare_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="RFC 3339, or an age: 90m, 24h, 7d")
     parser.add_argument("--until", metavar="TIME", help="likewise")
     parser.add_argument("--incident", metavar="ID", help="of one incident")
+    parser.add_argument("--scope", metavar="SCOPE", help="of halts, plans and refusals whose scope contains this")
+    parser.add_argument("--text", metavar="TEXT", help="whose text contains this")
     parser.add_argument("--by", metavar="NAME", help="whose actor contains this")
     parser.add_argument("--kind", metavar="KIND", help="of this kind, or of kinds that begin so (halt.)")
 
