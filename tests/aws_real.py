@@ -41,14 +41,15 @@ class Sandbox(Server):
             more["propagation_seconds"] = 15
         return {"name": "test", "region": os.environ["AWS_REGION"], "profile": os.environ["AWS_PROFILE"]} | more
 
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
+    def client(self, service: str, region: str = "") -> Any:
+        region = region or os.environ["AWS_REGION"]
+        if (service, region) not in self._clients:
             import boto3
             from botocore.config import Config
 
-            session = boto3.Session(profile_name=os.environ["AWS_PROFILE"], region_name=os.environ["AWS_REGION"])
-            self._clients[service] = session.client(service, config=Config(retries={"total_max_attempts": 12}))
-        return self._clients[service]
+            session = boto3.Session(profile_name=os.environ["AWS_PROFILE"], region_name=region)
+            self._clients[service, region] = session.client(service, config=Config(retries={"total_max_attempts": 12}))
+        return self._clients[service, region]
 
     def make_role(self, name: str, *, tags: dict[str, str] | None = None, path: str = "/agents/") -> str:
         arn = super().make_role(name, tags=tags, path=path)

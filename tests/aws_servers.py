@@ -60,7 +60,7 @@ class Server:
     secret_key: str = SECRET_KEY
     sim: Any = None
     """The simulator behind it (``simulated.Simulated``), if it is one."""
-    _clients: dict[str, Any] = field(default_factory=dict)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     feeding_within: ClassVar[float] = 10.0
     """Seconds that an event source mapping may take to be enabled."""
 
@@ -82,21 +82,21 @@ class Server:
         """A ``[[lambda]]`` table. Nothing of a test had a longer Timeout before, nor does an emulator initialise."""
         return self.table(**{"init_seconds": 0, "earlier_timeout": 0} | more)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         """The test's own client: what an administrator or somebody else does meanwhile."""
-        if service not in self._clients:
+        if (service, region) not in self._clients:
             import boto3
             from botocore.config import Config
             from botocore.session import Session
 
             session = Session()
             ServiceModels().lend_to(session)  # with the operations that are newer than this SDK
-            self._clients[service] = boto3.Session(botocore_session=session).client(
-                service, region_name=REGION, endpoint_url=self.url,
+            self._clients[service, region] = boto3.Session(botocore_session=session).client(
+                service, region_name=region, endpoint_url=self.url,
                 aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
                 config=Config(retries={"mode": "standard", "total_max_attempts": 12}),
             )  # fmt: skip
-        return self._clients[service]
+        return self._clients[service, region]
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -117,10 +117,17 @@ class Server:
         return str(answer["Role"]["Arn"])
 
     def make_function(
-        self, name: str, role: str, *, timeout: int = 1, tags: dict[str, str] | None = None, **more: Any
+        self,
+        name: str,
+        role: str,
+        *,
+        timeout: int = 1,
+        tags: dict[str, str] | None = None,
+        region: str = REGION,
+        **more: Any,
     ) -> str:
         """A function that nothing invokes; returns its ARN."""
-        answer = self.client("lambda").create_function(
+        answer = self.client("lambda", region).create_function(
             FunctionName=name, Runtime="python3.11", Role=role, Handler="app.handler", Timeout=timeout,
             Code={"ZipFile": _code()}, Tags=tags or {}, **more,
         )  # fmt: skip

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
-from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_common.calls import Aws, platform_code
 from killswitch_backends.aws_lambda.functions import EventSource, Function, Reading
+from killswitch_backends.problems import Gone
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -24,6 +25,7 @@ READS_PER_SECOND = 100.0
 READ_BURST = 20
 BURST = 10
 """Control-plane calls sent at once after a pause: a single halt waits for none of them."""
+_NONE_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
 
 
 class LambdaApi:
@@ -32,7 +34,7 @@ class LambdaApi:
     def __init__(self, aws: Aws, budgets: Budgets, calls_per_second: float) -> None:
         self._aws, self._budgets, self._rate = aws, budgets, calls_per_second
 
-    def _bucket(self, limit: str, rate: float, burst: int) -> Bucket:
+    def bucket(self, limit: str, rate: float, burst: int) -> Bucket:
         """Shared by account and region once STS has told the account; until then this table's own."""
         aws = self._aws
         place = (aws.settings.endpoint_url or "aws", aws.account, aws.region) if aws.account else (aws.where,)
@@ -41,17 +43,21 @@ class LambdaApi:
     @property
     def control(self) -> Bucket:
         """The budget of everything but GetFunction."""
-        return self._bucket("control", self._rate, BURST)
+        return self.bucket("control", self._rate, BURST)
 
     async def client(self) -> LambdaClient:
         """The SDK's client, for the modules that speak of one further mechanism (durable.py, managed.py)."""
         client: LambdaClient = await self._aws.client("lambda")
         return client
 
-    async def ask(self, name: str, urgency: Urgency, call: Callable[[], T]) -> T:
-        """Make one call of the scarce budget about a function (or, without a name, the whole region)."""
+    async def service(self, name: str) -> Any:
+        """The client of another service that has a say in functions (autoscaling.py, edge.py)."""
+        return await self._aws.client(name)
+
+    async def ask(self, name: str, urgency: Urgency, call: Callable[[], T], *, bucket: Bucket | None = None) -> T:
+        """Make one call about a function (or, without a name, the whole region), of the scarce budget unless told."""
         where = f"{self._aws.where}/{name}" if name else self._aws.where
-        return await self._aws.ask(call, where=where, urgency=urgency, bucket=self.control)
+        return await self._aws.ask(call, where=where, urgency=urgency, bucket=bucket or self.control)
 
     async def pages(self, name: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
         """Follow ``NextMarker`` to the end."""
@@ -71,7 +77,7 @@ class LambdaApi:
             partial(client.get_function, FunctionName=name, **which),
             where=f"{self._aws.where}/{name}",
             urgency=urgency,
-            bucket=self._bucket("reads", READS_PER_SECOND, READ_BURST),
+            bucket=self.bucket("reads", READS_PER_SECOND, READ_BURST),
         )
         reserved = answer.get("Concurrency", {}).get("ReservedConcurrentExecutions")
         return Reading(Function.of(answer["Configuration"]), reserved, answer.get("Tags", {}))
@@ -109,14 +115,18 @@ class LambdaApi:
         return [Function.of(one) async for page in self.pages(name, urgency, call) for one in page["Versions"]]
 
     async def provisioned(self, name: str, urgency: Urgency) -> dict[str, int]:
-        """Requested provisioned concurrency by qualifier."""
+        """Requested provisioned concurrency by qualifier. That there is none may be told as an error (ministack's)."""
         client = await self.client()
         call = partial(client.list_provisioned_concurrency_configs, FunctionName=name)
         found: dict[str, int] = {}
-        async for page in self.pages(name, urgency, call):
-            for one in page.get("ProvisionedConcurrencyConfigs", []):
-                qualifier = one.get("FunctionArn", "").rsplit(":", 1)[-1]
-                found[qualifier] = one.get("RequestedProvisionedConcurrentExecutions", 0)
+        try:
+            async for page in self.pages(name, urgency, call):
+                for one in page.get("ProvisionedConcurrencyConfigs", []):
+                    qualifier = one.get("FunctionArn", "").rsplit(":", 1)[-1]
+                    found[qualifier] = one.get("RequestedProvisionedConcurrentExecutions", 0)
+        except Gone as problem:
+            if platform_code(problem) != _NONE_PROVISIONED:
+                raise
         return found
 
     async def provision(self, name: str, qualifier: str, executions: int | None) -> None:

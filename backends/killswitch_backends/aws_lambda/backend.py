@@ -25,7 +25,7 @@ from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
 from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.checking import Finding
-from killswitch_backends.problems import Problem, Refused
+from killswitch_backends.problems import Problem, Refused, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -95,7 +95,9 @@ class LambdaBackend:
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         found: dict[TargetId, Preflight] = {}
         async for target, state in self._states(targets, fresh=False):
-            if isinstance(state, Problem):
+            if isinstance(state, Unsupported):
+                found[target] = Preflight(target, "none", 0, unsupported=f"{state.what}; {state.todo}")
+            elif isinstance(state, Problem):
                 found[target] = Preflight(target, "reserve 0", 1, risks=(f"not read: {state.what}",))
             else:
                 found[target] = plan_of(target, state)
@@ -153,7 +155,7 @@ class LambdaBackend:
         for target in targets:
             try:
                 check_name(target)
-            except Refused as problem:
+            except (Refused, Unsupported) as problem:
                 yield target, problem
                 continue
             known = None if fresh else self._record.recall(target.path)

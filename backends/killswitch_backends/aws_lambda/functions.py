@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from killswitch_backends.problems import Refused
+from killswitch_backends.problems import Refused, Unsupported
 from killswitch_inventory.targets import TargetId
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LATEST = "$LATEST"
 Scaling = Mapping[str, tuple[int | None, int | None]]
 """Least and most execution environments by published version."""
+_MANAGED = "LambdaManagedInstancesCapacityProviderConfig"
 _OFF_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
 
 
@@ -58,6 +59,8 @@ class Function:
     version: str = LATEST
     dead_letters: bool = False
     managed_instances: bool = False
+    other_capacity: bool = False
+    """On a capacity provider of a kind that this console does not know."""
     edge_replica: bool = False
     durable: bool = False
     state: str = ""
@@ -73,7 +76,8 @@ class Function:
             timeout=answer.get("Timeout", 3),
             version=answer.get("Version", LATEST),
             dead_letters=bool(answer.get("DeadLetterConfig", {}).get("TargetArn")),
-            managed_instances="CapacityProviderConfig" in answer,
+            managed_instances=_MANAGED in answer.get("CapacityProviderConfig", {}),
+            other_capacity=_MANAGED not in answer.get("CapacityProviderConfig", {_MANAGED: {}}),
             edge_replica=bool(answer.get("MasterArn")),
             durable="DurableConfig" in answer,
             state=answer.get("State", ""),
@@ -101,6 +105,10 @@ class State:
     """Seconds; the largest over every version that can still be invoked."""
     provisioned: Mapping[str, int] = field(default_factory=dict)
     event_sources: tuple[EventSource, ...] = ()
+    scalers: Mapping[str, tuple[bool, bool, bool]] = field(default_factory=dict)
+    """What auto scaling keeps of its provisioned concurrency, and how far that is suspended (autoscaling.py)."""
+    edge: tuple[str, ...] = ()
+    """The CloudFront distributions that run it at the edge (edge.py)."""
     scaling: Scaling | None = None
     """On Managed Instances: the scaling of each published version; None for every other function."""
     durable: Mapping[str, str] = field(default_factory=dict)
@@ -122,15 +130,21 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
+OFF_THE_EDGE = "take the function off its CloudFront distribution's cache behaviours; its replicas go within hours"
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_REPLICA = re.compile(r"us-east-1\.[a-zA-Z0-9_-]{1,64}")
 
 
 def check_name(target: TargetId) -> None:
     """Refuse what names no whole function: a version or an alias has no reservation of its own.
 
     Raises:
+        Unsupported: it is a replica of a function that CloudFront runs.
         Refused: e.g. for a qualified name or an ARN in the configuration.
     """
+    if _REPLICA.fullmatch(target.path):
+        raise Unsupported(str(target), "a Lambda@Edge replica is changed by CloudFront alone", todo=OFF_THE_EDGE)
     if not _NAME.fullmatch(target.path):
         todo = f"write lambda:{target.backend.name}/FUNCTION, without ARN, version or alias: a halt stops all of them"
         raise Refused(str(target), "is not a function's plain name", todo=todo)

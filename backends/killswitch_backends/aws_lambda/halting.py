@@ -15,7 +15,7 @@ from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.errors import BUSY
 from killswitch_backends.aws_common.outcomes import problems_of, retryable
 from killswitch_backends.aws_common.tags import mark_tags, marked_by, stamp
-from killswitch_backends.aws_lambda import durable, managed
+from killswitch_backends.aws_lambda import autoscaling, durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
 from killswitch_backends.aws_lambda.functions import Reading
@@ -40,6 +40,7 @@ class Halting:
     left_alone: list[str] = field(default_factory=list)
     undisabled: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
+    unsuspended: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.prior = Prior.parse(self.captured.prior)
@@ -49,7 +50,7 @@ class Halting:
         return self.captured.target.path
 
     async def run(self) -> tuple[Accepted, Reading]:
-        """Stop new runs.
+        """Stop new runs. Where auto scaling keeps provisioned concurrency, it is suspended first.
 
         Raises:
             Changed: the reservation is neither what was captured nor 0, and not ours to re-assert.
@@ -96,6 +97,7 @@ class Halting:
             )
 
     async def _stop(self, reading: Reading) -> None:
+        suspending = await problems_of([self._suspend(qualifier) for qualifier in self.prior.unsuspended])
         problems = await problems_of([self._unprovision(qualifier) for qualifier in self.prior.provisioned])
         if problems:
             raise problems[0]
@@ -104,6 +106,18 @@ class Halting:
                 self.request_id = await self.api.reserve(self.name, 0)
             except Refused as problem:
                 raise await self._explained(problem) from problem
+        if suspending:  # it is stopped all the same, and this much is tried again
+            raise suspending[0]
+
+    async def _suspend(self, qualifier: str) -> None:
+        """Keep auto scaling from putting back what is removed next. What AWS will never allow is noted."""
+        try:
+            await autoscaling.suspend(self.api, self.name, qualifier, autoscaling.WHOLE)
+        except Problem as problem:
+            if retryable(problem):
+                raise
+            self.unsuspended.add(qualifier)
+            self.left_alone.append(f"auto scaling of {qualifier} is not suspended: {problem.what}")
 
     async def _explained(self, refusal: Refused) -> Problem:
         """AWS refuses 0 while provisioned concurrency exists: some that was not captured, or some still going."""
@@ -156,6 +170,7 @@ class Halting:
                 "event_sources": {uuid: False for uuid in self.prior.feeding if uuid not in self.undisabled},
                 "scaling": None if self.prior.scaling is None else {one: [0, 0] for one in self.prior.scaling},
                 "paused": sorted(self.paused),
+                "auto_scaling": [one for one in self.prior.unsuspended if one not in self.unsuspended],
             },
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from killswitch_backends.aws_lambda.durable import PAUSED
-from killswitch_backends.aws_lambda.functions import State
+from killswitch_backends.aws_lambda.functions import OFF_THE_EDGE, State
 from killswitch_backends.aws_lambda.prior import Prior, prior_of
 from killswitch_backends.aws_lambda.sighting import shown
 from killswitch_backends.protocol import Preflight
@@ -15,7 +15,8 @@ from killswitch_inventory.targets import TargetId
 def plan_of(target: TargetId, state: State) -> Preflight:
     """The action, its calls and its risks; or why this kind of function cannot be stopped this way.
 
-    The calls are those that stop it, of the 15-a-second budget; GetFunction and the mark that follows are not in it.
+    The calls are those that stop it, of the 15-a-second budget: GetFunction and auto scaling have budgets of their own,
+    and the mark follows later.
     """
     prior = prior_of(state)
     stops = 1 if prior.scaling is None else len(prior.scaling)
@@ -37,6 +38,8 @@ def _action(prior: Prior, state: State) -> str:
         steps = [f"scale to 0 environments on {', '.join(sorted(prior.scaling)) or 'no published version'}"]
     if feeding := len(prior.feeding):
         steps.append(f"disable {feeding} event source{'s' * (feeding > 1)}")
+    if prior.unsuspended:
+        steps.append("suspend auto scaling of " + ", ".join(prior.unsuspended))
     if prior.provisioned:
         steps.append("remove provisioned concurrency on " + ", ".join(sorted(prior.provisioned)))
     if running := [arn for arn, status in prior.durable.items() if status != PAUSED]:
@@ -46,7 +49,12 @@ def _action(prior: Prior, state: State) -> str:
 
 def _unsupported(state: State) -> str | None:
     if state.function.edge_replica:
-        return "a Lambda@Edge replica cannot be stopped here; remove the function from its CloudFront distribution"
+        return f"a Lambda@Edge replica is changed by CloudFront alone; {OFF_THE_EDGE}"
+    if state.edge:
+        where = f"CloudFront runs it at the edge (distribution {', '.join(state.edge)})"
+        return f"{where}, where no reservation reaches it; {OFF_THE_EDGE}"
+    if state.function.other_capacity:
+        return "it runs on a capacity provider of a kind that this console does not know; stop it there"
     return None
 
 
@@ -55,8 +63,6 @@ def _risks(state: State) -> Iterator[str]:
         yield "no dead-letter queue and no failure destination: asynchronous events sent while halted are lost"
     elif state.keeps_events is None and not state.function.dead_letters:
         yield "no dead-letter queue: asynchronous events sent while halted are lost unless a destination takes them"
-    if state.provisioned:
-        yield "Application Auto Scaling may put provisioned concurrency back"
     if state.function.managed_instances:
         yield "on Managed Instances its environments act between runs too, until AWS has taken them away"
     for part in state.unreadable:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from killswitch_backends.aws_common.tags import PREFIX, ours, words_as_tags, words_in_tags
+from killswitch_backends.aws_lambda.autoscaling import WHOLE, Scalers, Suspension
 from killswitch_backends.aws_lambda.functions import Scaling, State
 from killswitch_backends.protocol import Json
 
@@ -30,6 +32,8 @@ class Prior:
     """On Managed Instances: least and most environments of each version. None: it has a reservation instead."""
     durable: Mapping[str, str] = field(default_factory=dict)
     """Status of its durable executions by ARN."""
+    scalers: Scalers = field(default_factory=dict)
+    """What auto scaling keeps of it by version or alias, and how far that was suspended."""
 
     @property
     def off(self) -> bool:
@@ -43,6 +47,11 @@ class Prior:
         """The event source mappings that were enabled."""
         return sorted(uuid for uuid, enabled in self.event_sources.items() if enabled)
 
+    @property
+    def unsuspended(self) -> list[str]:
+        """The versions and aliases that auto scaling could put provisioned concurrency back on."""
+        return sorted(qualifier for qualifier, suspension in self.scalers.items() if suspension != WHOLE)
+
     def json(self) -> dict[str, Json]:
         """As the trail stores it and ``prior`` of the JSON output shows it."""
         return {
@@ -53,6 +62,7 @@ class Prior:
             "tags": dict(self.tags),
             "scaling": None if self.scaling is None else {one: list(pair) for one, pair in self.scaling.items()},
             "durable": dict(self.durable),
+            "auto_scaling": {qualifier: list(suspension) for qualifier, suspension in self.scalers.items()},
         }
 
     @classmethod
@@ -66,6 +76,7 @@ class Prior:
             tags=dict(prior.get("tags", {})),
             scaling=_scaling(prior.get("scaling")),
             durable=dict(prior.get("durable", {})),
+            scalers={one: (in_, out, due) for one, (in_, out, due) in prior.get("auto_scaling", {}).items()},
         )
 
     def as_tags(self) -> dict[str, str]:
@@ -75,6 +86,7 @@ class Prior:
             RESERVED: reserved,
             **words_as_tags("provisioned", (f"{qualifier}:{n}" for qualifier, n in sorted(self.provisioned.items()))),
             **words_as_tags("event-sources", self.feeding),
+            **words_as_tags("auto-scaling", (_suspension_word(*one) for one in sorted(self.scalers.items()))),
             **words_as_tags("scaling", (_scaling_word(*one) for one in sorted((self.scaling or {}).items()))),
         }
 
@@ -92,6 +104,7 @@ def prior_of(state: State) -> Prior:
         tags={},
         scaling=state.scaling,
         durable=state.durable,
+        scalers=state.scalers,
     )
     recorded = state.tags.get(RESERVED)
     if recorded is None or not (recorded == _NONE or recorded.isdigit()):
@@ -103,6 +116,7 @@ def prior_of(state: State) -> Prior:
         provisioned={**_provisioned_in(state.tags), **now.provisioned},
         event_sources={**now.event_sources, **fed},
         scaling=None if now.scaling is None else {**now.scaling, **_scaling_in(state.tags)},
+        scalers={**now.scalers, **_suspensions_in(state.tags)},
     )
 
 
@@ -124,6 +138,20 @@ def _scaling_in(tags: Mapping[str, str]) -> Scaling:
             least, most = (None if one == "-" else int(one) for one in pair)
             found[version.replace("=", "$")] = (least, most)
     return found
+
+
+def _suspension_word(qualifier: str, suspension: Suspension) -> str:
+    """``live:010``: a digit each for scaling in, scaling out and schedules."""
+    return f"{qualifier}:{''.join(str(int(one)) for one in suspension)}"
+
+
+def _suspensions_in(tags: Mapping[str, str]) -> Scalers:
+    words = (word.rpartition(":") for word in words_in_tags("auto-scaling", tags))
+    return {
+        qualifier: (digits[0] == "1", digits[1] == "1", digits[2] == "1")
+        for qualifier, _, digits in words
+        if qualifier and re.fullmatch("[01]{3}", digits)
+    }
 
 
 def _provisioned_in(tags: Mapping[str, str]) -> dict[str, int]:

@@ -10,18 +10,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.helpers import helpers
+from killswitch_backends.aws_common.lazily import Lazily
 from killswitch_backends.aws_common.outcomes import or_refusal, outcome
 from killswitch_backends.aws_common.tags import HALT_ID, mark_in
+from killswitch_backends.aws_lambda import autoscaling
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.durable import PAUSED, RUNNING, before_halt, executions
+from killswitch_backends.aws_lambda.edge import at_the_edge
 from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, Reading, Scaling, State
 from killswitch_backends.aws_lambda.managed import scaling
 from killswitch_backends.aws_lambda.signals import executions_now
 from killswitch_backends.problems import Problem, Refused
+
+T = TypeVar("T")
 
 FEW = 8
 """Up to this many functions are asked for their versions one by one."""
@@ -36,6 +43,14 @@ class Unread:
     problem: Problem
 
 
+class Regionwide:
+    """What only a whole region's listing tells of a function, read when the first function needs it."""
+
+    def __init__(self, api: LambdaApi, urgency: Urgency) -> None:
+        self.scalers = Lazily(partial(autoscaling.of_region, api, urgency))
+        self.edge = Lazily(partial(at_the_edge, api, urgency))
+
+
 @dataclass(frozen=True, slots=True)
 class _Common:
     """What is read once for all functions asked for."""
@@ -44,6 +59,7 @@ class _Common:
     versions: Mapping[str, Sequence[Function]] | None
     executions: Mapping[str, int] | None
     unreadable: tuple[str, ...]
+    regionwide: Regionwide
 
 
 async def read_states(
@@ -77,6 +93,7 @@ async def _read_common(
         versions=None if isinstance(everything, Problem) else everything,
         executions=executions.result(),
         unreadable=(f"event sources: {sources.what}",) if isinstance(sources, Problem) else (),
+        regionwide=Regionwide(api, urgency),
     )
 
 
@@ -118,7 +135,7 @@ async def _read(
         known = (common.versions or {}).get(name)
         asked = await or_refusal(api.versions(name, urgency)) if known is None else known
         state = await finish(
-            api, reading, asked, common.event_sources.get(name, ()), at=at, urgency=urgency,
+            api, reading, asked, common.event_sources.get(name, ()), common.regionwide, at=at, urgency=urgency,
             with_destinations=common.versions is None,
         )  # fmt: skip
     except Problem as problem:
@@ -140,6 +157,7 @@ async def finish(
     reading: Reading,
     versions: Sequence[Function] | Refused,
     event_sources: tuple[EventSource, ...],
+    regionwide: Regionwide,
     *,
     at: datetime,
     urgency: Urgency,
@@ -149,33 +167,55 @@ async def finish(
 
     ``with_destinations`` spends a call on what becomes of asynchronous events, which a plan wants to know.
     """
-    name = reading.function.name
-    unreadable: tuple[str, ...] = ()
-    provisioned: dict[str, int] | Refused = {}
-    if isinstance(versions, Refused):
-        unreadable, versions = (f"versions: {versions.what}",), ()
-        published = True
-    else:
-        published = any(one.version != LATEST for one in versions)
-    if published and not reading.function.managed_instances:
-        provisioned = await or_refusal(api.provisioned(name, urgency))
-    if isinstance(provisioned, Refused):
-        unreadable, provisioned = (*unreadable, f"provisioned concurrency: {provisioned.what}"), {}
-    durable = await or_refusal(_durable(api, reading, urgency))
-    if isinstance(durable, Refused):
-        unreadable, durable = (*unreadable, f"durable executions: {durable.what}"), {}
+    name, managed = reading.function.name, reading.function.managed_instances
+    gaps = _Gaps()
+    known = gaps.filled("versions", versions, ())
+    published = bool(gaps.found) or any(one.version != LATEST for one in known)
+    provisioned: Mapping[str, int] = {}
+    scalers: Mapping[str, autoscaling.Suspension] = {}
+    if published and not managed:
+        provisioned = gaps.filled("provisioned concurrency", await or_refusal(api.provisioned(name, urgency)), {})
+        scalers = await _scalers(regionwide, name, gaps if provisioned else _Gaps())
     return State(
         function=reading.function,
         reserved=reading.reserved,
         tags=reading.tags,
-        longest_timeout=max([reading.function.timeout, *(one.timeout for one in versions)]),
+        longest_timeout=max([reading.function.timeout, *(one.timeout for one in known)]),
         provisioned=provisioned,
         event_sources=event_sources,
-        scaling=await _scaling(api, reading, versions, urgency),
-        durable=durable,
+        scalers=scalers,
+        edge=await _edge(regionwide, name, gaps) if published else (),
+        scaling=await _scaling(api, reading, known, urgency),
+        durable=gaps.filled("durable executions", await or_refusal(_durable(api, reading, urgency)), {}),
         keeps_events=await keeps_events(api, reading.function, urgency) if with_destinations else None,
-        unreadable=unreadable,
+        unreadable=tuple(gaps.found),
         read_at=at,
+    )
+
+
+class _Gaps:
+    """What could not be read of a function, in words."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def filled(self, what: str, answer: T | Problem, otherwise: T) -> T:
+        """The answer; where there is none, that is noted."""
+        if not isinstance(answer, Problem):
+            return answer
+        self.found.append(f"{what}: {answer.what}")
+        return otherwise
+
+
+async def _scalers(regionwide: Regionwide, name: str, gaps: _Gaps) -> autoscaling.Scalers:
+    """What scales its provisioned concurrency."""
+    return gaps.filled("auto scaling of its provisioned concurrency", await regionwide.scalers.get(), {}).get(name, {})
+
+
+async def _edge(regionwide: Regionwide, name: str, gaps: _Gaps) -> tuple[str, ...]:
+    """Which distributions run it at the edge: only a published version can be."""
+    return gaps.filled("CloudFront's distributions, which may run it at the edge", await regionwide.edge.get(), {}).get(
+        name, ()
     )
 
 

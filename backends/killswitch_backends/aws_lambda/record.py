@@ -17,7 +17,14 @@ from killswitch_backends.aws_common.helpers import helpers
 from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import LATEST, EventSource, Function, State
-from killswitch_backends.aws_lambda.reading import by_function, by_name, executions_or_none, finish, keeps_events
+from killswitch_backends.aws_lambda.reading import (
+    Regionwide,
+    by_function,
+    by_name,
+    executions_or_none,
+    finish,
+    keeps_events,
+)
 from killswitch_backends.aws_lambda.sighting import sighted
 from killswitch_backends.aws_lambda.signals import tags_in_bulk
 from killswitch_backends.problems import Problem
@@ -33,7 +40,7 @@ DESTINATIONS_A_LISTING = 150
 """Ten seconds of the scarce budget: the next listing is not kept waiting longer."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Listing:
     """One whole listing, by function name."""
 
@@ -41,6 +48,7 @@ class _Listing:
     tags: Mapping[str, Mapping[str, str]] | None = None
     """By ARN; None where the tagging API refuses."""
     event_sources: Mapping[str, tuple[EventSource, ...]] = field(default_factory=dict)
+    regionwide: Regionwide
     unreadable: tuple[str, ...] = ()
     executions: Mapping[str, int] | None = None
 
@@ -113,6 +121,7 @@ class Record:
             tags=None if isinstance(tagged, Problem) else tagged,
             event_sources={} if isinstance(fed, Problem) else by_function(fed),
             unreadable=(f"event sources: {fed.what}",) if isinstance(fed, Problem) else (),
+            regionwide=Regionwide(self._api, Urgency.SIGHT),
             executions=await executions_or_none(self._aws, list(versions), self._now(), Urgency.SIGHT),
         )
 
@@ -133,7 +142,9 @@ class Record:
             return name
         sources = listing.event_sources.get(name, ())
         known = self._states.get(name)
-        state = await outcome(finish(self._api, reading, listing.versions[name], sources, at=at, urgency=Urgency.SIGHT))
+        versions = listing.versions[name]
+        finished = finish(self._api, reading, versions, sources, listing.regionwide, at=at, urgency=Urgency.SIGHT)
+        state = await outcome(finished)
         if not isinstance(state, Problem):
             executions = None if listing.executions is None else listing.executions.get(name, 0)
             unreadable = (*listing.unreadable, *state.unreadable)

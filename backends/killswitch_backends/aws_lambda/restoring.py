@@ -1,4 +1,4 @@
-"""Putting one function back exactly: reservation, provisioned concurrency, event sources last; then the mark goes.
+"""Putting one function back exactly: reservation, provisioned concurrency, what scales that, event sources last.
 
 Each field may be as the halt left it or, after a restore that was cut short, as it was before; anything else is
 somebody else's work, and nothing is changed. Everything is read back before it counts.
@@ -7,7 +7,7 @@ somebody else's work, and nothing is changed. Everything is read back before it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,6 +39,8 @@ class Present:
     scaling: Scaling = field(default_factory=dict)
     durable: Mapping[str, str] = field(default_factory=dict)
     """Status of its durable executions that have not ended."""
+    scalers: autoscaling.Scalers = field(default_factory=dict)
+    """Of what auto scaling keeps of it, what the halt suspended; missing when it is gone."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Restoring:
     prior: Prior = field(init=False)
     disabled: list[str] = field(init=False)
     """The event sources that the halt disabled (all that were enabled, if its record does not say)."""
+    suspended: list[str] = field(init=False)
+    """The versions and aliases whose auto scaling the halt suspended (as above)."""
 
     def __post_init__(self) -> None:
         self.prior = Prior.parse(self.watch.captured.prior)
@@ -59,6 +63,8 @@ class Restoring:
             "event_sources", dict.fromkeys(self.prior.feeding, False)
         )
         self.disabled = sorted(uuid for uuid in self.prior.feeding if uuid in left)
+        done: Sequence[Json] = self.watch.accepted.halted.get("auto_scaling", self.prior.unsuspended)
+        self.suspended = [qualifier for qualifier in self.prior.unsuspended if qualifier in done]
 
     @property
     def name(self) -> str:
@@ -93,7 +99,8 @@ class Restoring:
         feeding = {uuid: await self._enabled(uuid) for uuid in self.disabled}
         scaling = self.prior.scaling and await managed.scaling(self.api, self.name, self.prior.scaling, Urgency.HALT)
         alive = await durable.executions(self.api, self.name, Urgency.HALT) if reading.function.durable else {}
-        return Present(reading, reserved, provisioned, feeding, scaling or {}, alive)
+        scalers = await autoscaling.of_function(self.api, self.name, self.suspended, Urgency.HALT)
+        return Present(reading, reserved, provisioned, feeding, scaling or {}, alive, scalers)
 
     async def _enabled(self, uuid: str) -> bool | None:
         source = await outcome(self.api.event_source(self.name, uuid, Urgency.HALT))
@@ -113,6 +120,7 @@ class Restoring:
         for qualifier, executions in present.provisioned.items():
             if self.prior.provisioned.get(qualifier) != executions:
                 changes.append(FieldChange(f"provisioned {qualifier}", None, executions))
+        changes += self._scaled_otherwise(present)
         for uuid, enabled in present.feeding.items():
             if enabled is None:
                 changes.append(FieldChange(f"event source {uuid}", False, None))
@@ -121,6 +129,13 @@ class Restoring:
         if other := another_halts(present.reading.tags, self.order.halt_id, self.watch.captured.marked_by):
             changes.append(FieldChange("halt mark", self.order.halt_id, other))
         return changes
+
+    def _scaled_otherwise(self, present: Present) -> Iterator[FieldChange]:
+        """What auto scaling keeps, neither suspended whole nor as it was before."""
+        for qualifier in self.suspended:
+            found = present.scalers.get(qualifier)
+            if found not in (autoscaling.WHOLE, self.prior.scalers[qualifier]):
+                yield FieldChange(f"auto scaling of {qualifier}", "suspended", found and list(found))
 
     def _paused(self, present: Present) -> list[str]:
         """What this halt paused: it has not ended, is (being) paused, and was not paused before."""
@@ -142,12 +157,18 @@ class Restoring:
         provisioning = [self._allowed(self.api.provision(self.name, q, n), n) for q, n in missing.items()]
         if problems := await problems_of(provisioning):
             raise problems[0]
+        if problems := await problems_of([self._resume(qualifier) for qualifier in self.suspended]):
+            raise problems[0]
         resumed = [durable.resume(self.api, self.name, arn, self.order.halt_id) for arn in self._paused(present)]
         if problems := await problems_of(resumed):
             raise problems[0]
         asleep = [uuid for uuid, enabled in present.feeding.items() if not enabled]
         if problems := await problems_of([self.api.feed(self.name, uuid, enabled=True) for uuid in asleep]):
             raise problems[0]
+
+    async def _resume(self, qualifier: str) -> None:
+        """Let auto scaling go on as it did: after what it keeps is there again."""
+        await autoscaling.suspend(self.api, self.name, qualifier, self.prior.scalers[qualifier])
 
     async def _allowed(self, change: Awaitable[object], executions: int) -> None:
         """Make a change that the account's pool of unreserved executions may refuse, and say what to do then."""
@@ -192,6 +213,10 @@ provisioned concurrency on {len(present.provisioned)} qualifiers, no halt mark"
         for uuid, enabled in present.feeding.items():
             if not enabled:
                 found.append(FieldChange(f"event source {uuid}", True, enabled))
+        for qualifier in self.suspended:
+            if (kept := present.scalers.get(qualifier)) != self.prior.scalers[qualifier]:
+                wanted = list(self.prior.scalers[qualifier])
+                found.append(FieldChange(f"auto scaling of {qualifier}", wanted, kept and list(kept)))
         for version, pair in present.scaling.items():
             if pair != (self.prior.scaling or {}).get(version):
                 found.append(FieldChange(f"scaling of {version}", None, list(pair)))

@@ -7,6 +7,7 @@ from typing import Final
 from killswitch_backends.aws_common.checking import Need
 
 _FUNCTIONS: Final = "arn:aws:lambda:*:ACCOUNT:function:*"
+_SCALABLE: Final = "arn:aws:application-autoscaling:*:ACCOUNT:scalable-target/*"
 _MAPPINGS: Final = "arn:aws:lambda:*:ACCOUNT:event-source-mapping:*"
 
 
@@ -50,6 +51,9 @@ NEEDS: Final[tuple[Need, ...]] = (
     *_of(_FUNCTIONS, "GetFunctionScalingConfig", "PutFunctionScalingConfig", why="stop functions on Managed Instances"),
     *_of(_FUNCTIONS, "TagResource", "UntagResource", why="mark halted functions"),
     *_of(_MAPPINGS, "GetEventSourceMapping", "UpdateEventSourceMapping", why="stop what invokes them"),
+    Need("application-autoscaling:DescribeScalableTargets", "find what puts provisioned concurrency back"),
+    Need("application-autoscaling:RegisterScalableTarget", "keep it from that while halted", resource=_SCALABLE),
+    Need("cloudfront:ListDistributions", "tell which functions run at the edge, where no halt reaches"),
     Need("tag:GetResources", "tell which functions are agents", vital=True),
     Need("cloudwatch:GetMetricData", "tell how many runs are in flight"),
     Need("cloudtrail:LookupEvents", "tell who turned something off behind the console's back"),

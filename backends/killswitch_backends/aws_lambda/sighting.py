@@ -55,6 +55,8 @@ def _facts(
     facts = {"timeout": f"{function.timeout} s", "reserved": "not read yet" if state is None else shown(state.reserved)}
     if state is not None and state.provisioned:
         facts["provisioned"] = ", ".join(f"{n} on {qualifier}" for qualifier, n in sorted(state.provisioned.items()))
+    if state is not None and state.edge:
+        facts["edge"] = f"run by CloudFront ({', '.join(state.edge)})"
     if event_sources:
         facts["event sources"] = f"{sum(one.enabled for one in event_sources)} of {len(event_sources)} enabled"
     if executions is None:

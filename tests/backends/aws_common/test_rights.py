@@ -15,6 +15,7 @@ from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_iam.rights import needs as iam_needs
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_lambda import KIND as LAMBDA
+from killswitch_backends.aws_lambda.edge import EDGE_REGION
 from killswitch_backends.aws_lambda.rights import NEEDS
 from killswitch_backends.protocol import Backend, Sight, Watch
 from killswitch_inventory.targets import TargetId
@@ -37,7 +38,9 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def recorded(server: Server) -> set[str]:
     """The IAM actions of all calls made since the requests were forgotten."""
-    services = ("lambda", "iam", "sts", "tagging", "cloudwatch", "eks", "cloudtrail")
+    services = (
+        "lambda", "iam", "sts", "tagging", "cloudwatch", "eks", "cloudtrail", "application-autoscaling", "cloudfront",
+    )  # fmt: skip
     calls = (one.partition(".") for one in server.sim.counts())
     return {f"{PREFIXES.get(service, service)}:{name}" for service, _, name in calls if service in services} - {OPEN}
 
@@ -60,6 +63,10 @@ def functions_of_every_kind(server: Server) -> tuple[str, str, str]:
     server.feed(plain, Names.new("queue"))
     version = client.publish_version(FunctionName=plain)["Version"]
     client.put_provisioned_concurrency_config(FunctionName=plain, Qualifier=version, ProvisionedConcurrentExecutions=1)
+    server.client("application-autoscaling").register_scalable_target(
+        ServiceNamespace="lambda", ScalableDimension="lambda:function:ProvisionedConcurrency",
+        ResourceId=f"function:{plain}:{version}", MinCapacity=1, MaxCapacity=2,
+    )  # fmt: skip
     server.make_function(durable, role, DurableConfig={"ExecutionTimeout": 60, "RetentionPeriodInDays": 1})
     client.invoke(FunctionName=durable, InvocationType="Event")
     server.make_function(managed, role, CapacityProviderConfig=PROVIDER)
@@ -67,9 +74,19 @@ def functions_of_every_kind(server: Server) -> tuple[str, str, str]:
     return plain, durable, managed
 
 
+def function_in(server: Server, region: str) -> str:
+    name = Names.new("far")
+    server.make_function(name, server.make_role(Names.new("role")), region=region)
+    server.client("lambda", region).publish_version(FunctionName=name)
+    return name
+
+
 async def test_lambda_calls_what_its_policy_allows_and_nothing_else(simulator: Server) -> None:
     plain, durable, managed = functions_of_every_kind(simulator)
+    at_the_edge = function_in(simulator, EDGE_REGION)
     simulator.sim.forget_requests()
+    async with opened(LAMBDA, simulator.functions(region=EDGE_REGION)) as backend:
+        await planned(backend, at_the_edge)
     async with opened(LAMBDA, simulator.functions()) as backend:
         await listed(backend)
         await planned(backend, plain)
