@@ -15,7 +15,7 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.outcomes import outcome, problems_of
 from killswitch_backends.aws_common.tags import another_halts, ours
-from killswitch_backends.aws_lambda import durable, managed
+from killswitch_backends.aws_lambda import autoscaling, durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import Reading, Scaling
 from killswitch_backends.aws_lambda.prior import Prior
