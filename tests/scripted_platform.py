@@ -17,7 +17,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -50,6 +50,7 @@ from killswitch_backends.protocol import (
     Sight,
     Watch,
 )
+from killswitch_backends.restores import RestoredElsewhere, told_of
 from killswitch_console.halting.engine import EngineSettings
 from killswitch_inventory.agents import Health, How
 from killswitch_inventory.sightings import (
@@ -96,6 +97,12 @@ class Mark:
     prior: dict[str, Any]
     invoker: str = ""
     at: str = ""
+    restorer: str = ""
+    restore_at: str = ""
+
+    @property
+    def told(self) -> HaltMark:
+        return HaltMark(self.halt_id, self.invoker, self.at, self.restorer, self.restore_at)
 
 
 @dataclass(slots=True)
@@ -280,7 +287,7 @@ class Scripted:
         return news
 
     def _sighting(self, thing: Thing) -> TargetSighting:
-        mark = HaltMark(thing.mark.halt_id, thing.mark.invoker, thing.mark.at) if thing.mark else None
+        mark = thing.mark.told if thing.mark else None
         return TargetSighting(
             target=thing.target,
             layer=thing.layer,
@@ -339,7 +346,7 @@ class Scripted:
         if thing.mark is None and thing.fields != dict(captured.prior):
             raise Changed(str(captured.target), "is not what was captured")
         self.world.before_change(captured.target, order)
-        prior = thing.mark.prior if thing.mark else thing.fields
+        prior = thing.mark.prior if thing.mark else captured.before
         thing.mark = Mark(order.halt_id, dict(prior), order.invoker, order.at.isoformat())
         if thing.replicas:
             self.world.log.append((asyncio.get_running_loop().time(), "halt", captured.target))
@@ -364,11 +371,14 @@ class Scripted:
 
     async def _look_on(self, watch: Watch, seen: asyncio.Queue[Observation]) -> None:
         last: Sight | None = None
+        announced: HaltMark | None = None
         while True:
             observation = await self._look(watch)
+            if mark := self.world.things[watch.target].mark:
+                announced = mark.told if mark.restorer else None
             if observation.sight is not last:
                 last = observation.sight
-                seen.put_nowait(observation)
+                seen.put_nowait(replace(observation, announced=announced))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, watch: Watch) -> Observation:
@@ -383,6 +393,29 @@ class Scripted:
         if running:
             return Observation(watch.target, Sight.DRAINING, now(), running=running)
         return Observation(watch.target, Sight.STOPPED, now(), Evidence(Grade.OBSERVED, "0 running", now()), 0)
+
+    announces = True
+
+    def notice_seconds(self, targets: int) -> float:
+        return 2 * LOOK_SECONDS
+
+    async def announce(self, watch: Watch, order: Order) -> None:
+        await self.world.meet("announce", str(watch.target))
+        mark = self.world.things[watch.target].mark
+        if mark is None:
+            raise Changed(str(watch.target), "carries no mark")
+        mark.restorer, mark.restore_at = order.invoker, order.at.isoformat()
+
+    async def withdraw(self, watch: Watch, order: Order) -> None:
+        await self.world.meet("withdraw", str(watch.target))
+        if (mark := self.world.things[watch.target].mark) is not None:
+            mark.restorer = mark.restore_at = ""
+
+    async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
+        await self.world.meet("elsewhere", str(watch.target))
+        thing, prior = self.world.things[watch.target], dict(watch.captured.prior)
+        differences = [FieldChange(n, prior[n], v) for n, v in thing.fields.items() if prior[n] != v]
+        return told_of(announced, thing.mark.told if thing.mark else None, now(), differences)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         self.world.asked.append((asyncio.get_running_loop().time(), "restore", watch.target))

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from killswitch_backends.problems import Problem
-from killswitch_inventory.sightings import Sighting
+from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 Json = Any
@@ -81,6 +81,13 @@ class Captured:
     marked_by: str | None = None
     already_off: bool = False
     """It was at zero, denied or off before the halt: the halt still pins it, the restore leaves it so."""
+    original: Mapping[str, Json] | None = None
+    """What it was before the halt, where ``prior`` is only what a re-assertion replaces."""
+
+    @property
+    def before(self) -> Mapping[str, Json]:
+        """What a mark must tell: what the target was before the halt, never what a revival made of it."""
+        return self.prior if self.original is None else self.original
 
     @property
     def shown(self) -> dict[str, Json]:
@@ -203,6 +210,8 @@ class Observation:
     """One line: what is still there (``2 pods terminating, 11 s of grace left``), or who revived it."""
     reports: AgentReports | None = None
     """What agents say themselves of the change, where agents can; None where the platform's own view is all."""
+    announced: HaltMark | None = None
+    """The mark on which another console announced its restore, seen now or since the watch began (``restores.py``)."""
 
     def __post_init__(self) -> None:
         if self.sight is Sight.STOPPED and not (self.evidence and self.evidence.grade.proves):

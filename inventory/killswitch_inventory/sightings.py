@@ -47,6 +47,10 @@ class HaltMark:
     halt_id: str
     invoker: str
     at: str
+    restorer: str = ""
+    """Who ordered the halt's restore, once that was announced on the target; empty before."""
+    restore_at: str = ""
+    """When, as the announcement says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from killswitch_inventory.sightings import Claim, HaltMark
 
 PREFIX = "killswitch-console:"
 HALT_ID, INVOKER, AT = PREFIX + "halt-id", PREFIX + "invoker", PREFIX + "at"
+RESTORER, RESTORE_AT = PREFIX + "restorer", PREFIX + "restore-at"
 LONGEST_VALUE = 256
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9 +\-=._:/@]")
 
@@ -34,10 +35,16 @@ def mark_tags(order: Order) -> dict[str, str]:
     }
 
 
+def announcement_tags(order: Order) -> dict[str, str]:
+    """The tags that say beside a mark that its halt is about to be restored."""
+    return {RESTORER: tag_value(order.invoker), RESTORE_AT: order.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
 def mark_in(tags: Mapping[str, str]) -> HaltMark | None:
     """The halt's mark among a resource's tags, if there is one."""
     halt_id = tags.get(HALT_ID)
-    return HaltMark(halt_id, tags.get(INVOKER, ""), tags.get(AT, "")) if halt_id else None
+    who, at, restorer, restore_at = (tags.get(key, "") for key in (INVOKER, AT, RESTORER, RESTORE_AT))
+    return HaltMark(halt_id, who, at, restorer, restore_at) if halt_id else None
 
 
 def marked_by(tags: Mapping[str, str], order_halt_id: str) -> bool:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from killswitch_backends.aws_common.helpers import Helpers, helpers
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Observation, Sight, Watch
+from killswitch_inventory.sightings import HaltMark
 from killswitch_inventory.targets import TargetId
+
+SLACK_SECONDS = 1.5
+"""How much longer than its interval a look may take to come round: the answer's own time, a busy loop."""
 
 Look = Callable[[Watch], Awaitable[Observation]]
 
@@ -59,8 +63,12 @@ class Watching:
 
     async def _follow(self, watch: Watch) -> None:
         last: tuple[object, ...] | None = None
+        announced: HaltMark | None = None
         while True:
             seen = await self._seen(watch)
+            if seen.sight is Sight.STOPPED:
+                announced = seen.announced
+            seen = replace(seen, announced=seen.announced or announced)
             news = (seen.sight, seen.note, seen.evidence.grade if seen.evidence else None)
             if news != last:
                 last = news

@@ -108,6 +108,12 @@ class IamApi:
             read_at=at,
         )
 
+    async def tags(self, ref: Ref, urgency: Urgency) -> Mapping[str, str]:
+        """A role's or a user's tags, by the one call that reads it."""
+        get = partial(await self._operation(f"get_{ref.kind}"), **_named(ref))
+        entity = (await self._read(ref, urgency, get))[ref.kind.word]
+        return {tag["Key"]: tag["Value"] for tag in entity.get("Tags", [])}
+
     async def members(self, group: str, urgency: Urgency) -> list[str]:
         """ARNs of the users in a group."""
         call = partial(await self._operation("get_group"), GroupName=group)

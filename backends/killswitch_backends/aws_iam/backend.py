@@ -12,9 +12,9 @@ from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
 from killswitch_backends.aws_common.outcomes import outcome
-from killswitch_backends.aws_common.tags import claims_in
+from killswitch_backends.aws_common.tags import RESTORE_AT, RESTORER, announcement_tags, claims_in
 from killswitch_backends.aws_common.trail import latest
-from killswitch_backends.aws_common.watching import observations
+from killswitch_backends.aws_common.watching import SLACK_SECONDS, observations
 from killswitch_backends.aws_iam.api import WRITE_BURST, WRITES_PER_SECOND, IamApi
 from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
@@ -31,7 +31,7 @@ from killswitch_backends.aws_iam.restoring import Restoring
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_iam.sighting import sighted
 from killswitch_backends.checking import Finding
-from killswitch_backends.problems import Problem
+from killswitch_backends.problems import Problem, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -48,7 +48,15 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_inventory.sightings import ListingComplete, ListingStarted, Sighting, SightingFailed, TargetSighting
+from killswitch_backends.restores import RestoredElsewhere, told_of
+from killswitch_inventory.sightings import (
+    HaltMark,
+    ListingComplete,
+    ListingStarted,
+    Sighting,
+    SightingFailed,
+    TargetSighting,
+)
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 DENYING = tuple(f"{verb}{kind.word}Policy" for kind in Kind for verb in ("Put", "Attach"))
@@ -205,6 +213,37 @@ class IamBackend:
             return await self._organization.restore(watch)
         await self._marks.settle(watch.target, order.halt_id)
         return await Restoring(self._api, watch, order, self._now).run()
+
+    announces = True
+
+    def notice_seconds(self, targets: int) -> float:
+        """See ``restores.SharesRestores``."""
+        return PACE.interval(targets) + SLACK_SECONDS
+
+    async def announce(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        await self._api.tag(self._markable(watch.target), announcement_tags(order), Urgency.HALT)
+
+    async def withdraw(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        del order
+        await self._api.untag(self._markable(watch.target), [RESTORER, RESTORE_AT], Urgency.HALT)
+
+    async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
+        """See ``restores.SharesRestores``; without an announcement nothing is asked."""
+        if announced is None:
+            return None
+        found, left = await Restoring(self._api, watch, order, self._now).left()
+        return told_of(announced, found, self._now(), left)
+
+    def _markable(self, target: TargetId) -> Ref:
+        """Raises ``Unsupported`` for what IAM cannot tag."""
+        if self._organization and target == self._organization.target:
+            raise Unsupported(str(target), "an organisation's policy carries no mark")
+        ref = ref_of(target)
+        if ref.kind is Kind.GROUP:
+            raise Unsupported(str(target), "a group carries no mark")
+        return ref
 
     def close(self) -> None:
         """Close what the probe opened."""

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.outcomes import outcome
-from killswitch_backends.aws_common.tags import stamp
+from killswitch_backends.aws_common.tags import mark_in, stamp
 from killswitch_backends.aws_common.watching import Pace
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, denies_all, deny_all_arn
-from killswitch_backends.aws_iam.entities import Ref, ref_of
+from killswitch_backends.aws_iam.entities import Kind, Ref, ref_of
 from killswitch_backends.aws_iam.prior import INLINE, MANAGED, Prior
 from killswitch_backends.aws_iam.probing import Probe
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
+from killswitch_inventory.sightings import HaltMark
 
 PACE = Pace(shortest=3.0, per_second=10.0)
+
+HELD_AFTER = timedelta(seconds=2)
+"""From then on, after the bound, a look is a hold's: it asks also whether another console announced a restore."""
 
 
 async def look(
@@ -51,7 +55,18 @@ async def look(
         note = _joined(f"reaches every AWS endpoint by {stamp(bound)}", unmarked)
         return Observation(watch.target, Sight.DRAINING, at, evidence, note=note)
     detail = f"{what}, read at {stamp(at)}, after the {stamp(bound)} by which it is in force everywhere"
-    return Observation(watch.target, Sight.STOPPED, at, Evidence(Grade.BOUNDED, detail, at), note=unmarked)
+    announced = await _announced(api, ref) if at >= bound + HELD_AFTER else None
+    evidence = Evidence(Grade.BOUNDED, detail, at)
+    return Observation(watch.target, Sight.STOPPED, at, evidence, note=unmarked, announced=announced)
+
+
+async def _announced(api: IamApi, ref: Ref) -> HaltMark | None:
+    """The mark, if another console announces a restore on it. A group carries none; without an answer there is none."""
+    if ref.kind is Kind.GROUP:
+        return None
+    tags = await outcome(api.tags(ref, Urgency.PROVE))
+    mark = None if isinstance(tags, Problem) else mark_in(tags)
+    return mark if mark is not None and mark.restorer else None
 
 
 async def _denied(api: IamApi, watch: Watch, ref: Ref) -> bool:

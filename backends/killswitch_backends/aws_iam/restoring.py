@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from killswitch_backends.aws_common.budget import Urgency
-from killswitch_backends.aws_common.tags import another_halts, ours, stamp
+from killswitch_backends.aws_common.tags import another_halts, mark_in, ours, stamp
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import POLICY_NAME, deny_all_arn, sid_in, sid_of
 from killswitch_backends.aws_iam.entities import Entity, Ref, ref_of
 from killswitch_backends.aws_iam.prior import INLINE, Prior
 from killswitch_backends.problems import Conflict, Unreachable
 from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
+from killswitch_inventory.sightings import HaltMark
 
 READ_BACKS, READ_BACK_PAUSE = 8, 0.5
 """IAM's reads may show the time before a change for a few seconds."""
@@ -62,6 +63,12 @@ class Restoring:
     async def compare(self) -> list[FieldChange]:
         """For which fields ``run`` would raise ``Conflict``; changes nothing. Raises a ``Problem``."""
         return list(self._changes(await self.api.entity(self.ref, self.now(), Urgency.HALT)))
+
+    async def left(self) -> tuple[HaltMark | None, list[FieldChange]]:
+        """The mark that it carries, and what of the halt is still on it; changes nothing."""
+        entity = await self.api.entity(self.ref, self.now(), Urgency.HALT)
+        left = [FieldChange(what, None, "there") for what in self._left_over(entity) if not what.startswith("tags ")]
+        return mark_in(entity.tags), left
 
     def _changes(self, entity: Entity) -> Iterator[FieldChange]:
         if not self._deny_is_ours(entity) and not _same(entity.deny, self.prior.deny):

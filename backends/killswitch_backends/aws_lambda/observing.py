@@ -13,7 +13,7 @@ from datetime import datetime
 from math import ceil
 
 from killswitch_backends.aws_common.budget import Urgency
-from killswitch_backends.aws_common.tags import stamp
+from killswitch_backends.aws_common.tags import mark_in, stamp
 from killswitch_backends.aws_common.watching import Pace
 from killswitch_backends.aws_lambda import durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
@@ -22,6 +22,7 @@ from killswitch_backends.aws_lambda.prior import Prior
 from killswitch_backends.aws_lambda.sighting import shown
 from killswitch_backends.problems import Gone
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
+from killswitch_inventory.sightings import HaltMark
 
 PACE = Pace(shortest=2.0, per_second=30.0)
 """GetFunction allows 100 a second; proof needs one look per target, watching for revivals takes what is left over."""
@@ -45,7 +46,8 @@ async def look(
     except Gone:
         found = _Found("the function does not exist any more")
     if found.acting:
-        return Observation(watch.target, Sight.ACTING, at, note=_joined(found.acting, unmarked))
+        note = _joined(found.acting, unmarked)
+        return Observation(watch.target, Sight.ACTING, at, note=note, announced=found.announced)
     return _quiet(watch, at, bound, found, unmarked)
 
 
@@ -56,16 +58,23 @@ class _Found:
     reads: str
     acting: str = ""
     ending: str = ""
+    mark: HaltMark | None = None
+
+    @property
+    def announced(self) -> HaltMark | None:
+        """The mark, if a restore is announced on it."""
+        return self.mark if self.mark is not None and self.mark.restorer else None
 
 
 async def _reserved(api: LambdaApi, watch: Watch) -> _Found:
     """GetFunction's word, and before a revival is cried a second opinion from GetFunctionConcurrency."""
     name = watch.target.path
-    reserved = (await api.read(name, Urgency.PROVE)).reserved
+    reading = await api.read(name, Urgency.PROVE)
+    reserved = reading.reserved
     if reserved != 0:
         reserved = await api.reserved(name, Urgency.PROVE)
     acting = "" if reserved == 0 else f"reserved concurrency is {shown(reserved)}, not 0: it runs again"
-    return _Found("reserved concurrency reads 0", acting)
+    return _Found("reserved concurrency reads 0", acting, mark=mark_in(reading.tags))
 
 
 async def _scaled(api: LambdaApi, watch: Watch, prior: Prior) -> _Found:
@@ -99,7 +108,8 @@ def _quiet(watch: Watch, at: datetime, bound: datetime, found: _Found, unmarked:
         note = _joined(countdown, found.ending, unmarked)
         return Observation(watch.target, Sight.DRAINING, at, evidence, note=note)
     detail = f"{found.reads} at {stamp(at)}; the longest run it could have begun ended by {stamp(bound)}"
-    return Observation(watch.target, Sight.STOPPED, at, Evidence(Grade.BOUNDED, detail, at), running=0, note=unmarked)
+    evidence = Evidence(Grade.BOUNDED, detail, at)
+    return Observation(watch.target, Sight.STOPPED, at, evidence, running=0, note=unmarked, announced=found.announced)
 
 
 def _joined(*notes: str) -> str:

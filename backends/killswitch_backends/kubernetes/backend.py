@@ -20,6 +20,7 @@ from killswitch_backends.kubernetes.preflight import Examiner
 from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.kubernetes.sharing import NOTICE_SECONDS, Sharing
 from killswitch_backends.kubernetes.sighting import Sighter
 from killswitch_backends.protocol import (
     Accepted,
@@ -37,7 +38,8 @@ from killswitch_backends.protocol import (
 )
 from killswitch_backends.problems import Unsupported
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_inventory.sightings import Sighting
+from killswitch_backends.restores import RestoredElsewhere
+from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
@@ -47,6 +49,7 @@ class KubernetesBackend:
     layer: ClassVar[Layer] = Layer.PROCESS
     budget: ClassVar[Budget] = Budget(calls_per_second=None, parallel=32)
     shows_instances: ClassVar[bool] = True
+    announces: ClassVar[bool] = True
 
     def __init__(
         self, ref: BackendRef, settings: KubernetesSettings, surroundings: Surroundings, api: Api, tasks: Background
@@ -98,6 +101,24 @@ class KubernetesBackend:
         if log is None:
             raise Unsupported(str(self.ref), "no `audit_log` names the cluster's audit log")
         return await asyncio.to_thread(recalled, log, calls)
+
+    def notice_seconds(self, targets: int) -> float:
+        """See ``restores.SharesRestores``: however many there are, a watch pushes it."""
+        del targets
+        return NOTICE_SECONDS
+
+    async def announce(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        await Sharing(self._api, self._reader, self._now).announce(watch, order)
+
+    async def withdraw(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        await Sharing(self._api, self._reader, self._now).withdraw(watch, order)
+
+    async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
+        """See ``restores.SharesRestores``."""
+        del order
+        return await Sharing(self._api, self._reader, self._now).elsewhere(watch, announced)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         return await Switch(self._api, self._reader, self._finder, self._now).restore(watch, order)

@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping
 
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, PRIOR, Workload
+from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, PRIOR, RESTORE_AT, RESTORER, Workload
 from killswitch_backends.protocol import FieldChange, Json, Order
 
 Operation = Mapping[str, Json]
 
-MARK = frozenset({HALT_ID, INVOKER, AT, PRIOR})
+MARK = frozenset({HALT_ID, INVOKER, AT, PRIOR, RESTORER, RESTORE_AT})
 """The annotations of a mark; others of ours (companions' holders, instances that were ended) are not its own."""
 _ANNOTATIONS = "/metadata/annotations"
 _OF_THE_MOMENT = ("resource_version", "nodes", "companions")
@@ -63,8 +63,10 @@ def mark_for(order: Order, prior: Mapping[str, Json]) -> dict[str, str]:
     }
 
 
-def halt_patch(kind: Kind, prior: Mapping[str, Json], order: Order) -> list[Operation]:
-    """Replace exactly the prior state by zero, and leave the mark."""
+def halt_patch(
+    kind: Kind, prior: Mapping[str, Json], order: Order, *, before: Mapping[str, Json] | None = None
+) -> list[Operation]:
+    """Replace exactly the prior state by zero, and leave the mark, which tells ``before`` where that is another."""
     absent = prior.get("absent") or ()
     patch: list[Operation] = [_test("/metadata/uid", prior["uid"])]
     if absent or prior.get("annotations_absent"):  # what is absent cannot be tested, so nothing at all may have changed
@@ -73,7 +75,7 @@ def halt_patch(kind: Kind, prior: Mapping[str, Json], order: Order) -> list[Oper
     if prior.get("annotations_absent"):
         patch.append(_add(_ANNOTATIONS, {}))
     patch += [_add(f.pointer, f.off) for f in kind.switch]
-    return [*patch, *(_add(_annotation(key), value) for key, value in mark_for(order, prior).items())]
+    return [*patch, *(_add(_annotation(key), value) for key, value in mark_for(order, before or prior).items())]
 
 
 def again_patch(kind: Kind, workload: Workload) -> list[Operation]:
@@ -103,6 +105,26 @@ def undo_patch(
     if prior.get("annotations_absent") and len(ours) + switched == len(annotations):
         return [_test(_ANNOTATIONS, dict(annotations)), *patch, {"op": "remove", "path": _ANNOTATIONS}]
     return patch
+
+
+def announce_patch(order: Order, halt_id: str) -> list[Operation]:
+    """Say on the mark that its halt is about to be restored; what was halted stays so."""
+    return [
+        _test(_annotation(HALT_ID), halt_id),
+        _add(_annotation(RESTORER), order.invoker),
+        _add(_annotation(RESTORE_AT), order.at.isoformat()),
+    ]
+
+
+def withdraw_patch(workload: Workload, halt_id: str) -> list[Operation]:
+    """Take such an announcement back."""
+    assert workload.mark is not None  # noqa: S101 - the caller looked
+    who = [RESTORER] if workload.mark.restorer else []
+    when = [RESTORE_AT] if workload.mark.restore_at else []
+    return [
+        _test(_annotation(HALT_ID), halt_id),
+        *({"op": "remove", "path": _annotation(key)} for key in (*who, *when)),
+    ]
 
 
 def left_by_halt(kind: Kind, workload: Workload, halt_id: str) -> list[FieldChange]:

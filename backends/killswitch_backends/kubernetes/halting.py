@@ -102,7 +102,7 @@ class Switch:
         if captured.marked_by is not None:
             return await self._keep_off(captured.target, await self.reader.one(key), order, None)
         try:
-            operations = halt_patch(kind, captured.prior, order)
+            operations = halt_patch(kind, captured.prior, order, before=captured.before)
             return await self._turn_off(captured.target, kind, operations, order, "")
         except Changed as changed:
             return await self._keep_off(captured.target, await self.reader.one(key), order, changed)

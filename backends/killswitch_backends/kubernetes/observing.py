@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from killswitch_backends.kubernetes.api import backoff
@@ -18,6 +18,7 @@ from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.problems import Unsupported
 from killswitch_backends.protocol import Observation, Sight, Watch
+from killswitch_inventory.sightings import HaltMark
 
 _SPACING = 0.2
 """Seconds between two looks at least; after a slow look as long as it took, up to ``_MOST_SPACING``."""
@@ -45,6 +46,8 @@ class _Subject:
     """Looks in a row that ended in ``unknown``."""
     proofs: int = 0
     """Looks in a row that ended in ``stopped``."""
+    announced: HaltMark | None = None
+    """The last mark that announced a restore by another console, or took that back."""
     acting_at: float = float("-inf")
     """Loop time when the mirror last showed it acting: a look begun before cannot deny that."""
 
@@ -116,6 +119,8 @@ class Observer:
         if workload is None or not self._is_newer(subject, workload.generation):
             subject.want(now)
             return
+        if workload.mark is not None:
+            subject.announced = workload.mark.told if workload.mark.restorer else None
         alive = [pod for pod in self._mirror.pods_of(subject.key) if not pod.over]
         fresh = [pod for pod in alive if pod.ends_at is None and pod.uid not in subject.seen]
         kind = self._prover.reader.kind_of(subject.key)
@@ -198,4 +203,4 @@ class Observer:
     def _emit(self, subject: _Subject, observation: Observation) -> None:
         if (told := (observation.sight, observation.running)) != subject.told:
             subject.told = told
-            self._out.put_nowait(observation)
+            self._out.put_nowait(replace(observation, announced=subject.announced))

@@ -15,10 +15,11 @@ from typing import Any
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.protocol import Json
 from killswitch_inventory.agents import Health
-from killswitch_inventory.sightings import Claim
+from killswitch_inventory.sightings import Claim, HaltMark
 
 MARK_PREFIX = "killswitch-console/"
 HALT_ID, INVOKER, AT, PRIOR = (MARK_PREFIX + word for word in ("halt-id", "invoker", "at", "prior"))
+RESTORER, RESTORE_AT = (MARK_PREFIX + word for word in ("restorer", "restore-at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Mark:
     invoker: str
     at: str
     prior: Mapping[str, Json] | None
+    restorer: str = ""
+    """Who announced a restore of that halt here; empty while nobody did."""
+    restore_at: str = ""
+
+    @property
+    def told(self) -> HaltMark:
+        """As the fleet and the engine take it."""
+        return HaltMark(self.halt_id, self.invoker, self.at, self.restorer, self.restore_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +215,8 @@ def mark_of(annotations: Mapping[str, Any]) -> Mark | None:
     except ValueError:
         prior = None
     readable = prior if isinstance(prior, dict) else None
-    return Mark(halt_id, text(annotations.get(INVOKER)), text(annotations.get(AT)), readable)
+    invoker, at, restorer, restore_at = (text(annotations.get(key)) for key in (INVOKER, AT, RESTORER, RESTORE_AT))
+    return Mark(halt_id, invoker, at, readable, restorer, restore_at)
 
 
 def selector_of(value: Any) -> Selector:

@@ -17,7 +17,6 @@ from killswitch_backends.problems import Problem
 from killswitch_inventory.agents import Health, How, Instance, worst
 from killswitch_inventory.identities import service_account
 from killswitch_inventory.sightings import (
-    HaltMark,
     ListingComplete,
     ListingStarted,
     RunsAs,
@@ -112,7 +111,7 @@ class Sighter:
             instances=tuple(self._instance_of(key, pod) for pod in sorted(pods, key=_by_name) if not pod.over),
             concurrency=sum(pod.running for pod in pods) if pods or off else workload.ready,
             health=health_of(workload, pods, off=off),
-            mark=HaltMark(workload.mark.halt_id, workload.mark.invoker, workload.mark.at) if workload.mark else None,
+            mark=workload.mark.told if workload.mark else None,
             off=off,
             canary=workload.canary,
             facts=_facts(workload) | ({"unsupported": kind.unsupported} if kind.unsupported else {}),

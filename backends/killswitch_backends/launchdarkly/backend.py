@@ -35,7 +35,8 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
-from killswitch_inventory.sightings import Sighting
+from killswitch_backends.restores import RestoredElsewhere
+from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
@@ -171,6 +172,25 @@ class LaunchDarklyBackend:
     async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
         """See ``protocol.Comparing``."""
         return await self._switch.compare(watch, order)
+
+    announces = False
+    """Whoever turns a flag on again says so in the audit log: there a hold finds a restore, at once."""
+
+    def notice_seconds(self, targets: int) -> float:
+        """See ``restores.SharesRestores``."""
+        del targets
+        return 0.0
+
+    async def announce(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``: there is no need."""
+
+    async def withdraw(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``: there is nothing to take back."""
+
+    async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
+        """See ``restores.SharesRestores``."""
+        del announced
+        return await self._switch.elsewhere(watch, order)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
         return await self._switch.restore(watch, order)

@@ -31,6 +31,7 @@ from killswitch_backends.protocol import (
     Restored,
     Watch,
 )
+from killswitch_backends.restores import RestoredElsewhere
 
 _REASON = 400
 """Characters of a reason that go into a comment."""
@@ -112,7 +113,7 @@ class Switch:
     ) -> tuple[FlagState, str]:
         """The flag as it is then, and what there is to say of it."""
         off: list[Instruction] = [{"kind": "turnFlagOff"}] if before.on else []
-        mark: list[Instruction] = [] if before.mark else [self._mark(order, captured.prior)]
+        mark: list[Instruction] = [] if before.mark else [self._mark(order, captured.before)]
         said = "turned off" if off else "was off already"
         if not off and not mark:
             return before, said
@@ -211,6 +212,22 @@ class Switch:
             # What a trigger did names nobody in the audit log, so that there a moved version alone is a conflict.
             changes += [moved] if halted.get("trigger") else await self._switched_by_others(found, halt_id, moved)
         return changes
+
+    async def elsewhere(self, watch: Watch, order: Order) -> RestoredElsewhere | None:
+        """Whether another console's restore turned it on: the audit log holds every comment, and nobody edits it."""
+        found = await self._api.flag(watch.target.path)
+        halt_id = _halt_id(watch, order)
+        if found.mark is not None and found.mark.halt.halt_id == halt_id:
+            return None
+        switches = await self._api.last_switches(found.key)
+        _, restored, told = (switches[0].comment if switches else "").partition(f"{halt_id} restored by ")
+        if not restored:
+            return None
+        differences = changes_since({**watch.captured.prior, **watch.accepted.halted}, found)
+        if found.on != watch.captured.prior["on"]:
+            differences.append(FieldChange("on", watch.captured.prior["on"], found.on))
+        by = told.partition(":")[0] + (f" (as {switches[0].by})" if switches[0].by else "")
+        return RestoredElsewhere(by, "", done=True, differences=tuple(differences))
 
     async def _switched_by_others(self, found: FlagState, halt_id: str, moved: FieldChange) -> list[FieldChange]:
         """Whether it is off by somebody else's later decision: the audit log says who switched it last."""

@@ -119,6 +119,11 @@ def hold_ended(header: HaltHeader, why: str) -> Happening:
     return "hold.ended", {**_header(header), "why": why}
 
 
+def hold_yielded(header: HaltHeader, by: str, ordered_at: str) -> Happening:
+    """Another console restores it, by its own word on the targets: what that puts back is held no more."""
+    return "hold.yielded", {**_header(header), "by": by, "ordered_at": ordered_at}
+
+
 def newcomers_halted(agents: Sequence[AgentKey], targets: Sequence[TargetId], left: Sequence[Untouched]) -> Happening:
     """Agents that appeared inside a held scope are halted too."""
     return "hold.newcomers", {

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from killswitch_console.halting import happenings
-from killswitch_console.halting.events import EngineEvent, FleetChanged, OpenHalts, Warned
+from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltEnded, OpenHalts, Warned
 from killswitch_console.halting.following import Following
 from killswitch_console.halting.foreign import ForeignHalt, foreign_halts
 from killswitch_console.halting.holding import HoldRun
@@ -136,8 +136,17 @@ class Holder:
                 hold = HoldRun(record, self._means, lease=lease)
                 self._runs[record.header.halt_id] = hold
                 await hold.run()
+                await self._close(replace(record, targets=hold.targets))
         finally:
             lease.release()
+
+    async def _close(self, record: HaltRecord) -> None:
+        """Note the end of a halt that another console restored whole."""
+        if record.held or not record.touched:
+            return
+        at = self._means.now()
+        await self._ledger.end_restore(record.header.halt_id, at)
+        self._means.publish(HaltEnded(replace(record, restored_at=at)))
 
     async def _finish(self, record: HaltRecord, lease: Lease) -> HaltRecord:
         """Finish a halt whose process died in the middle of it."""

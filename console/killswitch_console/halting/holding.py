@@ -7,10 +7,12 @@ to whoever wants the halt's lease (a restore, a resume), and saves where everyth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from killswitch_backends.protocol import Backend, Observation, Sight
+from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.adopting import Adopting, Newcomers
@@ -22,7 +24,9 @@ from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltRecord, order_of
+from killswitch_console.halting.yielding import Yielding
 from killswitch_inventory.agents import Agent
+from killswitch_inventory.sightings import HaltMark
 from killswitch_inventory.targets import BackendRef, TargetId
 
 UNSEEN_SECONDS: Final = 5.0
@@ -32,6 +36,8 @@ AGAIN_SECONDS: Final = 1.0
 """Pause before a backend is looked for, or its lane begun, again."""
 
 STOP_SECONDS: Final = 5.0
+
+_NOTHING: Final[Mapping[TargetId, HaltMark]] = MappingProxyType({})
 
 _HELD_FROM = frozenset(
     {
@@ -51,9 +57,23 @@ class HoldRun:
     """One halt being held, or the rest of one while a part of it is restored."""
 
     def __init__(
-        self, record: HaltRecord, means: Means, *, lease: Lease | None, leaving: Collection[TargetId] = ()
+        self,
+        record: HaltRecord,
+        means: Means,
+        *,
+        lease: Lease | None,
+        leaving: Collection[TargetId] = (),
+        announced: Mapping[TargetId, HaltMark] = _NOTHING,
     ) -> None:
-        """Prepare to hold what a record keeps, except the targets in ``leaving``; without a lease: until cancelled."""
+        """Prepare to hold what a record keeps.
+
+        Args:
+            record: the halt as it stands.
+            means: the engine's.
+            lease: the right to hold it; without one it is held until cancelled.
+            leaving: targets that are being put back, and are not held.
+            announced: restores that are known of: a target that acts again may be theirs.
+        """
         self.halt_id = record.header.halt_id
         self._header = record.header
         self._means = means
@@ -64,6 +84,7 @@ class HoldRun:
         self._held: dict[BackendRef, list[TargetId]] = {}
         self._lanes: dict[BackendRef, Lane] = {}
         self._order = order_of(record.header)
+        self._announced = announced
         self._adopting = Adopting(record, means) if not leaving else None
         self._note(held)
 
@@ -110,6 +131,8 @@ class HoldRun:
         while not work.done():
             if self._lease is not None and (wanted := self._lease.wanted_for()):
                 return f"gives way to a {wanted}"
+            if not self._left:
+                return "another console restored all of it"
             await asyncio.wait([work], timeout=POLL_SECONDS)
         return "it came to an end by itself"
 
@@ -139,8 +162,9 @@ class HoldRun:
 
     async def _watch_on(self, ref: BackendRef, backend: Backend) -> None:
         """Run a lane for as long as this connection is the open one."""
-        lane = Lane(backend, self.board, self._order, self._means.now)
-        lane.feed([self.board[target] for target in self._held[ref]])
+        yielding = Yielding(backend, self._order, self._means.now, self._yield_to, dict(self._announced))
+        lane = Lane(backend, self.board, self._order, self._means.now, yielding)
+        lane.feed([self.board[target] for target in self._held[ref] if self.board[target].kept])
         self._lanes[ref] = lane
         running = asyncio.create_task(lane.run(), name=f"lane of {ref}")
         try:
@@ -153,10 +177,26 @@ class HoldRun:
         if running.done() and not running.cancelled() and (defect := running.exception()):
             self.board.warn(f"{ref}: internal error while holding, looking again: {defect!r}")
 
+    def _yield_to(self, found: RestoredElsewhere) -> None:
+        """Another console restores the halt, or a part of it: say so, loudly and for the record."""
+        self.board.warn(f"{found.by} restores {self.halt_id} from another console: what that puts back is held no more")
+        kind, data = happenings.hold_yielded(self._header, found.by, found.at)
+        self._means.recorder.note(kind, data, halt_id=self.halt_id)
+
+    @property
+    def targets(self) -> tuple[TargetProgress, ...]:
+        """Where all targets of the halt stand now."""
+        return tuple(self.board)
+
+    @property
+    def _left(self) -> bool:
+        """Whether anything is still to be held."""
+        return any(self.board[target].kept for targets in self._held.values() for target in targets)
+
     def _doubt(self, ref: BackendRef) -> None:
         """What nobody looks at any more is not known to be stopped."""
         for target in self._held[ref]:
-            if (progress := self.board[target]).state is not TargetState.UNKNOWN:
+            if (progress := self.board[target]).state is not TargetState.UNKNOWN and progress.kept:
                 note = f"cannot be observed: no connection to {ref} is open"
                 seen = Observation(target, Sight.UNKNOWN, self._means.now(), note=note)
                 self.board.move(states.observed(progress, seen))

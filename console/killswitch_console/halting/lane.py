@@ -15,11 +15,13 @@ from datetime import datetime
 
 from killswitch_backends.problems import Changed, Gone, Problem, Refused, Unreachable
 from killswitch_backends.protocol import Backend, Captured, Failure, Observation, Order, Sight, Watch
+from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.retrying import Backoff, is_final
 from killswitch_console.halting.reviving import Reviving
+from killswitch_console.halting.yielding import AGAIN_SECONDS, Yielding, given_up, under_way
 from killswitch_inventory.targets import TargetId
 
 CHUNK = 250
@@ -40,7 +42,19 @@ def most_dangerous_first(targets: Iterable[TargetProgress]) -> list[TargetProgre
 class Lane:
     """One backend's part of one halt."""
 
-    def __init__(self, backend: Backend, board: Board, order: Order, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        board: Board,
+        order: Order,
+        now: Callable[[], datetime],
+        yielding: Yielding | None = None,
+    ) -> None:
+        """Work on one backend; ``yielding``: this is a hold, which gives way to other consoles' restores."""
+        self._yielding = yielding
+        self._to_ask: asyncio.Queue[Observation] = asyncio.Queue()
+        self._given_up: set[TargetId] = set()
+        """What another console restored: it is looked at no more."""
         self.backend = backend
         self._board = board
         self._order = order
@@ -73,6 +87,10 @@ class Lane:
             group.create_task(self._observe(), name=f"observer of {self.backend.ref}")
             for number in range(self.backend.budget.parallel):
                 group.create_task(self._work(), name=f"worker {number} of {self.backend.ref}")
+            while self._yielding is not None:
+                observation = await self._to_ask.get()
+                asking = self._ask(self._yielding, observation)
+                group.create_task(asking, name=f"whose restore is {observation.target}")
 
     async def _work(self) -> None:
         while True:
@@ -128,7 +146,8 @@ class Lane:
 
     async def _take(self, target: TargetId, captured: Captured) -> TargetProgress:
         if self._board[target].accepted is not None:  # what it is now came after the halt: never its prior state
-            self._standins[target] = captured
+            first = self._board[target].captured
+            self._standins[target] = replace(captured, original=first.before if first else None)
             return self._board[target]
         taken = states.recaptured(self._board[target], captured)
         self._board.move(taken)
@@ -174,11 +193,45 @@ class Lane:
 
     def _seen(self, observation: Observation) -> None:
         target = observation.target
-        before = self._board[target]
-        after = states.observed(before, observation)
+        if target in self._given_up:
+            return
+        after = states.observed(self._board[target], observation)
         if observation.sight is not Sight.ACTING or target in self._underway:
             self._board.move(after)
+        elif self._yielding is not None and self._yielding.may(observation):
+            self._underway.add(target)
+            self._to_ask.put_nowait(observation)
+        else:
+            self._acting(observation)
+
+    async def _ask(self, yielding: Yielding, observation: Observation) -> None:
+        """Find out whether a target that acts was restored by another console, and follow that to its end."""
+        target = observation.target
+        while (found := await self._whose(yielding, target)) is not None and not found.done:
+            yielding.say(found)
+            self._board.move(under_way(self._board[target], found))
+            await asyncio.sleep(AGAIN_SECONDS)
+        self._underway.discard(target)
+        if found is None:
+            self._acting(observation)
             return
+        yielding.say(found)
+        self._given_up.add(target)
+        del self._watched[target]
+        self._board.move(given_up(self._board[target], found, self._now()))
+
+    async def _whose(self, yielding: Yielding, target: TargetId) -> RestoredElsewhere | None:
+        try:
+            return await yielding.ask(self._watched[target])
+        except Exception as defect:  # noqa: BLE001  (a defect must not end the hold: it counts as revived)
+            self._board.warn(f"{target}: internal error while asking who restored it: {defect!r}")
+            return None
+
+    def _acting(self, observation: Observation) -> None:
+        """It was revived, or was never halted: halt it (again)."""
+        target = observation.target
+        before = self._board[target]
+        after = states.observed(before, observation)
         after, pause = self._reviving.seen_acting(before, after, observation)
         error = str(Problem(str(target), observation.note or "acting again"))
         self._board.move(replace(after, error=error))

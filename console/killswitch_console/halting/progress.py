@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from killswitch_backends.problems import Blocked, Gone, Problem, Unsupported
+from killswitch_backends.problems import Blocked, Gone, Problem, Refused, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     AgentReports,
@@ -19,6 +19,7 @@ from killswitch_backends.protocol import (
     Grade,
     Observation,
     Sight,
+    Watch,
 )
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.targets import Layer, TargetId
@@ -194,3 +195,15 @@ def to_prove_again(progress: TargetProgress) -> TargetProgress:
     if progress.accepted is not None:
         return replace(accepted(progress, progress.accepted), released=False, lifted=False, changes=())
     return replace(progress, state=TargetState.PENDING, evidence=None, released=False, lifted=False, changes=())
+
+
+def watch_of(progress: TargetProgress) -> Watch:
+    """What a backend needs to look at it, or to put it back: where the answer to a halt was lost, its request's time.
+
+    Raises:
+        Refused: its prior state is not known.
+    """
+    if progress.captured is None:
+        raise Refused(str(progress.target), "has no recorded prior state", todo="compare its mark and set it by hand")
+    at = progress.requested_at or progress.captured.at
+    return Watch(progress.captured, progress.accepted or Accepted(progress.target, at, detail="the answer was lost"))

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
-from killswitch_backends.protocol import Accepted, Backend, Comparing, Order, Restored, Watch
+from killswitch_backends.protocol import Backend, Comparing, Order, Restored
 from killswitch_console.halting import happenings
+from killswitch_console.halting.announcing import announce, withdraw
 from killswitch_console.halting.board import Board
 from killswitch_console.halting.events import HaltBegun, HaltEnded
 from killswitch_console.halting.lane import ATTEMPT_SECONDS
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.overlap import Overlaps, Part, topmost
-from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_console.halting.progress import TargetProgress, TargetState, watch_of
 from killswitch_console.halting.proving_running import until_running
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.retrying import Backoff, is_final
@@ -102,6 +103,8 @@ class RestoreRun:
         finally:
             await _end_all([flushing, *self._at.tasks])
             self._leave_rest()
+            if self._record.header.foreign:
+                await withdraw(self._still_halted(), self._order, self._means)
             saved = await self.board.flush()
         return await self._end(saved=saved)
 
@@ -116,6 +119,8 @@ class RestoreRun:
         self.board.durable((*lifted, *others))
 
     async def _restore_all(self) -> None:
+        if self._record.header.foreign:  # the bastion that halted it may hold it
+            await announce(self._left(self.due), self._order, self._means, warn=self.board.warn)
         await self._compare_all()
         for stage in stages(self._left(self.due), self._wish.only or self._record.header.scope):
             if self._at.failure and self._wish.on_failure is not OnFailure.CONTINUE:
@@ -142,7 +147,7 @@ class RestoreRun:
     async def _compare(self, backend: Backend, comparing: Comparing, target: TargetProgress) -> None:
         try:
             async with self._slots[backend.ref], asyncio.timeout(COMPARE_SECONDS):
-                changes = await comparing.compare(_watch(target), self._order)
+                changes = await comparing.compare(watch_of(target), self._order)
         except (Problem, TimeoutError):
             return  # the restore itself meets it again, and says so
         if changes:
@@ -229,7 +234,7 @@ class RestoreRun:
     async def _attempt(self, backend: Backend, target: TargetId, top: Part) -> Problem | None:
         """Try once; what went wrong, a hanging or broken backend included."""
         try:
-            watch = _watch(top.progress)
+            watch = watch_of(top.progress)
             async with self._slots[backend.ref], asyncio.timeout(ATTEMPT_SECONDS):
                 restored = await backend.restore(watch, replace(self._order, halt_id=top.halt_id))
         except Problem as problem:
@@ -251,6 +256,9 @@ class RestoreRun:
                 self.board.warn(f"{part.halt_id} still shows {target} as halted: {error}")
 
     # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _still_halted(self) -> list[TargetProgress]:
+        return [now for t in self.due if (now := self.board[t.target]).state is not TargetState.RESTORED]
 
     def _leave_rest(self) -> None:
         """Say of everything that is left why; what was not begun is held again."""
@@ -321,14 +329,6 @@ def _as_touched(target: TargetProgress) -> TargetProgress:
 def _is_end(problem: Problem) -> bool:
     """Whether a restore cannot come to anything by trying again."""
     return is_final(problem) or isinstance(problem, Conflict | Gone)
-
-
-def _watch(target: TargetProgress) -> Watch:
-    """What the backend needs; a halt whose answer was lost has no acceptance, so the request's time stands for it."""
-    if target.captured is None:
-        raise Refused(str(target.target), "has no recorded prior state", todo="compare its mark and set it by hand")
-    at = target.requested_at or target.captured.at
-    return Watch(target.captured, target.accepted or Accepted(target.target, at, detail="the answer was lost"))
 
 
 def _restored(target: TargetProgress, restored: Restored) -> TargetProgress:

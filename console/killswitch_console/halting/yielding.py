@@ -1,0 +1,93 @@
+"""A hold gives way to a restore that another console makes, and to nothing else.
+
+What tells the two apart is ``restores.py``: an announcement on the target, or the platform's own history. A target that
+acts again without either was revived, whatever became of its mark, and is halted again. It decides nothing and halts
+nothing itself; when a platform gives no answer, the target counts as revived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from killswitch_backends.problems import Problem
+from killswitch_backends.protocol import Backend, Evidence, Grade, Observation, Order, Watch
+from killswitch_backends.restores import RestoredElsewhere, SharesRestores
+from killswitch_console.halting.progress import TargetProgress, TargetState
+from killswitch_inventory.sightings import HaltMark
+from killswitch_inventory.targets import TargetId
+
+ASK_SECONDS: Final = 2.0
+"""How long a platform may take to tell of a restore; a revival waits no longer to be halted again."""
+
+AGAIN_SECONDS: Final = 1.0
+"""Pause before a restore that is under way is asked about again."""
+
+
+@dataclass(slots=True)
+class Yielding:
+    """What one hold knows of other consoles' restores on one backend."""
+
+    backend: Backend
+    order: Order
+    now: Callable[[], datetime]
+    tell: Callable[[RestoredElsewhere], None]
+    """Hears once of each restore that this hold gives way to."""
+    announced: dict[TargetId, HaltMark] = field(default_factory=dict)
+    """Announcements by target: this bastion's own restore that was cut short is one too."""
+    _told: set[tuple[str, str]] = field(default_factory=set)
+
+    def may(self, observation: Observation) -> bool:
+        """Whether a target that acts again may have been restored by another console; asks nobody."""
+        if not isinstance(self.backend, SharesRestores):
+            return False
+        if observation.announced is not None:
+            self.announced[observation.target] = observation.announced
+        return not self.backend.announces or observation.target in self.announced
+
+    async def ask(self, watch: Watch) -> RestoredElsewhere | None:
+        """Whose restore it is; None: nobody's, it was revived."""
+        assert isinstance(self.backend, SharesRestores), "may() first"  # noqa: S101
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await self.backend.elsewhere(watch, self.order, self.announced.get(watch.target))
+        except (Problem, TimeoutError):
+            return None
+
+    def say(self, found: RestoredElsewhere) -> None:
+        """Tell of a restore, once."""
+        if (found.by, found.at) not in self._told:
+            self._told.add((found.by, found.at))
+            self.tell(found)
+
+
+def under_way(progress: TargetProgress, found: RestoredElsewhere) -> TargetProgress:
+    """A target that another console is restoring: not known to be stopped any more, and not halted again."""
+    note = f"being restored by {found.by} from another console"
+    return replace(progress, state=TargetState.UNKNOWN, evidence=None, note=note, error="", running=None)
+
+
+def given_up(progress: TargetProgress, found: RestoredElsewhere, at: datetime) -> TargetProgress:
+    """A target that another console restored: read back as before the halt, or in conflict with it."""
+    said = f"restored by {found.by} from another console" + (f", ordered {found.at}" if found.at else "")
+    if found.differences:
+        changes = tuple(found.differences)
+        why = f"{said}; it is not as it was: {', '.join(change.field for change in changes)}"
+        return replace(
+            _let_go(progress), state=TargetState.CONFLICT, evidence=None, error=why, changes=changes, note=said
+        )
+    evidence = Evidence(Grade.OBSERVED, f"{said}; read back: as before the halt, no mark", at)
+    return replace(_let_go(progress), state=TargetState.RESTORED, evidence=evidence, error="", note=said)
+
+
+def _let_go(progress: TargetProgress) -> TargetProgress:
+    return replace(progress, lifted=True, running=None, fighting=False, released=False)
+
+
+def announcements(halt_id: str, by: str, at: datetime, targets: Mapping[TargetId, object]) -> dict[TargetId, HaltMark]:
+    """A restore by this bastion that was cut short, as if it had been announced on its targets."""
+    mark = HaltMark(halt_id, "", "", restorer=by, restore_at=at.isoformat())
+    return dict.fromkeys(targets, mark)
