@@ -10,16 +10,16 @@ from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
-from killswitch_backends.aws_common.tags import mark_in
+from killswitch_backends.aws_common.tags import RESTORE_AT, RESTORER, announcement_tags, mark_in
 from killswitch_backends.aws_common.trail import latest
-from killswitch_backends.aws_common.watching import observations
+from killswitch_backends.aws_common.watching import SLACK_SECONDS, observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
 from killswitch_backends.aws_lambda.functions import State, check_name
 from killswitch_backends.aws_lambda.halting import Halting, tags_of
 from killswitch_backends.aws_lambda.observing import PACE, look
 from killswitch_backends.aws_lambda.planning import plan_of
-from killswitch_backends.aws_lambda.prior import prior_of
+from killswitch_backends.aws_lambda.prior import Prior, prior_of
 from killswitch_backends.aws_lambda.reading import Unread, read_states
 from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
@@ -41,7 +41,8 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_inventory.sightings import Sighting
+from killswitch_backends.restores import RestoredElsewhere, told_of
+from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 REFRESH_SECONDS = 30.0
@@ -114,7 +115,7 @@ class LambdaBackend:
         accepted, reading = await halting.run()
         self._in_force[target] = order.halt_id
         self._record.forget(target.path)
-        tags = tags_of(order, halting.prior)
+        tags = tags_of(order, Prior.parse(captured.before))
         if any(reading.tags.get(key) != value for key, value in tags.items()):
             self._marks.write(target, order.halt_id, partial(self._api.tag, reading.function, tags, Urgency.MARK))
         return accepted
@@ -132,6 +133,30 @@ class LambdaBackend:
         self._in_force.pop(watch.target, None)
         self._record.forget(watch.target.path)
         return restored
+
+    announces = True
+
+    def notice_seconds(self, targets: int) -> float:
+        """See ``restores.SharesRestores``."""
+        return PACE.interval(targets) + SLACK_SECONDS
+
+    async def announce(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        reading = await self._api.read(watch.target.path, Urgency.HALT)
+        await self._api.tag(reading.function, announcement_tags(order), Urgency.HALT)
+
+    async def withdraw(self, watch: Watch, order: Order) -> None:
+        """See ``restores.SharesRestores``."""
+        del order
+        reading = await self._api.read(watch.target.path, Urgency.HALT)
+        await self._api.untag(reading.function, [RESTORER, RESTORE_AT], Urgency.HALT)
+
+    async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
+        """See ``restores.SharesRestores``; without an announcement nothing is asked."""
+        if announced is None:
+            return None
+        found, left = await Restoring(self._api, watch, order, self._now).left()
+        return told_of(announced, found, self._now(), left)
 
     async def deeds(self, targets: Sequence[TargetId]) -> Mapping[TargetId, Deed]:
         """Who brought these functions to zero lately, as CloudTrail tells (``attribution.Attributing``)."""

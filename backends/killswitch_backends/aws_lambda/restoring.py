@@ -14,7 +14,7 @@ from datetime import datetime
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.outcomes import outcome, problems_of
-from killswitch_backends.aws_common.tags import another_halts, ours
+from killswitch_backends.aws_common.tags import another_halts, mark_in, ours
 from killswitch_backends.aws_lambda import autoscaling, durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import Reading, Scaling
@@ -22,6 +22,7 @@ from killswitch_backends.aws_lambda.prior import Prior
 from killswitch_backends.aws_lambda.sighting import shown
 from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
 from killswitch_backends.protocol import Evidence, FieldChange, Grade, Json, Order, Restored, Watch
+from killswitch_inventory.sightings import HaltMark
 
 READ_BACKS, READ_BACK_PAUSE = 8, 0.5
 _NO_ROOM = frozenset({"InvalidParameterValueException", "LimitExceededException"})
@@ -88,6 +89,12 @@ class Restoring:
     async def compare(self) -> list[FieldChange]:
         """For which fields ``run`` would raise ``Conflict``; changes nothing. Raises a ``Problem``."""
         return self._changes(await self._present())
+
+    async def left(self) -> tuple[HaltMark | None, list[FieldChange]]:
+        """The mark that it carries, and which fields are not as before the halt; changes nothing."""
+        present = await self._present()
+        unequal = [change for change in self._unequal(present) if change.field != "halt mark"]
+        return mark_in(present.reading.tags), unequal
 
     async def _present(self) -> Present:
         """Read every field; a reservation that GetFunction does not show is asked for the other way."""
