@@ -12,6 +12,7 @@ from killswitch_console.audit.assembling import new_session, recorder_opener, sc
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.roles import Authority, Role
+from killswitch_console.checking.readiness import readiness_of
 from killswitch_console.config import (
     AuthorityTable,
     BackendTable,
@@ -66,6 +67,7 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         authority=_authority(document.authority),
         notifier=partial(sending, document.notify.urls, scrubber) if document.notify.urls else silent,
         glass=_glass(configuration, surroundings, scrubber),
+        readiness=readiness_of(configuration),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.roles import Authority
@@ -15,6 +16,9 @@ from killswitch_console.notify.notice import NotifierOpener, silent
 from killswitch_inventory.fleet import Declaration
 from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import BackendRef, Layer
+
+if TYPE_CHECKING:
+    from killswitch_console.checking.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +47,5 @@ class EngineSettings:
     """Opens what tells people elsewhere."""
     glass: GlassSettings = field(default_factory=GlassSettings)
     """Where break-glass credentials are kept, and how backends are opened with them."""
+    readiness: Readiness | None = None
+    """Checks whether a halt would work; None: there is no configuration that could be checked."""

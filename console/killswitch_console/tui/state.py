@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from killswitch_console.authority.invoker import Invoker
+from killswitch_console.authority.opening import Opening
 from killswitch_console.config import Configuration
 from killswitch_console.halting.events import (
     Adopted,
     ApprovalGiven,
     EngineEvent,
     FleetChanged,
+    GlassChanged,
     HaltBegun,
     HaltEnded,
     HoldChanged,
+    Identified,
     OpenHalts,
     TargetsMoved,
     Warned,
@@ -52,6 +55,10 @@ class ConsoleState:
     """Whether nothing can be changed from here: the engine's port refuses it, whatever a screen does."""
     configuration: Configuration | None = None
     """What the console was started with; None where there is none (tests, and faces of an engine made by hand)."""
+    glass: Opening | None = None
+    """Break-glass credentials that are open now."""
+    introduced: Identified | None = None
+    """Who this session is to its platforms, once they answered."""
     backends: tuple[BackendView, ...] = ()
     problem: str = ""
     """Why the engine cannot work at all, if so."""
@@ -73,6 +80,10 @@ class ConsoleState:
                 case Warned():
                     self._warn(event)
                     said.append(event.text)
+                case Identified():
+                    self.introduced = event
+                case GlassChanged():
+                    self.glass = event.opening
                 case OpenHalts():
                     said += [
                         f"a halt of another bastion is seen: {found.halt_id} by {found.invoker}"
