@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from killswitch_console.hostile import clean
+
+if TYPE_CHECKING:
+    from killswitch_console.config import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +75,9 @@ CHAPTERS: tuple[Chapter, ...] = (
         "When login is down, or credentials are refused",
         (
             "1. Say so in the incident. 2. Fetch the vault's passphrase (sealed envelope, second custodian).",
-            "3. Add --break-glass to halt, resume or restore. It is recorded and told to others before it opens.",
+            "3. Press b, or add --break-glass to halt, resume or restore. It is recorded and told to others first.",
             "It closes by itself: 15 minutes idle, 60 at most. Afterwards rotate what was used: breakglass list",
+            "Everything may take a second custodian's passphrase. Alone: --lone-operator REASON, a security event.",
             "Outside your role: --override REASON, where the configuration allows it. It is a security event.",
             "With one platform unreachable the others are halted all the same; the rest is listed as untouched.",
         ),
@@ -88,13 +95,22 @@ CHAPTERS: tuple[Chapter, ...] = (
 )
 
 
+NOBODY = "Nobody is named: add [[contact]] tables (role, name, reach) to the configuration, and print this page."
+
+
+def calls_of(document: Document) -> list[Call]:
+    """Whom a configuration names, safe to show."""
+    return [Call(clean(c.role), clean(c.name), clean(c.reach)) for c in document.contact]
+
+
+def contacts(calls: Sequence[Call]) -> Chapter:
+    """The last chapter."""
+    return Chapter("Whom to call", tuple(f"{c.role}: {c.name}, {c.reach}" for c in calls) or (NOBODY,))
+
+
 def runbook(environment: str | None, calls: Sequence[Call]) -> str:
     """The whole text, for a terminal of 80 columns or for a printer."""
     lines = ["RUNBOOK: halting agents" + (f" in {environment}" if environment else ""), ""]
-    for number, chapter in enumerate(CHAPTERS, 1):
+    for number, chapter in enumerate((*CHAPTERS, contacts(calls)), 1):
         lines += [f"{number}. {chapter.title}", *(f"   {line}" for line in chapter.lines), ""]
-    lines.append(f"{len(CHAPTERS) + 1}. Whom to call")
-    lines += [f"   {call.role}: {call.name}, {call.reach}" for call in calls] or [
-        "   Nobody is named: add [[contact]] tables (role, name, reach) to the configuration, and print this page."
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines[:-1]) + "\n"

@@ -20,6 +20,9 @@ async def break_glass(engine: Engine, options: argparse.Namespace, reason: str, 
     """
     if not options.break_glass:
         return
+    incident = (incident or "").strip() or _halt_of(options)
+    if not incident:
+        raise UsageError("--break-glass needs an incident: --incident ID ('none yet' is one); nothing was opened")
     alone = None if options.lone_operator is None else non_empty(options.lone_operator, "--lone-operator")
     secret, second = passphrase(options.passphrase_file), None
     try:
@@ -36,6 +39,12 @@ async def break_glass(engine: Engine, options: argparse.Namespace, reason: str, 
     warn(f"BREAK-GLASS: vault {opening.vault} opened {opened}{by}, until {opening.until:%H:%M} UTC at the latest")
     if opening.unopened:
         warn(f"no break-glass credential opens {', '.join(opening.unopened)}: normal ones are used there")
+
+
+def _halt_of(options: argparse.Namespace) -> str:
+    """What a command that goes on with a halt belongs to, where that halt has no incident."""
+    halt = getattr(options, "halt", None)
+    return f"halt {halt}" if halt else ""
 
 
 def _second(engine: Engine, options: argparse.Namespace) -> bytearray | None:

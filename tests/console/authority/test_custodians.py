@@ -211,7 +211,17 @@ async def test_two_custodians_as_people_type_it(monkeypatch: pytest.MonkeyPatch)
                 sim.config_path, *enrol, *source, "--vault", who, "--passphrase-file", str(given / who)
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
-        halt = ("halt", f"agent:{sim.specs[0].name}", "--reason", "down", "--confirm", "yes", "--accept-collateral")
+        halt = (
+            "halt",
+            f"agent:{sim.specs[0].name}",
+            "--reason",
+            "down",
+            "--incident",
+            "INC-7",
+            "--confirm",
+            "yes",
+            "--accept-collateral",
+        )
         glass = ("--break-glass", "--passphrase-file", str(given / "ada"))
         refused = await console(sim.config_path, *halt, *glass)
         assert (refused.returncode, "takes two custodians; nothing was done" in refused.stderr) == (3, True)

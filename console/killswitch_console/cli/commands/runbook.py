@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     from killswitch_console.cli.session import warn
     from killswitch_console.config import ConfigurationError, find_configuration, load_configuration
     from killswitch_console.hostile import clean
-    from killswitch_console.runbook import Call, runbook
+    from killswitch_console.runbook import Call, calls_of, runbook
 
     environment, calls = None, list[Call]()
     try:
@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
             warn(f"without your contacts: {error}")
     else:
         environment = clean(document.environment)
-        calls = [Call(clean(c.role), clean(c.name), clean(c.reach)) for c in document.contact]
+        calls = calls_of(document)
     print(runbook(environment, calls), end="")
     return DONE
