@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,6 +13,9 @@ from textual.screen import ModalScreen
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
 from killswitch_console.tui.places import Place
 from killswitch_console.tui.widgets.listing import ShortListing
+
+if TYPE_CHECKING:
+    from killswitch_console.tui.app import ConsoleApp
 
 EVERYWHERE = (
     ("o", "open what is halting or held"),
@@ -34,6 +37,7 @@ class HelpDialog(ModalScreen[None]):
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "Close"),
+        *(Binding(str(n), f"go('{n}')", show=False) for n in range(1, 10)),
     ]
 
     def __init__(self, here: Sequence[tuple[str, str]], places: Sequence[Place]) -> None:
@@ -45,6 +49,13 @@ class HelpDialog(ModalScreen[None]):
         """All keys."""
         with Vertical(id="dialog"):
             yield HelpLines(self._lines, id="keys")
+
+    def action_go(self, key: str) -> None:
+        """Straight to a place, such as the runbook: somebody who asks for help may be under stress."""
+        place = next((place for place in self._places if place.key == key), None)
+        if place is not None:
+            self.dismiss()
+            self.app.call_later(cast("ConsoleApp", self.app).go, place)
 
     def _lines(self, width: int) -> list[Line]:
         room = width - 1

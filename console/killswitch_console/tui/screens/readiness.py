@@ -50,7 +50,7 @@ class ReadinessScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """Show what was found last, and look anew."""
-        self.query_one(Listing).focus()
+        self.query_one("#findings").focus()
         self._look(max_age=ANEW_SECONDS)
         self.set_interval(ANEW_SECONDS, lambda: self._look(max_age=ANEW_SECONDS / 2), name="check anew")
 

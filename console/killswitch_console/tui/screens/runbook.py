@@ -36,7 +36,7 @@ class RunbookScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """Keys scroll the page."""
-        self.query_one(Listing).focus()
+        self.query_one("#page").focus()
 
     @property
     def _calls(self) -> list[Call]:
@@ -58,7 +58,7 @@ class RunbookScreen(ConsoleScreen):
 
     def action_chapter(self, by: int) -> None:
         """To the start of another chapter."""
-        page = self.query_one(Listing)
+        page = self.query_one("#page", Listing)
         starts = [n for n, line in enumerate(page.lines) if len(line) > 1 and line[1][1] is Tone.ACCENT]
         here = page.scroll_offset.y
         after = [n for n in starts if n > here] or starts[-1:]
