@@ -94,6 +94,8 @@ class World:
     """Halted targets are seen stopped while this is set; until then they drain."""
     broken: str = ""
     """Why nothing can be seen, if so."""
+    silent: bool = False
+    """Whether the platforms never answer a listing."""
     halted: list[tuple[TargetId, datetime]] = field(default_factory=list)
     restored: list[TargetId] = field(default_factory=list)
     _listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Sighting]]] = field(default_factory=list)
@@ -135,6 +137,8 @@ class ScriptedBackend:
     async def sight(self) -> AsyncIterator[Sighting]:
         if self._world.broken:
             yield SightingFailed(self._ref, now(), self._world.broken)
+            await asyncio.Event().wait()
+        if self._world.silent:
             await asyncio.Event().wait()
         changes = self._world.listen()
         yield ListingStarted(self._ref, now())
