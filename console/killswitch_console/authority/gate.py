@@ -64,9 +64,14 @@ class Gate:
         """Ask every open backend that has not said yet whom it takes us for; what is known then."""
         async with self._asking:
             unasked = {ref: backend for ref, backend in self._backends().items() if ref not in self._names}
-            answers = await asyncio.gather(*(_name(ref, backend) for ref, backend in unasked.items()))
-            self._names |= {ref: name for ref, name in zip(unasked, answers, strict=True) if name is not None}
+            await asyncio.gather(*(self._learn(ref, backend) for ref, backend in unasked.items()))
             return self.names
+
+    async def _learn(self, ref: BackendRef, backend: Backend) -> None:
+        """Ask one backend, for as long as it is the one that is open: a slow one keeps no other's answer back."""
+        name = await _name(ref, backend)
+        if name is not None and self._backends().get(ref) is backend:
+            self._names[ref] = name
 
     @property
     def names(self) -> tuple[PlatformName, ...]:

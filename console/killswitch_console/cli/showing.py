@@ -44,6 +44,7 @@ def print_plan(plan: Plan, *, to_stderr: bool = False) -> None:
     """A plan: who and what is hit, what is not, and what it costs."""
     out = sys.stderr if to_stderr else sys.stdout
     _line(out, f"Halting {plan.scope} in {plan.environment} ({plan.profile}): {_count(len(plan.agents), 'agent')}")
+    _lines(out, "acting as", [f"{one.backend}: {one}" for one in plan.identities])
     _lines(out, "agents", [str(agent.key) for agent in plan.agents])
     _lines(out, "targets", [f"{t.target}: {t.action or t.problem or 'halt'}" for t in plan.targets])
     _lines(

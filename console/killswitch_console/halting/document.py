@@ -118,6 +118,10 @@ def plan_document(plan: Plan) -> Document:
         "untouched": [_untouched(u) for u in plan.untouched],
         "collateral": [_collateral(c) for c in plan.collateral],
         "risks": list(plan.risks),
+        "identities": [
+            {"backend": str(one.backend), "name": one.name or None, "account": one.account or None}
+            for one in plan.identities
+        ],
         "api_calls": {str(ref): floor.api_calls for ref, floor in sorted(plan.floors.items())},
         "floor_seconds": {str(ref): round(floor.floor_seconds, 3) for ref, floor in sorted(plan.floors.items())},
     }

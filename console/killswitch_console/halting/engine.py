@@ -20,6 +20,7 @@ from killswitch_console.authority.introducing import Introducing
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.authority.opening import Opening
 from killswitch_console.halting import happenings
+from killswitch_console.halting.acting_as import with_identities
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
@@ -215,7 +216,7 @@ class Engine:
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
         """Plan a halt. Changes nothing. Raises ``planning.EmptyScope`` when no agent is known in the scope."""
-        plan = await make_plan(
+        making = make_plan(
             self.fleet,
             scope,
             profile,
@@ -224,6 +225,7 @@ class Engine:
             protection=self.settings.protection,
             now=self._now(),
         )
+        plan = await with_identities(making, self.gate)
         self.recorder.note(*happenings.plan_shown(plan))
         return plan
 

@@ -42,6 +42,7 @@ def plan_shown(plan: Plan) -> Happening:
         "collateral": _some([f"{c.target}: {', '.join(map(str, c.agents))}" for c in plan.collateral]),
         "risks": _some(list(plan.risks)),
         "blind": [str(view.ref) for view in plan.blind],
+        "acts_as": _some([f"{one.backend}: {one}" for one in plan.identities]),
     }
 
 

@@ -68,6 +68,21 @@ class CallFloor:
     floor_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ActsAs:
+    """Whom a platform takes this console for: an ARN and its account, a cluster's user and its server, ..."""
+
+    backend: BackendRef
+    name: str = ""
+    """Empty where the platform has not said."""
+    account: str = ""
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "not known: the platform has not said"
+        return f"{self.name} in {self.account}" if self.account else self.name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a halt would do (``plan`` and the confirmation dialog show it; the halt carries out exactly this)."""
@@ -83,6 +98,8 @@ class Plan:
     floors: Mapping[BackendRef, CallFloor] = field(default_factory=dict)
     blind: tuple[BackendView, ...] = ()
     made_at: datetime
+    identities: tuple[ActsAs, ...] = ()
+    """As whom the halt would act, on each platform that it changes something on."""
 
     @property
     def unhalted(self) -> tuple[Unhalted, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import islice
 
 from killswitch_console.halting.plan import Plan, PlannedTarget
@@ -11,6 +12,7 @@ from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, wrapped
 from killswitch_console.tui.ordering import natural
 from killswitch_inventory.agents import AgentKey
+from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef
 
 NAMES_MOST = 12
@@ -18,6 +20,11 @@ NAMES_MOST = 12
 
 TARGETS_MOST = 500
 """Targets listed per backend; the rest is counted."""
+
+
+def called(scopes: Sequence[Scope]) -> str:
+    """One scope by its name, several by their number."""
+    return str(scopes[0]) if len(scopes) == 1 else f"{len(scopes)} marked agents"
 
 
 def summary(plan: Plan, slo_seconds: float, width: int) -> list[Line]:
@@ -42,6 +49,15 @@ def summary(plan: Plan, slo_seconds: float, width: int) -> list[Line]:
         )
     )
     return lines
+
+
+def acting(plan: Plan, width: int) -> list[Line]:
+    """As whom, on each platform: for the dialog that asks."""
+    return [line for one in plan.identities for line in _as(f"{one.backend}: {one}", width)]
+
+
+def _as(told: str, width: int) -> list[Line]:
+    return wrapped(f"as {clean(told, most=400)}", width, tone=Tone.MUTED)
 
 
 def warnings(plan: Plan, width: int) -> list[Line]:
@@ -122,6 +138,7 @@ def _targets(plan: Plan, width: int) -> list[Line]:
         floor = plan.floors.get(ref)
         cost = f", {words.counted(floor.api_calls, 'call')}" if floor else ""
         lines += [BLANK, heading(f"{clean(str(ref))}: {words.counted(len(targets), 'target')}{cost}", width)]
+        lines += [line for one in plan.identities if one.backend == ref for line in _as(str(one), width)]
         room = max(len(clean(target.target.path)) for target in islice(targets, TARGETS_MOST))
         targets.sort(key=lambda target: natural(target.target.path))
         lines += [line for target in islice(targets, TARGETS_MOST) for line in _target(target, room, width)]

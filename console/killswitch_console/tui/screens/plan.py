@@ -1,7 +1,11 @@
-"""The plan of a halt: who and what it hits, the reason, and the way to the dialog that asks. Changes nothing itself."""
+"""The plan of a halt: who and what it hits, the reason, and the way to the dialog that asks. Changes nothing itself.
+
+Several scopes (agents that were marked) are planned and confirmed together, and become a halt each.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -12,7 +16,7 @@ from textual.widgets import Input
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Profile
-from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.halting.confirmation import required_confirmation, required_for_several
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.plan import Plan
 from killswitch_console.hostile import clean
@@ -44,7 +48,7 @@ OLD_SECONDS = 30.0
 
 
 class PlanScreen(ConsoleScreen):
-    """Plans a halt of a scope, and asks for what a confirmation needs."""
+    """Plans halts of scopes, mostly of one, and asks for what a confirmation needs."""
 
     CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,10 +68,11 @@ class PlanScreen(ConsoleScreen):
         ("Esc", "cancel: nothing was done"),
     )
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scopes: Sequence[Scope]) -> None:
         super().__init__()
-        self._scope = scope
-        self._plan: Plan | None = None
+        self.scopes = tuple(scopes)
+        self.plans: tuple[Plan, ...] = ()
+        """A plan per scope, once they are made."""
         self._problem = ""
         self._hint = ""
 
@@ -93,20 +98,24 @@ class PlanScreen(ConsoleScreen):
     @work(exclusive=True, group="plan", exit_on_error=False)
     async def _make_plan(self) -> None:
         """Ask the engine for the plan with the profile that is chosen."""
-        scope, profile = self._scope, Profile(self.query_one("#profile", Choice).value)
-        self._plan, self._problem = None, ""
+        scopes, profile = self.scopes, Profile(self.query_one("#profile", Choice).value)
+        self.plans, self._problem = (), ""
         self.query_one("#accept", Choice).reset()  # what is accepted is one plan's collateral
         self.freshen_body()
 
-        async def ask(engine: Engine) -> Plan:
-            return await engine.plan(scope, profile)
+        async def ask(engine: Engine) -> tuple[Plan, ...]:
+            return tuple([await engine.plan(scope, profile) for scope in scopes])
 
         try:
-            self._plan = await self.console_app.ask(ask, name=f"plan of {scope}")
+            self.plans = await self.console_app.ask(ask, name=f"plan of {plan_lines.called(scopes)}")
         except Problem as problem:
             self._problem = str(problem)
-        self.query_one("#collateral").display = self._plan is not None and bool(self._plan.collateral)
+        self.query_one("#collateral").display = self._collateral
         self.freshen_body()
+
+    @property
+    def _collateral(self) -> bool:
+        return any(plan.collateral for plan in self.plans)
 
     def action_plan_again(self) -> None:
         """The fleet may have changed since."""
@@ -119,25 +128,27 @@ class PlanScreen(ConsoleScreen):
     # -- lines -----------------------------------------------------------------------------------------------------
 
     def _heading(self, width: int) -> list[Line]:
-        age = (self.now - self._plan.made_at).total_seconds() if self._plan else 0.0
-        old = f"  planned {words.age(self._plan.made_at, self.now)} ago" if self._plan and age > OLD_SECONDS else ""
-        return [((" Plan: halt ", Tone.ACCENT), (clean(str(self._scope), most=width), Tone.STRONG), (old, Tone.WARN))]
+        made = min((plan.made_at for plan in self.plans), default=self.now)
+        is_old = (self.now - made).total_seconds() > OLD_SECONDS
+        old = f"  planned {words.age(made, self.now)} ago" if is_old else ""
+        called = clean(plan_lines.called(self.scopes), most=width)
+        return [((" Plan: halt ", Tone.ACCENT), (called, Tone.STRONG), (old, Tone.WARN))]
 
     def _lines(self, width: int) -> list[Line]:
         room = width - 1
         if self._problem:
             return _indented([BLANK, *wrapped(clean(self._problem, most=1000), room, tone=Tone.BAD)])
-        if self._plan is None:
+        if not self.plans:
             return _indented(
                 [BLANK, plain("asking every platform what this would mean; nothing is changed", Tone.MUTED)]
             )
-        slo = self.state.objectives.of_scope(self._scope)
-        return _indented(plan_lines.whole(self._plan, slo, room))
+        said = [plan_lines.whole(plan, self.state.objectives.of_scope(plan.scope), room) for plan in self.plans]
+        return _indented([line for lines in said for line in (*lines, BLANK)][:-1])
 
     def _next(self, _: int) -> list[Line]:
         if self._hint:
             return [plain(f" {self._hint}", Tone.BAD)]
-        if self._plan is None:
+        if not self.plans:
             return [plain(" ", Tone.MUTED)]
         return [plain(" Enter continues to the confirmation; nothing is changed before that", Tone.MUTED)]
 
@@ -167,43 +178,47 @@ class PlanScreen(ConsoleScreen):
 
     def action_go_on(self) -> None:
         """To the dialog that asks, if all that it needs is there."""
-        plan, reason = self._plan, self.query_one("#reason", Input).value.strip()
-        if plan is None:
+        plans, reason = self.plans, self.query_one("#reason", Input).value.strip()
+        if not plans:
             self._say("there is no plan yet" if not self._problem else "there is nothing to halt")
         elif not reason:
             self._say("a reason is required")
             self.query_one("#reason").focus()
-        elif plan.collateral and self.query_one("#accept", Choice).value != ACCEPTED:
+        elif self._collateral and self.query_one("#accept", Choice).value != ACCEPTED:
             self._say("the collateral must be accepted first (Tab to it, then Space)")
             self.query_one("#accept").focus()
-        elif not plan.targets:
+        elif not any(plan.targets for plan in plans):
             self._say("no target in this plan can be halted: see what is untouched, and why")
         else:
-            self._ask(plan, reason, self.query_one("#incident", Input).value.strip() or None)
+            self._ask(plans, reason, self.query_one("#incident", Input).value.strip() or None)
 
-    def _ask(self, plan: Plan, reason: str, incident: str | None) -> None:
-        needed = required_confirmation(plan.scope, plan.environment)
+    def _ask(self, plans: tuple[Plan, ...], reason: str, incident: str | None) -> None:
+        first, *others = plans
+        needed = required_confirmation(first.scope, first.environment)
         dialog = ConfirmDialog(
             verb="Halt",
-            title=f"Halt {plan.scope} in {plan.environment}?",
-            hit=lambda width: _hit(plan, self.state.objectives.of_scope(plan.scope), width),
-            needed=needed,
+            title=f"Halt {plan_lines.called(self.scopes)} in {first.environment}?",
+            hit=self._hit,
+            needed=required_for_several(len(plans)) if others else needed,
         )
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self.console_app.begin_halt(plan, reason=reason, incident=incident)
+                self.console_app.invoking.begin_halts(plans, reason=reason, incident=incident)
 
         self.app.push_screen(dialog, answered)
+
+    def _hit(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for plan in self.plans:
+            lines += plan_lines.summary(plan, self.state.objectives.of_scope(plan.scope), width - 1)
+            lines += plan_lines.warnings(plan, width - 1)
+        return lines
 
     def action_scroll(self, by: int) -> None:
         """Scroll the plan, wherever the keys go otherwise."""
         listing = self.query_one("#plan", Listing)
         listing.scroll_relative(y=by * max(1, listing.size.height - 1), animate=False)
-
-
-def _hit(plan: Plan, slo: float, width: int) -> list[Line]:
-    return [*plan_lines.summary(plan, slo, width - 1), *plan_lines.warnings(plan, width - 1)]
 
 
 def _indented(lines: list[Line]) -> list[Line]:
