@@ -20,6 +20,11 @@ def required_confirmation(scope: Scope, environment: str, *, restore: bool = Fal
             return "yes"
 
 
+def required_for_several(agents: int) -> str:
+    """The exact text that confirms halts of so many agents at once: more than the one key that is enough for one."""
+    return "yes" if agents == 1 else f"HALT {agents}"
+
+
 def confirm(scope: Scope, environment: str, typed: str | None, *, restore: bool = False) -> None:
     """Accept or refuse what was typed.
 
