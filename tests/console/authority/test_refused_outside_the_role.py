@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import http.server
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from console_command import answer, console
+from pager import pager
 from simulated import Simulated, running
 
 CHANGES = ("PATCH", "PUT", "DELETE")
 WRITES = ("iam.PutRolePolicy", "iam.AttachRolePolicy", "lambda.PutFunctionConcurrency")
-
-
-@contextmanager
-def pager() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A webhook on loopback: its apprise URL, and what it was told."""
-    heard: list[dict[str, Any]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"json://127.0.0.1:{server.server_port}/", heard
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def configure(sim: Simulated, text: str) -> None:

@@ -33,7 +33,7 @@ def key_of(account: str) -> str:
     return "AKIA" + base64.b32encode(number.to_bytes(6, "big") + b"\0\0\0\0").decode()
 
 
-def entry(kind: CredentialKind = CredentialKind.AWS_KEY, **known: object) -> Entry:
+def entry(kind: CredentialKind = CredentialKind.AWS_KEY, /, **known: object) -> Entry:
     return Entry(name="x", kind=kind, backends=(), vaults=("v",), enrolled_at=NOW, **known)  # type: ignore[arg-type]
 
 
@@ -60,7 +60,7 @@ def test_a_key_of_an_emergency_account_for_the_halt_role_is_independent() -> Non
     ],
 )
 def test_what_is_not_independent_is_named(known: dict[str, object], says: str) -> None:
-    (objection,) = objections(entry(**known), AROUND)
+    (objection,) = objections(entry(CredentialKind.AWS_KEY, **known), AROUND)
     assert says in objection
 
 
