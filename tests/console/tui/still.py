@@ -11,14 +11,15 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar, cast
 
 from console.tui.driving import ALICE, Driven
-from console.tui.scripted import IAM, KUBERNETES, LAYERS, ScriptedBackend, World, deployment, role
+from console.tui.scripted import IAM, KUBERNETES, LAYERS, ScriptedBackend, World, deployment, role, settings
 from killswitch_backends.protocol import Accepted, Captured, Evidence, FieldChange, Grade, Profile
-from killswitch_console.halting.engine import Engine
+from killswitch_console.halting.engine import Engine, EngineSettings
 from killswitch_console.halting.events import EngineEvent, FleetChanged
 from killswitch_console.halting.plan import Plan, Protection
 from killswitch_console.halting.planning import make_plan
@@ -64,6 +65,7 @@ class StillEngine:
     fleet: Fleet
     world: World
     kept: Sequence[HaltRecord] = ()
+    settings: EngineSettings = field(default_factory=lambda: settings(World(), Path("/nonexistent")))
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
         return await make_plan(
