@@ -28,6 +28,11 @@ class S3(_Table):
     retain_days: PositiveInt = 400
     """How long nobody can remove what was uploaded (Object Lock, compliance mode)."""
 
+    @property
+    def url(self) -> str:
+        """What to call it."""
+        return "/".join(filter(None, (f"s3://{self.bucket}", self.prefix)))
+
 
 class Otlp(_Table):
     """``[audit.otlp]``: a mirror that takes OpenTelemetry logs over HTTP (``/v1/logs`` is added)."""
@@ -54,11 +59,15 @@ class Audit(_Table):
     """The signing key: base64 of 32 bytes; default: one of the trail's own, made when first needed."""
     verifier: str | None = None
     """The public key that ``audit verify`` insists on, ``NAME+HASH+KEY``; default: the one in the directory."""
+    bastions: list[str] = []
+    """Public keys of other bastions, ``NAME+HASH+KEY``: their trails are believed, for restores and approvals."""
     recording: Literal["strict", "best-effort", "off"] = "best-effort"
     """Recording of the console's screen. Strict: no console without it."""
     asciicast: Literal[2, 3] = 2
     rotate_events: Annotated[int, Field(ge=1000)] = 1_000_000
     """A volume with so many events is followed by a new one at the next session's start."""
+    keep_days: PositiveInt | None = None
+    """Closed volumes whose last event is older are removed once they are verified and anchored (`audit retire`)."""
     s3: S3 | None = None
     otlp: Otlp | None = None
     webhook: Webhook | None = None

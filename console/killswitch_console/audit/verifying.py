@@ -21,10 +21,13 @@ from killswitch_console.audit.merkle import Edge, GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Volume, open_volume
 from killswitch_console.audit.storage import TrailUnavailable
-from killswitch_console.audit.volumes import TrailDirectory, log_id
+from killswitch_console.audit.volumes import TrailDirectory, key_name, log_id
 
 MOST_FINDINGS: Final = 20
 """Findings of one volume that are told; after those the rest of it is not worth reading."""
+
+RETIRED: Final = "trail.retired"
+"""The kind of event that tells of a volume that retention removed."""
 
 MOST_CALLS: Final = 5000
 """Calls of one volume that are compared with the platforms' own logs: the last ones."""
@@ -77,6 +80,8 @@ class VolumeReport:
     findings: list[Finding] = field(default_factory=list)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
     """The last platform calls outside drills that have a request id, for the platforms' own logs."""
+    retired: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By log id: volumes that its events say were removed after they had been verified and anchored elsewhere."""
     first: Mapping[str, Any] = field(default_factory=dict)
     """The first event's particulars: how it follows another volume."""
 
@@ -188,8 +193,16 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
         return
     if seq == 1:
         report.first = data
+    elif kind == RETIRED:
+        report.retired |= {str(one.get("log")): one for one in _retired(data)}
     elif kind == "target.call" and data.get("request_id") and not body.get("drill"):
         report.calls.append(Call(row[0], *(str(data.get(name)) for name in ("target", "request_id", "answered_at"))))
+
+
+def _retired(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The volume that an event retires, and those before it that it passes on."""
+    earlier = data.get("earlier")
+    return [data, *(one for one in (earlier if isinstance(earlier, list) else []) if isinstance(one, Mapping))]
 
 
 def _check_root(edge: Edge, roots: list[tuple[str, bytes]], report: VolumeReport) -> None:
@@ -214,34 +227,71 @@ def verify_directory(
     Args:
         directory: the trail.
         verifier: the public key.
-        anchors: checkpoints kept elsewhere, by the volume's log id.
+        anchors: checkpoints kept elsewhere, by the volume's log id. Those of other bastions are not looked at.
     """
     reports = [verify_volume(path, verifier, anchors.get(log_id(path), ())) for path in directory.volumes()]
-    known = {log_id(report.path) for report in reports}
+    others = {log_id(report.path): report for report in reports}
+    retired = {log: data for report in reports for log, data in report.retired.items()}
     for report in reports:
-        _check_continuity(report, {log_id(r.path): r for r in reports})
-    if missing := sorted(anchors.keys() - known):
+        _check_continuity(report, others, retired, verifier)
+    missing = [log for log in sorted(anchors.keys() - others.keys()) if _ours(anchors[log])]
+    if missing:
         lost = VolumeReport(directory.path)
-        lost.tampered(", ".join(missing), "volumes that the remote anchor knows are not here")
-        reports.append(lost)
+        for log in missing:
+            _check_missing(lost, log, anchors[log], retired.get(log))
+        if lost.findings:
+            reports.append(lost)
     return reports
 
 
-def _check_continuity(report: VolumeReport, others: Mapping[str, VolumeReport]) -> None:
+def _ours(anchors: Sequence[Checkpoint]) -> bool:
+    """Whether anchors are of a trail of this bastion: several may share a bucket."""
+    return any(anchor.origin.startswith(f"{key_name()}/") for anchor in anchors)
+
+
+def _check_missing(
+    report: VolumeReport, log: str, anchors: Sequence[Checkpoint], retired: Mapping[str, Any] | None
+) -> None:
+    """A volume that the remote anchor knows is not here: it was retired, with the end that the anchor says, or lost."""
+    if retired is None:
+        report.tampered(log, "a volume that the remote anchor knows is not here")
+        return
+    promised = _promised(retired)
+    if promised is None or max(anchors, key=lambda anchor: anchor.size) != promised:
+        report.tampered(log, "was retired, but the remote anchor does not end as the trail says that it ended")
+
+
+def _check_continuity(
+    report: VolumeReport,
+    others: Mapping[str, VolumeReport],
+    retired: Mapping[str, Mapping[str, Any]],
+    verifier: Verifier | None,
+) -> None:
     name = report.path.name
     if lost := report.first.get("lost"):
         report.tampered(name, f"it replaced {lost}, which was deleted while in use")
     continues = report.first.get("continues")
     if not isinstance(continues, dict):
         return
-    before = others.get(str(continues.get("log")))
-    if before is None:
-        report.unverifiable(name, f"the volume before it, {continues.get('log')}, is not here")
-        return
+    log = str(continues.get("log"))
+    before, gone = others.get(log), retired.get(log)
+    promised = _promised(continues)
+    if promised is None:
+        report.unverifiable(name, "what it says of the volume before it does not read")
+    elif before is not None:
+        if before.checkpoint != promised:
+            before.tampered(before.path.name, f"does not end as {name} says it ended, at {promised.receipt}")
+    elif gone is None:
+        report.unverifiable(name, f"the volume before it, {log}, is not here")
+    elif _promised(gone, verifier) != promised:
+        report.tampered(name, f"the volume before it, {log}, was retired, but with another end than it had")
+
+
+def _promised(data: Mapping[str, Any], verifier: Verifier | None = None) -> Checkpoint | None:
+    """The checkpoint in an event's particulars; None where it does not read, or the key did not sign it."""
+    lines = data.get("note")
+    note = "\n".join(map(str, lines if isinstance(lines, list) else ()))
     try:
-        promised = read_checkpoint("\n".join(map(str, continues.get("note") or ())))
-    except NoteError as error:
-        report.unverifiable(name, f"what it says of the volume before it does not read: {error}")
-        return
-    if before.checkpoint != promised:
-        before.tampered(before.path.name, f"does not end as {name} says it ended, at {promised.receipt}")
+        return verifier.open(note) if verifier else read_checkpoint(note)
+    except NoteError:
+        return None

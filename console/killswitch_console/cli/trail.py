@@ -198,11 +198,18 @@ def _tell(
                 f"  {gaps} times events could not be written at once and were put in late (audit list --kind audit.gap)"
             )
         _print_findings(report.findings)
+    for log, told in {log: told for report in reports for log, told in report.retired.items()}.items():
+        print(clean(_retired(log, told), most=1000))
     for platform in platforms:
         print(clean(platform.line(), most=1000))
         _print_findings(platform.findings)
     print(verdict.upper() + (f"; key {verifier}" if verifier else ""))
     return _EXIT[verdict]
+
+
+def _retired(log: str, told: Mapping[str, Any]) -> str:
+    """A volume that retention removed, in words."""
+    return f"{log}: {told.get('events')} events, {told.get('from')} to {told.get('to')}, kept at {told.get('kept_at')}"
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:
@@ -233,6 +240,9 @@ def _report(report: VolumeReport) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "anchors": report.anchors,
         "gaps": report.kinds.get("audit.gap", 0),
+        "retired": [
+            {k: v for k, v in told.items() if k not in ("note", "earlier")} for told in report.retired.values()
+        ],
         "findings": _findings(report.findings),
     }
 
@@ -287,6 +297,30 @@ async def _rotate(options: argparse.Namespace) -> int:
     path = await rotate(directory, new_session(configuration), signer)
     print(f"{path.name} is written from now on")
     return DONE
+
+
+async def _retire(options: argparse.Namespace) -> int:
+    from killswitch_console.audit.object_store import open_store
+    from killswitch_console.audit.retiring import due, retire
+
+    configuration = session.configuration(options)
+    directory, audit = _directory(configuration), configuration.document.audit
+    if audit.keep_days is None or audit.s3 is None:
+        raise UsageError(f"{configuration.path}: nothing is removed without [audit] keep_days and [audit.s3]")
+    verifier = _verifier(directory, audit.verifier)
+    before = due(audit.keep_days, datetime.now(UTC))
+    async with (
+        open_store(audit.s3, configuration.path.parent) as store,
+        trail_recorder(configuration, new_session(configuration), session.warn) as recorder,
+    ):
+        done = await retire(directory, store, audit.s3.url, verifier, before, recorder.require)
+    if options.json:
+        print_json(asdict(done))
+    else:
+        print(f"{len(done.removed)} volumes removed; their bytes are at {audit.s3.url}")
+        for name, why in done.kept.items():
+            session.warn(f"{name} stays: {clean(why, most=500)}")
+    return UNPROVEN if done.kept else DONE
 
 
 async def _backup(options: argparse.Namespace) -> int:
@@ -349,5 +383,6 @@ ACTIONS: Final[dict[str, Callable[[argparse.Namespace], Coroutine[None, None, in
     "export": _export,
     "play": _play,
     "rotate": _rotate,
+    "retire": _retire,
     "backup": _backup,
 }

@@ -1,4 +1,4 @@
-"""Every document validates against the published OCSF schema: the real one, as JSON Schema, with nothing added to it."""
+"""Every document validates against the published OCSF schema: the real one, as JSON Schema."""
 
 from __future__ import annotations
 

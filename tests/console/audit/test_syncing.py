@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from aws_servers import REGION, Server, moto_server
+from aws_servers import Server
 from killswitch_console.audit.anchoring import Alarm, anchor
 from killswitch_console.audit.object_store import ObjectStore, open_store
 from killswitch_console.audit.opening import open_recorder
@@ -25,23 +25,6 @@ from killswitch_console.audit.syncing import Synchronised, fetch_anchors, open_s
 from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from trails import a_session, bodies, drafts, own_key, trail_of, unguarded, verifier_of
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with moto_server(tmp_path_factory.mktemp("moto")) as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(moto: Server, request: pytest.FixtureRequest) -> S3:
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:20]
-    moto.client("s3").create_bucket(
-        Bucket=name, ObjectLockEnabledForBucket=True, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    return S3(
-        bucket=name, region=REGION, endpoint_url=moto.url, profile="test", credentials_file=str(moto.credentials_file)
-    )
 
 
 async def no_secret(reference: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-SUMMARY = "the audit trail: list, show, verify, sync, export, play, rotate, backup"
+SUMMARY = "the audit trail: list, show, verify, sync, export, play, rotate, retire, backup"
 
 FORMATS = ("jsonl", "csv", "ocsf", "html", "bundle")
 
@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     play.add_argument("--speed", type=float, default=1.0, metavar="X", help="default 1; 0 shows the last frame at once")
     play.add_argument("--idle", type=float, default=2.0, metavar="S", help="longest pause, default 2 seconds")
     _declared(commands, "rotate", "close the current volume and begin a new one that continues it")
+    _declared(commands, "retire", "remove volumes older than [audit] keep_days that are verified and anchored")
     backup = _declared(commands, "backup", "copy the trail, consistently, while consoles write to it")
     backup.add_argument("directory", metavar="DIRECTORY", help="where to; it must not exist yet")
 
