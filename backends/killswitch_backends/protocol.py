@@ -96,15 +96,16 @@ class Captured:
         What ``SEALED`` names may hold secrets (a pod's manifest has its environment): a digest stands in for it there,
         and the whole of it is in the ledger alone.
         """
-        return {key: _digest(value) if key in SEALED else value for key, value in self.prior.items()}
+        return {key: digest(value) if key in SEALED else value for key, value in self.prior.items()}
 
 
 SEALED = frozenset({"manifest"})
 """Keys of a prior state whose values never leave the ledger."""
 
 
-def _digest(value: Json) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+def digest(value: Json) -> str:
+    """A fingerprint of a value: equal for equal ones, whatever the order of their keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

@@ -78,6 +78,18 @@ def add_break_glass(parser: argparse.ArgumentParser) -> None:
     add_passphrase(parser)
 
 
+def add_trail(parser: argparse.ArgumentParser) -> None:
+    """``--from-trail`` and ``--key``."""
+    parser.add_argument(
+        "--from-trail",
+        metavar="s3|DIR",
+        help="know the halt from the synchronised trail of [audit.s3], or from a copy of a bastion's trail",
+    )
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="KEY", help="believe a trail that this public key signed"
+    )
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)

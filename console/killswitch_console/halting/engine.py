@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -372,6 +372,18 @@ class Engine:
         header = record.header
         invoker = await self.gate.admit(invoker, act="approve", scope=header.scope, agents=header.agents)
         return await desk.approve(record, invoker)
+
+    async def take_over(self, record: HaltRecord) -> HaltRecord:
+        """Know a halt of another bastion as its trail tells it, or what that tells more of one that is known.
+
+        Raises:
+            LedgerNeeded, LedgerError: it cannot be written down.
+        """
+        return await self._desk().take_over(record)
+
+    async def hear_approvals(self, halt_id: str, approvals: Sequence[Approval]) -> None:
+        """Know approvals that were given on other bastions. Raises ``LedgerNeeded``, ``LedgerError``."""
+        await self._desk().hear(halt_id, approvals)
 
     def takes_two(self, record: HaltRecord, only: Scope | None = None) -> bool:
         """Whether restoring a halt, or a part of it, takes two people. Raises ``LedgerNeeded``."""

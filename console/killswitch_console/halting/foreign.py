@@ -7,7 +7,7 @@ is shown, and restored with at least the confirmation that what it touched would
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,14 +32,7 @@ class ForeignHalt:
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes that it may have had, narrowest first; the last is always ``global``."""
-        found: list[Scope] = []
-        if len(names := {key.name for key in self.agents}) == 1:
-            found.append(Scope(ScopeKind.AGENT, *names))
-        if len(classes := {key.agent_class for key in self.agents}) == 1:
-            found.append(Scope(ScopeKind.CLASS, *classes))
-        if len(tenants := {key.tenant for key in self.agents}) == 1:
-            found.append(Scope(ScopeKind.TENANT, *tenants))
-        return (*found, Scope(ScopeKind.GLOBAL))
+        return scopes_of(self.agents)
 
     @property
     def ordered_at(self) -> datetime | None:
@@ -49,6 +42,18 @@ class ForeignHalt:
         except ValueError:
             return None
         return found if found.tzinfo else None
+
+
+def scopes_of(agents: Sequence[AgentKey]) -> tuple[Scope, ...]:
+    """The scopes that a halt of these agents may have had, narrowest first; the last is always ``global``."""
+    found: list[Scope] = []
+    if len(names := {key.name for key in agents}) == 1:
+        found.append(Scope(ScopeKind.AGENT, *names))
+    if len(classes := {key.agent_class for key in agents}) == 1:
+        found.append(Scope(ScopeKind.CLASS, *classes))
+    if len(tenants := {key.tenant for key in agents}) == 1:
+        found.append(Scope(ScopeKind.TENANT, *tenants))
+    return (*found, Scope(ScopeKind.GLOBAL))
 
 
 def foreign_halts(fleet: Fleet, known: Iterable[str]) -> tuple[ForeignHalt, ...]:

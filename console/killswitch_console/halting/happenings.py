@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from killswitch_backends.protocol import Order
+from killswitch_backends.protocol import Order, digest
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.confirmation import required_confirmation
 from killswitch_console.halting.document import moment
@@ -80,19 +80,25 @@ def halt_resumed(header: HaltHeader) -> Happening:
 
 
 def intent(targets: Iterable[TargetProgress]) -> Happening:
-    """What is about to be changed, and what it was before."""
-    return "halt.intent", {
-        "targets": [
-            {
-                "target": str(t.target),
-                "layer": str(t.layer),
-                "agents": [str(key) for key in t.agents],
-                "prior": t.captured.shown if t.captured else None,
-                "running": t.running,
-            }
-            for t in targets
-        ]
+    """What is about to be changed, and what it was before: all that a restore from the trail alone needs."""
+    return "halt.intent", {"targets": [_intended(t) for t in targets]}
+
+
+def _intended(target: TargetProgress) -> dict[str, Any]:
+    """The trail makes text inert and blanks secrets; the digest tells whether what it holds is still exact."""
+    captured = target.captured
+    told: dict[str, Any] = {
+        "target": str(target.target),
+        "layer": str(target.layer),
+        "agents": [str(key) for key in target.agents],
+        "prior": captured.shown if captured else None,
+        "running": target.running,
     }
+    if captured is not None:
+        told |= {"captured_at": captured.at, "sha256": digest(captured.prior)}
+        told |= {"already_off": True} if captured.already_off else {}
+        told |= {"marked_by": captured.marked_by} if captured.marked_by else {}
+    return told
 
 
 def moved(before: TargetProgress, after: TargetProgress) -> Iterator[Happening]:
@@ -207,6 +213,8 @@ def _call(after: TargetProgress) -> Happening:
         "answered_at": moment(answer.at),
         "bound": moment(answer.bound),
         "detail": answer.detail,
+        "halted": dict(answer.halted),
+        "sha256": digest(answer.halted),
     }
 
 

@@ -38,7 +38,9 @@ class HaltHeader:
     """Whether something that could carry a process or credential could not be seen when it was planned."""
     drill: bool = False
     foreign: bool = False
-    """Found by its marks on the platforms: another bastion's halt, of which nothing else is known here."""
+    """Another bastion's halt: found by its marks on the platforms, or in the synchronised trail."""
+    scope_known: bool = True
+    """False where nothing but its marks is known of it: ``scope`` is then a guess, and counts as the widest."""
     newcomers: tuple[AgentKey, ...] = ()
     """Agents that appeared in the scope later and were halted by the hold; they are among ``agents`` too."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -77,6 +77,23 @@ class RestoreDesk:
                 return await self._adopt(found, reader)
         raise UnknownHalt(f"no halt {halt_id} is known here, and no mark of it is seen on the platforms")
 
+    async def take_over(self, record: HaltRecord) -> HaltRecord:
+        """A halt that another bastion's trail tells of, written into this ledger; what is known already stays so."""
+        halt_id = record.header.halt_id
+        if await self.ledger.halt(halt_id) is None:
+            await self.ledger.begin(record.header, record.targets)
+            await self.ledger.end(halt_id, record.ended_at or self.means.now())
+        await self.hear(halt_id, record.approvals)
+        return await self.find(halt_id, record.header.invoker)
+
+    async def hear(self, halt_id: str, approvals: Sequence[Approval]) -> None:
+        """Note approvals that were given on other bastions, once each."""
+        known = await self.ledger.halt(halt_id)
+        noted = {(a.approver.person, a.at) for a in known.approvals} if known else set()
+        for approval in approvals:
+            if (approval.approver.person, approval.at) not in noted and approval.used_at is None:
+                await self.ledger.approve(halt_id, approval)
+
     async def _adopt(self, found: ForeignHalt, reader: Invoker) -> HaltRecord:
         """Write a foreign halt into the ledger, with the prior states that its marks recorded."""
         at = found.ordered_at or self.means.now()
@@ -96,6 +113,7 @@ class RestoreDesk:
             collateral=(),
             blinded=True,
             foreign=True,
+            scope_known=False,
         )
         targets = [await self._marked(target, found) for target in await self._captured(found)]
         await self.ledger.begin(header, targets)
@@ -136,7 +154,7 @@ class RestoreDesk:
     def takes_two(self, record: HaltRecord, only: Scope | None = None) -> bool:
         """Whether a restore of it, or of a part, takes two people. What is not known counts as the widest."""
         kinds = {record.header.scope.kind, *([only.kind] if only else [])}
-        return bool(self.two_person & (kinds | ({ScopeKind.GLOBAL} if record.header.foreign else set())))
+        return bool(self.two_person & (kinds | (set() if record.header.scope_known else {ScopeKind.GLOBAL})))
 
     async def approve(self, record: HaltRecord, approver: Invoker) -> Approval:
         """Let a second person agree to a restore. Raises ``SamePerson``, ``RecordingNeeded``, ``LedgerError``."""

@@ -9,9 +9,10 @@ SUMMARY = "agree to the restore of a halt that takes two people; another person 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config, add_override
+    from killswitch_console.cli.options import add_config, add_override, add_trail
 
     parser.add_argument("halt", metavar="HALT", help="the halt's id, see `status`")
+    add_trail(parser)
     add_override(parser)
     add_config(parser)
 
@@ -26,11 +27,14 @@ def run(options: argparse.Namespace) -> int:
 
 async def _approve(options: argparse.Namespace) -> int:
     from killswitch_console.cli import session
+    from killswitch_console.cli.elsewhere import know_from_trail
     from killswitch_console.cli.main import DONE
     from killswitch_console.halting.engine import UnknownHalt
     from killswitch_console.hostile import clean
 
-    async with session.engine(session.configuration(options), sighted=False) as engine:
+    settled = session.configuration(options)
+    async with session.engine(settled, sighted=False) as engine:
+        await know_from_trail(engine, options, settled)
         try:
             await engine.record(options.halt)
         except UnknownHalt:

@@ -14,7 +14,14 @@ SUMMARY = "put back exactly what a halt changed; what someone changed since is l
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_break_glass, add_config, add_confirmation, add_json, add_override
+    from killswitch_console.cli.options import (
+        add_break_glass,
+        add_config,
+        add_confirmation,
+        add_json,
+        add_override,
+        add_trail,
+    )
 
     parser.add_argument(
         "halt", metavar="HALT", help="the halt's id, see `status` (`status --marks` for another bastion's)"
@@ -30,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alone", metavar="REASON", help="do alone what takes two people, and why; recorded as a security event"
     )
+    add_trail(parser)
     add_override(parser)
     add_break_glass(parser)
     add_config(parser)
@@ -48,6 +56,7 @@ async def _restore(options: argparse.Namespace) -> int:
     from contextlib import ExitStack
 
     from killswitch_console.cli import session
+    from killswitch_console.cli.elsewhere import hear_second_person, know_from_trail
     from killswitch_console.cli.glass import break_glass
     from killswitch_console.cli.showing import Progress, finish
     from killswitch_console.cli.surviving import surviving
@@ -59,9 +68,12 @@ async def _restore(options: argparse.Namespace) -> int:
     only = None if options.only is None else Scope.parse(options.only)
     progress = Progress(quiet=options.json)
     goes_on = f"the restore goes on; `status {options.halt}` shows it"
+    settled = session.configuration(options)
     with ExitStack() as until_closed:
-        async with session.engine(session.configuration(options), progress, sighted=False) as engine:
+        async with session.engine(settled, progress, sighted=False) as engine:
+            await know_from_trail(engine, options, settled)
             await _confirm(engine, options, only)
+            await hear_second_person(engine, options, settled)
             until_closed.enter_context(surviving(progress.voice.say, goes_on))
             await break_glass(engine, options, reason)
             await engine.discover()
@@ -86,6 +98,7 @@ async def _confirm(engine: Engine, options: argparse.Namespace, only: Scope | No
     """
     from killswitch_console.cli.asking import ask, ask_any
     from killswitch_console.halting.engine import UnknownHalt
+    from killswitch_console.halting.foreign import scopes_of
 
     environment = engine.settings.environment
     try:
@@ -96,5 +109,8 @@ async def _confirm(engine: Engine, options: argparse.Namespace, only: Scope | No
         if not found:
             raise
         ask_any(options.confirm, (only,) if only else found[0].scopes, environment)
+        return
+    if not (record.header.scope_known or only):
+        ask_any(options.confirm, scopes_of(record.header.agents), environment)
     else:
         ask(options.confirm, only or record.header.scope, record.header.environment, restore=True)
