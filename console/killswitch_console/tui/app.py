@@ -9,7 +9,6 @@ import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar, Final, TypeVar
@@ -23,11 +22,9 @@ from textual.timer import Timer
 
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import Configuration
-from killswitch_console.halting.approving import Approval
-from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, new_halt_id, utc_now
+from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, utc_now
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.ledger import LedgerError
-from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
@@ -35,6 +32,10 @@ from killswitch_console.hostile import clean
 from killswitch_console.tui import announcing, ending, terminal
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
+from killswitch_console.tui.invoking import Invoking
+from killswitch_console.tui.lines.spans import Tone
+from killswitch_console.tui.model import Grouping
+from killswitch_console.tui.palette import Entry
 from killswitch_console.tui.places import Place, Places
 from killswitch_console.tui.port import EngineMaker
 from killswitch_console.tui.screens.base import ConsoleScreen
@@ -42,14 +43,18 @@ from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.halt import HaltScreen
 from killswitch_console.tui.screens.help import HelpDialog
 from killswitch_console.tui.screens.leave import LeaveDialog
+from killswitch_console.tui.screens.palette import PaletteDialog
 from killswitch_console.tui.screens.plan import PlanScreen
 from killswitch_console.tui.screens.restore import RestoreScreen
 from killswitch_console.tui.signals import ending_signals
 from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.state import ConsoleState
+from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope
 
 _T = TypeVar("_T")
+
+_LOG_TONES: Final = {"information": Tone.PLAIN, "warning": Tone.WARN, "error": Tone.BAD}
 
 FRESHEN_SECONDS: Final = 0.1
 """The least time between two looks into the inbox: ten frames a second at most."""
@@ -69,7 +74,9 @@ class ConsoleApp(App[int]):
     CSS_PATH: ClassVar = ["app.tcss", "screens/fleet.tcss"]  # Textual does not load the styles of a default screen
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"place('{n}')", show=False, id=f"place.{n}") for n in range(1, 10)),
-        Binding("o", "open", "Open held", show=False, id="app.open"),
+        Binding("o", "open", "Open what is held", show=False, id="app.open"),
+        Binding("colon", "palette", "Command", id="app.palette"),
+        Binding("y", "copy", "Copy", show=False, id="app.copy"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("q", "leave", "Quit", id="app.leave"),
     ]
@@ -98,6 +105,7 @@ class ConsoleApp(App[int]):
         self.now = now
         self.places = Places(read_only=state.read_only)
         self.signs = SignBoard()
+        self.invoking = Invoking(self)
         self.inbox = Inbox(self._wake)
         self.engine = make_engine(self.inbox.put)
         self.defect: Exception | None = None
@@ -117,7 +125,7 @@ class ConsoleApp(App[int]):
     def on_mount(self) -> None:
         """Paint first, then start the engine."""
         self._running_loop = asyncio.get_running_loop()
-        self.set_interval(CLOCK_SECONDS, self._freshen, name="clock")
+        self.set_interval(CLOCK_SECONDS, self.freshen, name="clock")
         self.call_after_refresh(self._start_engine)
         self.call_after_refresh(self._find_parts)
 
@@ -125,15 +133,16 @@ class ConsoleApp(App[int]):
     async def _find_parts(self) -> None:
         """Import what stands around and beside the first screen, now that that is painted; then keep signs fresh."""
         await asyncio.to_thread(self.signs.load)
-        self._freshen()
+        self.freshen()
         await asyncio.to_thread(self.places.load)
         for place in self.places.known:
             if not place.key.isdigit():
                 self.bind(place.key, f"place('{place.key}')", description=place.title, show=False)
         for broken in (*self.signs.broken, *self.places.broken):
             self.tell(f"{broken.module} cannot be shown: {broken.why}", wrong=True)
-        self._freshen()
-        await self.signs.keep_asking(lambda question, name: self.ask(question, name=name), self._freshen)
+        self.screen.refresh_bindings()
+        self.freshen()
+        await self.signs.keep_asking(lambda question, name: self.ask(question, name=name), self.freshen)
 
     @work(group="engine")
     async def _start_engine(self) -> None:
@@ -141,7 +150,7 @@ class ConsoleApp(App[int]):
             await asyncio.to_thread(self.engine.start)
         except Exception as error:  # noqa: BLE001  (whatever it is, a person must read it; there is nothing to halt with)
             self.state.problem = clean(str(error) or repr(error), most=1000)
-            self._freshen()
+            self.freshen()
             return
         self._engine_ready.set()
         await self._load_halts()
@@ -154,7 +163,7 @@ class ConsoleApp(App[int]):
             self.state.book.load(await self.ask(read, name="read the ledger"))
         except (LedgerError, LedgerNeeded) as error:
             self.state.book.problem = str(error)
-        self._freshen()
+        self.freshen()
 
     async def ask(self, question: Callable[[Engine], Awaitable[_T]], *, name: str) -> _T:
         """Have the engine answer; waits until it has started. For questions only: leaving a screen may cancel them."""
@@ -163,9 +172,7 @@ class ConsoleApp(App[int]):
 
     def _wake(self) -> None:
         """Called in the engine's thread when the inbox is no longer empty."""
-        if self._running_loop is not None:
-            with suppress(RuntimeError):  # the screen has ended; the engine goes on without one
-                self._running_loop.call_soon_threadsafe(self._hear)
+        self.in_loop(self._hear)
 
     def _hear(self) -> None:
         self.post_message(self.News())
@@ -184,8 +191,9 @@ class ConsoleApp(App[int]):
         events = self.inbox.take()
         for text in self.state.apply(events):
             self.tell(text, wrong=True)
+        self.state.log.take(events, self.now())
         self._announce(events)
-        self._freshen()
+        self.freshen()
 
     def _announce(self, events: list[EngineEvent]) -> None:
         """Say what happened to whoever is not looking at it; ring once, whatever it was."""
@@ -195,13 +203,21 @@ class ConsoleApp(App[int]):
             self.bell()
         for one in said:
             if one.text:
+                self.state.log.note(self.now(), one.text, _LOG_TONES[one.severity])
                 self.notify(clean(one.text, most=300), severity=one.severity, markup=False)
 
     def tell(self, text: str, *, wrong: bool) -> None:
-        """Say something on whatever screen is shown."""
+        """Say something on whatever screen is shown, and keep it in the log."""
+        self.state.log.note(self.now(), text, Tone.WARN if wrong else Tone.PLAIN)
         self.notify(clean(text, most=300), severity="warning" if wrong else "information", markup=False)
 
-    def _freshen(self) -> None:
+    def in_loop(self, act: Callable[[], None]) -> None:
+        """Do something in the app's loop, from any thread; nothing once it has ended."""
+        if self._running_loop is not None:
+            with suppress(RuntimeError):  # the screen has ended; the engine goes on without one
+                self._running_loop.call_soon_threadsafe(act)
+
+    def freshen(self) -> None:
         """Have the screen that is on top, or under a dialog, show what is known now."""
         if self._leaving:
             return
@@ -209,78 +225,14 @@ class ConsoleApp(App[int]):
         if screen is not None:
             screen.freshen()
 
-    # -- work for the engine ---------------------------------------------------------------------------------------
-
-    def begin_halt(self, plan: Plan, *, reason: str, incident: str | None) -> None:
-        """Hand a confirmed plan to the engine and follow it. Only a confirmation dialog leads here."""
-        halt_id = new_halt_id(self.now())
-        invoker = self.state.invoker
-
-        async def halt(engine: Engine) -> HaltRecord:
-            return await engine.halt(
-                plan, invoker=invoker, reason=reason, incident=incident, accept_collateral=True, halt_id=halt_id
-            )
-
-        self._hand_over(halt, f"halt of {plan.scope}", halt_id)
-        self.state.book.ask(halt_id, plan.scope)
-        self.switch_screen(HaltScreen(halt_id, plan.scope))
-
-    def finish_halt(self, halt_id: str, scope: Scope) -> None:
-        """Have the engine finish a halt that was interrupted."""
-
-        async def resume(engine: Engine) -> HaltRecord:
-            return await engine.resume(halt_id)
-
-        self._hand_over(resume, f"rest of the halt of {scope}", halt_id)
-        self.open_halt(halt_id, scope)
-
-    def begin_restore(self, halt_id: str, *, reason: str) -> None:
-        """Hand a confirmed restore to the engine and follow it. Only a confirmation dialog leads here."""
-        invoker = self.state.invoker
-        scope = self._scope_of(halt_id)
-
-        async def restore(engine: Engine) -> HaltRecord:
-            return await engine.restore(halt_id, invoker=invoker, reason=reason)
-
-        self._hand_over(restore, f"restore of {scope}", halt_id)
-        self.state.book.ask_restore(halt_id)
-        self.switch_screen(HaltScreen(halt_id, scope))
-
-    def approve(self, halt_id: str) -> None:
-        """Agree to a restore as the second person. Only a confirmation dialog leads here."""
-        invoker = self.state.invoker
-
-        async def agree(engine: Engine) -> Approval:
-            return await engine.approve(halt_id, invoker=invoker)
-
-        self._hand_over(agree, f"approval of {halt_id}", halt_id)
-
-    def _scope_of(self, halt_id: str) -> Scope:
-        halt = self.state.book.get(halt_id)
-        assert halt is not None  # noqa: S101  (a screen only restores what it shows)
-        return halt.header.scope
-
-    def _hand_over(self, job: Callable[[Engine], Awaitable[_T]], name: str, halt_id: str) -> None:
-        """Start work that no screen may cancel; its failure is shown where the halt is."""
-
-        def settled(outcome: Future[_T]) -> None:
-            error = outcome.exception()
-            if error is not None and self._running_loop is not None:
-                with suppress(RuntimeError):  # the screen has ended
-                    self._running_loop.call_soon_threadsafe(self._failed, halt_id, error)
-
-        self.engine.submit(job, name=name).add_done_callback(settled)
-
-    def _failed(self, halt_id: str, error: BaseException) -> None:
-        self.state.book.fail(halt_id, clean(str(error) or repr(error), most=1000))
-        self.bell()
-        self._freshen()
-
     # -- screens ---------------------------------------------------------------------------------------------------
 
-    def open_plan(self, scope: Scope) -> None:
-        """Plan a halt of a scope."""
-        self.push_screen(PlanScreen(scope))
+    def open_plan(self, *scopes: Scope) -> None:
+        """Plan a halt of a scope, or of several at once."""
+        if self.state.read_only:
+            self.bell()
+        else:
+            self.push_screen(PlanScreen(scopes))
 
     def open_halt(self, halt_id: str, scope: Scope) -> None:
         """Look at one halt."""
@@ -289,7 +241,7 @@ class ConsoleApp(App[int]):
     def open_restore(self, halt_id: str) -> None:
         """Ask for what the restore of a halt needs."""
         halt = self.state.book.get(halt_id)
-        if halt is None or halt.phase.under_way or not halt.held:
+        if halt is None or halt.phase.under_way or not halt.held or self.state.read_only:
             self.bell()
         else:
             self.push_screen(RestoreScreen(halt))
@@ -333,6 +285,44 @@ class ConsoleApp(App[int]):
         else:
             self.action_halts()
 
+    def action_palette(self) -> None:
+        """Any command, by typing it."""
+        self.push_screen(PaletteDialog(self.screen), self._run_entry)
+
+    def _run_entry(self, entry: Entry | None) -> None:
+        if entry is not None:
+            entry.run(self)
+
+    def press_below(self, key: str) -> None:
+        """Do what a key does on the screen that is shown."""
+        self.simulate_key(key)
+
+    def group_by(self, grouping: Grouping) -> None:
+        """To the fleet, grouped by something."""
+        self._at_the_fleet().group_by(grouping)
+
+    def filter_by(self, text: str) -> None:
+        """To the fleet, filtered."""
+        self._at_the_fleet().filter_by(text)
+
+    def show_agent(self, key: AgentKey) -> None:
+        """To the fleet, the cursor on an agent."""
+        self._at_the_fleet().show_node(key)
+
+    def _at_the_fleet(self) -> FleetScreen:
+        self.action_fleet()
+        assert isinstance(self.screen, FleetScreen)  # noqa: S101  (it is at the bottom of every stack)
+        return self.screen
+
+    def action_copy(self) -> None:
+        """Copy what the screen is about to the clipboard of the terminal (OSC 52, also over SSH)."""
+        text = clean(self.screen.copied() if isinstance(self.screen, ConsoleScreen) else "", most=2000)
+        if text:
+            self.copy_to_clipboard(text)
+            self.tell(f"copied: {text}", wrong=False)
+        else:
+            self.bell()
+
     def action_help(self) -> None:
         """Help for the screen that is shown."""
         here = self.screen.HELP_LINES if isinstance(self.screen, ConsoleScreen) else ()
@@ -359,9 +349,7 @@ class ConsoleApp(App[int]):
 
     def end(self, status: int) -> None:
         """End the screen from any thread or signal handler; the engine's work runs to its end."""
-        if self._running_loop is not None:
-            with suppress(RuntimeError):  # it has ended already
-                self._running_loop.call_soon_threadsafe(self._end, status)
+        self.in_loop(lambda: self._end(status))
 
     def _end(self, status: int) -> None:
         self.exit(status, return_code=status)

@@ -40,6 +40,8 @@ class Inbox:
         self._awake = False
         self._agents: dict[AgentKey, Agent] = {}
         self._gone: set[AgentKey] = set()
+        self._whole: FleetChanged | None = None
+        """The first change of the fleet, as long as it waits alone."""
         self._backends: tuple[BackendView, ...] | None = None
         self._records: dict[str, list[HaltBegun | HaltEnded]] = {}
         self._moved: dict[str, dict[TargetId, TargetProgress]] = {}
@@ -58,7 +60,10 @@ class Inbox:
 
     def _merge(self, event: EngineEvent) -> None:
         match event:
+            case FleetChanged() if self._backends is None:
+                self._whole, self._backends = event, event.backends  # most wait alone: nothing to merge
             case FleetChanged():
+                self._unfold()
                 self._agents.update({agent.key: agent for agent in event.agents})
                 self._gone.difference_update(agent.key for agent in event.agents)
                 for key in event.gone:
@@ -82,6 +87,13 @@ class Inbox:
             case _:
                 self._keep((event,), event)
 
+    def _unfold(self) -> None:
+        """Take the first change apart, so that a second one can be merged with it."""
+        if (first := self._whole) is not None:
+            self._whole = None
+            self._agents = {agent.key: agent for agent in first.agents}
+            self._gone = set(first.gone)
+
     def _keep(self, about: tuple[object, ...], event: EngineEvent) -> None:
         self._latest.pop(about, None)
         self._latest[about] = event
@@ -90,7 +102,9 @@ class Inbox:
         """Everything that waits, merged, in an order that makes sense; nothing waits then."""
         with self._lock:
             events: list[EngineEvent] = []
-            if self._backends is not None:
+            if self._whole is not None:
+                events.append(self._whole)
+            elif self._backends is not None:
                 events.append(FleetChanged(tuple(self._agents.values()), tuple(self._gone), self._backends))
             if self._open is not None:
                 events.append(self._open)
@@ -99,7 +113,7 @@ class Inbox:
             events += [TargetsMoved(halt_id, tuple(moved.values())) for halt_id, moved in self._moved.items()]
             events += self._latest.values()
             events += self._warned
-            self._agents, self._gone, self._backends = {}, set(), None
+            self._agents, self._gone, self._backends, self._whole = {}, set(), None, None
             self._records, self._moved, self._warned = {}, {}, []
             self._open, self._latest = None, {}
             self._awake = False

@@ -1,196 +1,199 @@
-"""The fleet as the tree shows it: columns and incremental roll-ups, fit for 100,000 agents. No Textual here.
+"""The fleet as the tree shows it: rows of groups and agents, fit for 100,000 agents. No Textual here.
 
-One slot per agent in flat columns; a change costs what it touches, never the size of the fleet. What a screen needs
-beyond a row (bindings, instances) it asks of the engine for one agent at a time. Only open groups have rows to count.
+A change costs what it touches, never the size of the fleet. Only open groups have rows to count, and only groups whose
+members are looked at are sorted. What a screen needs beyond a row (bindings, instances) it asks of the engine.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import accumulate
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import accumulate, islice
+from operator import attrgetter
 
-from killswitch_console.tui.fleet_groups import HEALTH_CODE, HEALTHS, Group
+from killswitch_console.tui.fleet_columns import HALTED, HALTING, HEALTHS, LAYER_BIT, UNCOVERED, FleetColumns
+from killswitch_console.tui.fleet_filter import Filter
+from killswitch_console.tui.fleet_groups import Group, Grouping, Sums
+from killswitch_console.tui.fleet_problems import problem_after
+from killswitch_console.tui.fleet_rows import AgentRow, GroupRow, Node
 from killswitch_console.tui.ordering import natural
-from killswitch_inventory.agents import Agent, AgentKey, Health
-from killswitch_inventory.targets import Layer
+from killswitch_inventory.agents import Agent, AgentKey
 
-_LAYER_BIT = {layer: 1 << number for number, layer in enumerate(Layer)}
-_UNCOVERED, _HALTED, _HALTING = 8, 16, 32
+__all__ = ["AgentRow", "FleetModel", "GroupRow", "Grouping", "Node"]
 
-
-class Grouping(StrEnum):
-    """What the tree groups agents by."""
-
-    CLASS = "class"
-    TENANT = "tenant"
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """A group's row: what it holds, summed up."""
-
-    name: str
-    grouping: Grouping
-    agents: int
-    expanded: bool
-    running: int
-    halted: int
-    halting: int
-    uncovered: int
-    health: dict[Health, int]
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRow:
-    """An agent's row."""
-
-    key: AgentKey
-    health: Health
-    running: int
-    layers: tuple[Layer, ...]
-    uncovered: bool
-    halted: bool
-    halting: bool
-
-
-Node = AgentKey | str
-"""What a row stands for, whatever row it is in now: an agent, or a group by its name."""
+UNBOUND = "no platform"
+"""The group of agents that no target is known of, where agents are grouped by platform."""
 
 
 class FleetModel:
-    """All agents by groups, and the rows of those groups that are open."""
+    """All agents by groups, as far as the filter lets them through, and the rows of those groups that are open."""
 
     def __init__(self, grouping: Grouping = Grouping.CLASS) -> None:
         self.grouping = grouping
-        self._slots: dict[AgentKey, int] = {}
-        self._free: list[int] = []
-        self._keys: list[AgentKey | None] = []
-        self._order: list[str] = []
-        self._health = bytearray()
-        self._flags = bytearray()
-        self._running = array("I")
+        self.filter = Filter()
+        self.marked: set[AgentKey] = set()
+        """Agents that a person marked; those that go are marked no more."""
+        self._columns = FleetColumns()
         self._halting: frozenset[AgentKey] = frozenset()
+        self._all = Sums()
         self._groups: dict[str, Group] = {}
         self._sorted: list[Group] = []
         self._tops: list[int] = [0]
-        self._coverage_known = True
+        self._opened: set[str] = set()
+        """Groups that are open while nothing is filtered."""
+        self._closed: set[str] = set()
+        """Groups that are closed while something is: matches are shown by themselves."""
         self.restructured = True
         """Whether rows moved since ``settle``; else only the rows of ``touched`` changed."""
         self.touched: set[Node] = set()
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._columns.slots)
+
+    @property
+    def shown(self) -> int:
+        """How many agents the filter lets through."""
+        return sum(len(group.members) for group in self._sorted)
 
     # -- taking changes in -----------------------------------------------------------------------------------------
 
     def apply(self, agents: Iterable[Agent], gone: Iterable[AgentKey]) -> None:
         """Take in agents that are new or changed, and forget those that are gone."""
-        arriving: defaultdict[str, list[int]] = defaultdict(list)
-        leaving: defaultdict[str, list[int]] = defaultdict(list)
-        for agent in agents:
-            slot = self._slots.get(agent.key)
-            fresh = slot is None
-            if slot is None:
-                slot = self._take_slot(agent.key)
-                arriving[self._group_name(agent.key)].append(slot)
-            self._set(slot, agent, fresh=fresh)
-        for key in gone:
-            if (slot := self._slots.get(key)) is not None:
-                self._count(slot, -1)
-                leaving[self._group_name(key)].append(slot)
-        self._move(arriving, leaving)
+        columns, moves = self._columns, _Moves()
+        agents = agents if isinstance(agents, Sequence) else list(agents)
+        fresh: Sequence[Agent] = agents
+        if slots := columns.slots:
+            fresh = []
+            for agent in agents:
+                if (slot := slots.get(agent.key)) is None:
+                    fresh.append(agent)
+                else:
+                    self._change(slot, columns.read(agent), moves)
+        if fresh:
+            self._arrive(fresh, moves)
+        released = [columns.slots[key] for key in gone if key in columns.slots]
+        for slot in released:
+            self._leave(slot, moves)
+        self._move(moves)
+        columns.release(released)
 
-    def _take_slot(self, key: AgentKey) -> int:
-        if self._free:
-            slot = self._free.pop()
-        else:
-            slot = len(self._keys)
-            self._keys.append(None)
-            self._order.append("")
-            self._health.append(0)
-            self._flags.append(0)
-            self._running.append(0)
-        self._keys[slot], self._order[slot] = key, _order(key)
-        self._health[slot] = self._running[slot] = 0
-        self._flags[slot] = _HALTING if key in self._halting else 0
-        self._slots[key] = slot
-        return slot
+    def _arrive(self, agents: Sequence[Agent], moves: _Moves) -> None:
+        columns = self._columns
+        slots = columns.add(agents)
+        if self._halting:
+            for slot in slots:
+                columns.flags[slot] |= HALTING if columns.keys[slot] in self._halting else 0
+        self._all.count_many(columns, slots)
+        self._place(self.filter.passing(columns, slots) if self.filter else slots, moves)
 
-    def _set(self, slot: int, agent: Agent, *, fresh: bool) -> None:
-        """Store an agent's new values, keeping its group's sums right; a fresh one was not counted yet."""
-        flags = self._flags[slot] & _HALTING
-        for layer in agent.layers:
-            flags |= _LAYER_BIT[layer]
-        flags |= (_UNCOVERED if agent.uncovered else 0) | (_HALTED if agent.halted else 0)
-        health, running = HEALTH_CODE[agent.health], min(agent.concurrency, 0xFFFFFFFF)
-        if not fresh:
-            if (flags, health, running) == (self._flags[slot], self._health[slot], self._running[slot]):
-                return
-            self._count(slot, -1)
-        self._flags[slot], self._health[slot], self._running[slot] = flags, health, running
-        self._count(slot, 1)
-        if not fresh:
-            self.touched |= {agent.key, self._group_name(agent.key)}
+    def _place(self, slots: list[int], moves: _Moves) -> None:
+        """Have members arrive in the groups they belong to."""
+        for slot, name in zip(slots, self._names(slots), strict=True):
+            moves.arriving[name].append(slot)
 
-    def _count(self, slot: int, sign: int) -> None:
-        """Count an agent's values into its group (1) or out of it (-1)."""
-        key = self._keys[slot]
-        assert key is not None  # noqa: S101
-        group = self._group(self._group_name(key))
-        flags = self._flags[slot]
-        group.health[self._health[slot]] += sign
-        group.running += sign * self._running[slot]
-        group.uncovered += sign * bool(flags & _UNCOVERED)
-        group.halted += sign * bool(flags & _HALTED)
-        group.halting += sign * bool(flags & _HALTING)
+    def _leave(self, slot: int, moves: _Moves) -> None:
+        self._all.count(self._columns, slot, -1)
+        self.marked.discard(self._columns.key(slot))
+        if (name := self._where(slot)) is not None:
+            self._groups[name].sums.count(self._columns, slot, -1)
+            moves.leaving[name].append(slot)
 
-    def _move(self, arriving: dict[str, list[int]], leaving: dict[str, list[int]]) -> None:
-        if not arriving and not leaving:
+    def _change(self, slot: int, values: tuple[int, int, int, int], moves: _Moves) -> None:
+        """Store new values of an agent: flags, health, running, place; all sums stay right."""
+        columns = self._columns
+        flags, health, running, place = values
+        flags |= columns.flags[slot] & HALTING
+        if (flags, health, running, place) != (
+            columns.flags[slot],
+            columns.health[slot],
+            columns.running[slot],
+            columns.place[slot],
+        ):
+            self._write(slot, (flags, health, running, place), moves)
+
+    def _write(self, slot: int, values: tuple[int, int, int, int], moves: _Moves) -> None:
+        columns = self._columns
+        before = self._where(slot)
+        self._all.count(columns, slot, -1)
+        if before is not None:
+            self._groups[before].sums.count(columns, slot, -1)
+        columns.flags[slot], columns.health[slot], columns.running[slot], columns.place[slot] = values
+        self._all.count(columns, slot, 1)
+        after = self._where(slot)
+        if before is not None and before == after:
+            self._groups[before].sums.count(columns, slot, 1)
+            self.touched |= {columns.key(slot), before}
             return
-        for name, slots in leaving.items():
-            self._groups[name].remove(slots, self._order.__getitem__)
-        for name, slots in arriving.items():
-            self._groups[name].add(slots, self._order.__getitem__)
-        for slots in leaving.values():
-            self._release(slots)
-        if any(not self._groups[name].members for name in leaving):
+        if before is not None:
+            moves.leaving[before].append(slot)
+        if after is not None:
+            moves.arriving[after].append(slot)
+
+    def set_halting(self, halting: Collection[AgentKey]) -> None:
+        """Say which agents a halt is under way on; all others are not."""
+        if halting == self._halting:
+            return
+        before, self._halting = self._halting, frozenset(halting)
+        columns, moves = self._columns, _Moves()
+        for key in before ^ self._halting:
+            if (slot := columns.slots.get(key)) is not None:
+                flags = columns.flags[slot] ^ HALTING
+                values = (flags, columns.health[slot], columns.running[slot], columns.place[slot])
+                self._write(slot, values, moves)
+        self._move(moves)
+
+    def _move(self, moves: _Moves) -> None:
+        """Put members into their groups, and take out those whose sums were taken out already."""
+        if not moves.leaving and not moves.arriving:
+            return
+        for name, slots in moves.leaving.items():
+            self._groups[name].remove(slots, self._columns.order)
+        for name, slots in moves.arriving.items():
+            group = self._group(name)
+            group.add(slots, self._columns.order)
+            group.sums.count_many(self._columns, slots)
+        if any(not self._groups[name].members for name in moves.leaving):
             self._groups = {name: group for name, group in self._groups.items() if group.members}
             self._sort_groups()
         self._restructure()
 
-    def _release(self, slots: list[int]) -> None:
-        for slot in slots:
-            key = self._keys[slot]
-            if key is not None:
-                del self._slots[key]
-            self._keys[slot], self._order[slot] = None, ""
-        self._free += slots
-
-    def set_halting(self, halting: Collection[AgentKey]) -> None:
-        """Say which agents a halt is under way on; all others are not."""
-        before, self._halting = self._halting, frozenset(halting)
-        for key in before ^ self._halting:
-            if (slot := self._slots.get(key)) is not None:
-                self._count(slot, -1)
-                self._flags[slot] ^= _HALTING
-                self._count(slot, 1)
-                self.touched |= {key, self._group_name(key)}
-
     def judge_coverage(self, *, known: bool) -> None:
         """Say whether all that an agent may be bound to was listed; until then nothing is called not covered."""
-        if known != self._coverage_known:
-            self._coverage_known = known
+        if known != self._columns.coverage_known:
+            self._columns.coverage_known = known
+            if self.filter:
+                self._regroup()
             self.restructured = True
 
     # -- groups ----------------------------------------------------------------------------------------------------
 
-    def _group_name(self, key: AgentKey) -> str:
-        return key.agent_class if self.grouping is Grouping.CLASS else key.tenant
+    def _where(self, slot: int) -> str | None:
+        """The group that an agent is in now; None if the filter keeps it out."""
+        if self.filter and not self.filter.passes(self._columns, slot):
+            return None
+        return self._name(slot)
+
+    def _name(self, slot: int) -> str:
+        return next(iter(self._names([slot])))
+
+    def _names(self, slots: list[int]) -> Iterable[str]:
+        """The names of the groups that agents belong to."""
+        columns = self._columns
+        match self.grouping:
+            case Grouping.CLASS:
+                return map(_CLASS_OF, map(columns.keys.__getitem__, slots))
+            case Grouping.TENANT:
+                return map(_TENANT_OF, map(columns.keys.__getitem__, slots))
+            case Grouping.HEALTH:
+                return map(_HEALTH_NAMES.__getitem__, map(columns.health.__getitem__, slots))
+            case _:
+                names = self._place_names()
+                return [names[columns.place[slot]] for slot in slots]
+
+    def _place_names(self) -> list[str]:
+        by_kind = self.grouping is Grouping.BACKEND
+        return [UNBOUND if p is None else p.kind if by_kind else str(p) for p in self._columns.places]
 
     def _group(self, name: str) -> Group:
         group = self._groups.get(name)
@@ -200,39 +203,63 @@ class FleetModel:
         return group
 
     def _sort_groups(self) -> None:
-        self._sorted = sorted(self._groups.values(), key=lambda group: natural(group.name))
+        worst_first = self.grouping is Grouping.HEALTH
+        self._sorted = sorted(
+            self._groups.values(),
+            key=lambda group: (-_HEALTH_NAMES.index(group.name) if worst_first else 0, natural(group.name)),
+        )
+        for index, group in enumerate(self._sorted):
+            group.index = index
 
     def _restructure(self) -> None:
         """Count the rows anew: a step per group."""
-        heights = (1 + (len(group.members) if group.expanded else 0) for group in self._sorted)
-        self._tops = [0, *accumulate(heights)]
+        self._tops = [0, *accumulate(1 + self._open_rows(group) for group in self._sorted)]
         self.restructured = True
+
+    def _open_rows(self, group: Group) -> int:
+        return len(group.members) if self._is_open(group.name) else 0
+
+    def _is_open(self, name: str) -> bool:
+        return name not in self._closed if self.filter else name in self._opened
 
     def regroup(self, grouping: Grouping) -> None:
         """Group by something else; all groups are closed then."""
         self.grouping = grouping
-        self._groups = {}
-        members: defaultdict[str, list[int]] = defaultdict(list)
-        for key, slot in self._slots.items():
-            members[self._group_name(key)].append(slot)
-        self._groups = {name: Group(name) for name in members}
-        for name, slots in members.items():
-            self._groups[name].add(slots, self._order.__getitem__)
-            for slot in slots:
-                self._count(slot, 1)
+        self._opened, self._closed = set(), set()
+        self._regroup()
+
+    def filter_by(self, filter: Filter) -> None:  # noqa: A002
+        """Let only those through that pass; matches are shown opened."""
+        if bool(filter) != bool(self.filter):
+            self._closed = set()
+        self.filter = filter
+        self._regroup()
+
+    def _regroup(self) -> None:
+        """Put every agent that passes into its group: a few steps per agent."""
+        self._groups, moves = {}, _Moves()
+        slots = list(self._columns.slots.values())
+        self._place(self.filter.passing(self._columns, slots) if self.filter else slots, moves)
+        for name, members in moves.arriving.items():
+            group = self._groups[name] = Group(name)
+            group.members = members
+            group.sums.count_many(self._columns, members)
         self._sort_groups()
         self._restructure()
 
     def expand(self, name: str, *, on: bool) -> None:
         """Open or close one group."""
-        if (group := self._groups.get(name)) is not None and group.expanded != on:
-            group.expanded = on
+        if name in self._groups and self._is_open(name) != on:
+            chosen = self._closed if self.filter else self._opened
+            chosen.symmetric_difference_update((name,))
             self._restructure()
 
     def expand_all(self, *, on: bool) -> None:
         """Open or close every group."""
-        for group in self._sorted:
-            group.expanded = on
+        if self.filter:
+            self._closed = set() if on else set(self._groups)
+        else:
+            self._opened = set(self._groups) if on else set()
         self._restructure()
 
     # -- rows ------------------------------------------------------------------------------------------------------
@@ -253,77 +280,113 @@ class FleetModel:
             return None
         index = bisect_right(self._tops, row) - 1
         group, offset = self._sorted[index], row - self._tops[index]
-        return group.name if offset == 0 else self._keys[group.members[offset - 1]]
+        return group.name if offset == 0 else self._columns.keys[group.sorted(self._columns.order)[offset - 1]]
 
     def row_of(self, node: Node) -> int | None:
-        """In which row something stands; a member of a closed group stands nowhere."""
+        """In which row something stands; what is filtered out, or in a closed group, stands nowhere."""
         if isinstance(node, str):
-            group, offset = self._groups.get(node), 0
-        else:
-            slot = self._slots.get(node)
-            group = self._groups.get(self._group_name(node)) if slot is not None else None
-            if slot is None or group is None or not group.expanded:
-                return None
-            offset = 1 + group.place(slot, self._order.__getitem__)
-        if group is None:
+            group = self._groups.get(node)
+            return None if group is None else self._tops[group.index]
+        slot = self._columns.slots.get(node)
+        name = self._where(slot) if slot is not None else None
+        if slot is None or name is None or not self._is_open(name):
             return None
-        return self._tops[self._index_of(group)] + offset
-
-    def _index_of(self, group: Group) -> int:
-        key = natural(group.name)
-        return bisect_right(self._sorted, key, key=lambda g: natural(g.name)) - 1
+        group = self._groups[name]
+        return self._tops[group.index] + 1 + group.place(slot, self._columns.order)
 
     def group_of(self, node: Node) -> str:
-        """The name of the group that a node belongs to, or is."""
-        return node if isinstance(node, str) else self._group_name(node)
+        """The name of the group that a node belongs to (or would, if it were let through), or is."""
+        if isinstance(node, str):
+            return node
+        slot = self._columns.slots.get(node)
+        return "" if slot is None else self._name(slot)
+
+    def members(self, name: str) -> Iterator[AgentKey]:
+        """The agents of a group in their order, as far as the filter lets them through."""
+        if (group := self._groups.get(name)) is not None:
+            yield from (self._columns.key(slot) for slot in group.sorted(self._columns.order))
+
+    def problem_after(self, node: Node | None, *, back: bool = False) -> AgentKey | None:
+        """The next agent (or the one before) that is unwell or not covered, beginning again at the end."""
+        name = "" if node is None else self.group_of(node)
+        slot = self._columns.slots.get(node) if isinstance(node, AgentKey) else None
+        found = problem_after(self._sorted, self._columns, self._groups.get(name), slot, back=back)
+        return None if found is None else self._columns.key(found)
 
     def show(self, node: Node) -> GroupRow | AgentRow | None:
         """All that a node's row says; None if it is not there (any more)."""
         if isinstance(node, str):
             group = self._groups.get(node)
             return None if group is None else self._group_row(group)
-        slot = self._slots.get(node)
+        slot = self._columns.slots.get(node)
         return None if slot is None else self._agent_row(node, slot)
 
+    def classes_and_tenants(self) -> tuple[list[str], list[str]]:
+        """All classes and all tenants of the fleet, in their order: a step per agent."""
+        keys = self._columns.slots
+        classes, tenants = {key.agent_class for key in keys}, {key.tenant for key in keys}
+        return sorted(classes, key=natural), sorted(tenants, key=natural)
+
+    def named_like(self, text: str, most: int) -> list[AgentKey]:
+        """Agents with a text in their names, in their order, as many as that."""
+        found = islice((key for key in self._columns.slots if text in key.name.lower()), most)
+        return sorted(found, key=lambda key: natural(key.name))
+
+    def running(self, node: Node) -> int | None:
+        """How much runs of an agent or a group now; None if it is not there."""
+        if isinstance(node, str):
+            group = self._groups.get(node)
+            return None if group is None else group.sums.running
+        slot = self._columns.slots.get(node)
+        return None if slot is None else self._columns.running[slot]
+
+    def group_names(self) -> list[str]:
+        """The groups in their order."""
+        return [group.name for group in self._sorted]
+
     def total(self) -> GroupRow:
-        """The whole fleet, summed up over its groups."""
-        groups = self._sorted
-        return GroupRow(
-            name="",
-            grouping=self.grouping,
-            agents=len(self._slots),
-            expanded=True,
-            running=sum(group.running for group in groups),
-            halted=sum(group.halted for group in groups),
-            halting=sum(group.halting for group in groups),
-            uncovered=sum(group.uncovered for group in groups) if self._coverage_known else 0,
-            health={h: sum(group.health[code] for group in groups) for code, h in enumerate(HEALTHS)},
-        )
+        """The whole fleet, summed up, whatever the filter lets through."""
+        return self._summed("", self._all, expanded=True, marked=len(self.marked))
 
     def _group_row(self, group: Group) -> GroupRow:
+        marked = sum(self.group_of(key) == group.name for key in self.marked) if self.marked else 0
+        return self._summed(group.name, group.sums, expanded=self._is_open(group.name), marked=marked)
+
+    def _summed(self, name: str, sums: Sums, *, expanded: bool, marked: int) -> GroupRow:
         return GroupRow(
-            name=group.name,
+            name=name,
             grouping=self.grouping,
-            agents=len(group.members),
-            expanded=group.expanded,
-            running=group.running,
-            halted=group.halted,
-            halting=group.halting,
-            uncovered=group.uncovered if self._coverage_known else 0,
-            health=dict(zip(HEALTHS, group.health, strict=True)),
+            agents=sums.agents,
+            expanded=expanded,
+            running=sums.running,
+            halted=sums.halted,
+            halting=sums.halting,
+            uncovered=sums.uncovered if self._columns.coverage_known else 0,
+            health=dict(zip(HEALTHS, sums.health, strict=True)),
+            marked=marked,
         )
 
     def _agent_row(self, key: AgentKey, slot: int) -> AgentRow:
-        flags = self._flags[slot]
+        flags = self._columns.flags[slot]
         return AgentRow(
             key=key,
-            health=HEALTHS[self._health[slot]],
-            running=self._running[slot],
-            layers=tuple(layer for layer, bit in _LAYER_BIT.items() if flags & bit),
-            uncovered=self._coverage_known and bool(flags & _UNCOVERED),
-            halted=bool(flags & _HALTED),
-            halting=bool(flags & _HALTING),
+            health=HEALTHS[self._columns.health[slot]],
+            running=self._columns.running[slot],
+            layers=tuple(layer for layer, bit in LAYER_BIT.items() if flags & bit),
+            uncovered=self._columns.coverage_known and bool(flags & UNCOVERED),
+            halted=bool(flags & HALTED),
+            halting=bool(flags & HALTING),
+            marked=key in self.marked,
         )
+
+    # -- marks -----------------------------------------------------------------------------------------------------
+
+    def mark(self, keys: Iterable[AgentKey], *, on: bool) -> None:
+        """Mark agents, or mark them no more."""
+        known = {key for key in keys if key in self._columns.slots}
+        self.marked = self.marked | known if on else self.marked - known
+        self.touched |= known
+        self.touched |= {self.group_of(key) for key in known}
 
     def settle(self) -> tuple[bool, set[Node]]:
         """Take note that what changed so far has been painted; return what that was."""
@@ -332,6 +395,14 @@ class FleetModel:
         return changed
 
 
-def _order(key: AgentKey) -> str:
-    """What an agent is ordered by within any group: a text no other agent has."""
-    return "\0".join((natural(key.name)[0], key.name, key.agent_class, key.tenant))
+class _Moves:
+    """Members on their way into groups and out of them, by the groups' names."""
+
+    def __init__(self) -> None:
+        self.arriving: defaultdict[str, list[int]] = defaultdict(list)
+        self.leaving: defaultdict[str, list[int]] = defaultdict(list)
+
+
+_CLASS_OF: Callable[[AgentKey | None], str] = attrgetter("agent_class")
+_TENANT_OF: Callable[[AgentKey | None], str] = attrgetter("tenant")
+_HEALTH_NAMES = [str(health) for health in HEALTHS]

@@ -26,6 +26,8 @@ from killswitch_console.halting.events import (
 from killswitch_console.halting.record import HaltHeader
 from killswitch_console.halting.slo import Objectives
 from killswitch_console.tui.halt_book import HaltBook
+from killswitch_console.tui.history import History
+from killswitch_console.tui.log_book import LogBook
 from killswitch_console.tui.model import FleetModel
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.fleet import BackendView, Sightedness
@@ -62,21 +64,25 @@ class ConsoleState:
     backends: tuple[BackendView, ...] = ()
     problem: str = ""
     """Why the engine cannot work at all, if so."""
-    changed_agents: set[AgentKey] = field(default_factory=set)
-    """Agents that changed with the last events."""
+    history: History = field(default_factory=History)
+    """How much ran lately."""
+    log: LogBook = field(default_factory=LogBook)
+    """What was told."""
+    _latest: tuple[FleetChanged, ...] = ()
+    """What was told of the fleet last."""
     _listed: set[BackendRef] = field(default_factory=set)
     """Backends that gave a whole listing at some time."""
 
     def apply(self, events: Iterable[EngineEvent]) -> list[str]:
         """Take events in; return what a person must be told at once."""
         said: list[str] = []
-        self.changed_agents = set()
+        events = list(events)
+        self._latest = tuple(event for event in events if isinstance(event, FleetChanged))
         for event in events:
             match event:
                 case FleetChanged():
                     self.fleet.apply(event.agents, event.gone)
                     self._view(event.backends)
-                    self.changed_agents |= {agent.key for agent in event.agents} | set(event.gone)
                 case Warned():
                     self._warn(event)
                     said.append(event.text)
@@ -93,6 +99,14 @@ class ConsoleState:
                     self._apply_halt(event)
         self.fleet.set_halting(self.book.halting())
         return said
+
+    def has_changed(self, key: AgentKey) -> bool:
+        """Whether an agent changed with the last events."""
+        name = key.name  # compared first: keys take a while, and nearly all differ here
+        return any(
+            key in event.gone or any(agent.key.name == name and agent.key == key for agent in event.agents)
+            for event in self._latest
+        )
 
     def _apply_halt(self, event: EngineEvent) -> None:
         """Take in what is about one halt."""

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from pytest_textual_snapshot import normalize_svg
-from textual.widgets import Footer
 
 from console.tui.driving import Driven
 
 ROOT = Path(__file__).resolve().parents[3] / "snapshots"
 
 
-REST = 4
+REST = 3
 """How often in a row a screen must be the same to be at rest."""
 
 
@@ -29,8 +28,7 @@ class Pictures:
 
     async def __call__(self, driven: Driven, name: str) -> None:
         """Compare text first, for its readable difference, then the picture, once the screen has come to rest."""
-        screens = driven.app.screen_stack
-        await driven.until(lambda: all(f.query("FooterKey") for s in screens for f in s.query(Footer)))
+        await driven.until(lambda: bool(driven.app.places.known))
         await self._rest(driven)
         width, height = driven.app.size
         path = ROOT / f"{name}-{width}x{height}"
@@ -38,10 +36,10 @@ class Pictures:
         self._compare(path.with_suffix(".svg"), normalize_svg(driven.app.export_screenshot()))
 
     async def _rest(self, driven: Driven) -> None:
-        """Footers are made anew a moment after what they are about."""
+        """Wait until the screen stays the same."""
         same, before = 0, ""
         while same < REST:
-            await driven.pilot.pause(0.04)
+            await driven.pilot.pause(0.03)
             same, before = (same + 1, before) if driven.text == before else (0, driven.text)
 
     def _compare(self, path: Path, shown: str) -> None:

@@ -104,7 +104,10 @@ class StillPort:
             async def answer() -> _T:
                 return await work(cast("Engine", self.engine))
 
-            outcome.set_result(asyncio.run(answer()))
+            try:
+                outcome.set_result(asyncio.run(answer()))
+            except Exception as error:  # noqa: BLE001  (whoever asked is told, as by the engine's thread)
+                outcome.set_exception(error)
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -26,7 +26,7 @@ async def to_dialog(driven: Driven, *keys: str, reason: str = "it refunds everyo
 
 async def test_a_class_is_halted_by_typing_its_name_and_proven_stopped(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await to_dialog(driven, "h")
+        await to_dialog(driven, "H")
         await driven.sees("Halt class:refund in production?", "3 agents, 7 running, 5 targets", "refund-10")
         assert driven.world.halted == []
         await driven.type("refund")
@@ -50,7 +50,7 @@ async def test_a_class_is_halted_by_typing_its_name_and_proven_stopped(tmp_path:
 
 async def test_an_agent_is_halted_by_one_key_and_the_others_are_left_alone(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await to_dialog(driven, "right", "down", "h")
+        await to_dialog(driven, "right", "down", "H")
         await driven.sees("Halt agent:refund-1 in production?", "Press y to halt; Cancel is the default")
         await driven.press("y")
         await driven.sees("STOPPED", "SLO met")
@@ -59,7 +59,7 @@ async def test_an_agent_is_halted_by_one_key_and_the_others_are_left_alone(tmp_p
 
 async def test_everything_is_halted_by_typing_the_environment(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await to_dialog(driven, "H")
+        await to_dialog(driven, "exclamation_mark")
         await driven.sees("Halt global in production?", "Type  HALT production")
         await driven.type("HALT production")
         await driven.press("enter")
@@ -79,7 +79,7 @@ async def ask_again(driven: Driven) -> None:
 
 async def test_the_default_of_the_dialog_for_an_agent_is_cancel(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await to_dialog(driven, "right", "down", "h")
+        await to_dialog(driven, "right", "down", "H")
         for keys in (("enter",), ("escape",), ("tab", "shift+tab", "enter")):
             await driven.press(*keys)
             await driven.until(lambda: isinstance(driven.app.screen, PlanScreen))
@@ -114,7 +114,7 @@ async def half_and_escape(driven: Driven) -> None:
 
 async def test_nothing_but_its_name_halts_a_class(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await to_dialog(driven, "h")
+        await to_dialog(driven, "H")
         for way in (enter_only, wrong_text, one_key, half_and_escape):
             await way(driven)
             await driven.pilot.pause(0.05)
@@ -125,7 +125,7 @@ async def test_nothing_but_its_name_halts_a_class(tmp_path: Path) -> None:
 
 async def test_a_halt_needs_a_reason(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await driven.press("h")
+        await driven.press("H")
         await driven.sees("Plan: halt class:refund", "5 calls")
         await driven.press("space", "enter")
         await driven.sees("a reason is required")
@@ -137,7 +137,7 @@ async def test_a_halt_needs_a_reason(tmp_path: Path) -> None:
 
 async def test_collateral_must_be_accepted_before_anything_asks(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await driven.press("down", "right", "down", "h")
+        await driven.press("down", "right", "down", "H")
         await driven.sees("Plan: halt agent:research-1", "Collateral: agents outside the scope", "research-2")
         await driven.type("why not")
         await driven.press("enter")
@@ -152,7 +152,7 @@ async def test_collateral_must_be_accepted_before_anything_asks(tmp_path: Path) 
 
 async def test_the_profile_that_is_chosen_is_the_one_that_halts(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
-        await driven.press("right", "down", "h")
+        await driven.press("right", "down", "H")
         await driven.sees("immediate", "2 calls")
         await driven.press("tab", "tab", "right")
         await driven.sees("graceful", "flags first", "2 calls")
@@ -170,7 +170,7 @@ async def test_a_halt_goes_on_while_nobody_looks_and_o_comes_back_to_it(tmp_path
     world = small_world()
     world.stops.clear()
     async with console(world, tmp_path) as driven:
-        await to_dialog(driven, "h")
+        await to_dialog(driven, "H")
         await driven.type("refund")
         await driven.press("enter")
         await driven.sees("Not stopped yet: 5 of 5", "draining", "1 still ends", "left of 60 s", "0/3 stopped")
@@ -203,7 +203,7 @@ async def test_hostile_names_reach_the_screen_without_their_teeth(tmp_path: Path
     async with console(world, tmp_path, size=(120, 40), agents=6) as driven:
         await driven.press("asterisk")
         await driven.sees("[bold]a\\x9b2J", "x\\x1b]0;owned\\x07[")
-        await to_dialog(driven, "home", "down", "h", reason="[red]")
+        await to_dialog(driven, "home", "down", "H", reason="[red]")
         await driven.sees("x\\x1b]0;owned\\x07[red]y[/red]\\u202e\\x0ay")
         await driven.press("y")
         await driven.sees("STOPPED")

@@ -19,8 +19,8 @@ async def test_a_class_is_halted_and_restored_by_keys(tmp_path: Path) -> None:
         await sim.all_acting()
         chosen = engine_settings(load_configuration(sim.config_path))
         async with console_of(chosen, World(), size=(80, 24), agents=8) as driven:
-            await to_dialog(driven, "home", "h")
-            name = driven.app.screen_stack[1]._scope.name  # type: ignore[attr-defined]
+            await to_dialog(driven, "home", "H")
+            name = driven.app.screen_stack[1].scopes[0].name  # type: ignore[attr-defined]
             await driven.type(name)
             await driven.press("enter")
             await driven.sees("HALTING")

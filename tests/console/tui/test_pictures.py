@@ -69,7 +69,7 @@ async def test_a_platform_that_cannot_be_seen(size: tuple[int, int], check: Pict
 @sizes
 async def test_the_plan(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size) as driven:
-        await driven.press("down", "h")
+        await driven.press("down", "H")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
         await check(driven, "plan")
@@ -78,7 +78,7 @@ async def test_the_plan(size: tuple[int, int], check: Pictures) -> None:
 @sizes
 async def test_the_confirmation_of_a_class(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size) as driven:
-        await driven.press("down", "h")
+        await driven.press("down", "H")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
@@ -89,7 +89,7 @@ async def test_the_confirmation_of_a_class(size: tuple[int, int], check: Picture
 @sizes
 async def test_the_confirmation_of_an_agent(size: tuple[int, int], check: Pictures) -> None:
     async with still_console(size=size) as driven:
-        await driven.press("right", "down", "h")
+        await driven.press("right", "down", "H")
         await driven.sees("Plan: halt agent:billing-1", "2 calls")
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")

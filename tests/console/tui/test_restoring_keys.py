@@ -20,7 +20,7 @@ from killswitch_inventory.targets import TargetId
 
 
 async def halt_refund(driven: Driven) -> None:
-    await to_dialog(driven, "h")
+    await to_dialog(driven, "H")
     await driven.type("refund")
     await driven.press("enter")
     await driven.sees("STOPPED")
@@ -91,7 +91,7 @@ async def test_the_screen_ends_and_the_halt_runs_on(tmp_path: Path) -> None:
     world = small_world()
     world.stops.clear()
     async with console(world, tmp_path) as driven:
-        await to_dialog(driven, "h")
+        await to_dialog(driven, "H")
         await driven.type("refund")
         await driven.press("enter")
         await driven.sees("draining")
@@ -108,9 +108,9 @@ async def test_the_screen_ends_and_the_halt_runs_on(tmp_path: Path) -> None:
 async def test_a_screen_that_stalls_does_not_delay_a_halt(tmp_path: Path) -> None:
     world = small_world()
     async with console(world, tmp_path) as driven:
-        await to_dialog(driven, "H")
-        plan = driven.app.screen_stack[1]._plan  # type: ignore[attr-defined]
-        driven.app.begin_halt(plan, reason="test", incident=None)
+        await to_dialog(driven, "exclamation_mark")
+        plan = driven.app.screen_stack[1].plans[0]  # type: ignore[attr-defined]
+        driven.app.invoking.begin_halts([plan], reason="test", incident=None)
         deadline = time.monotonic() + 10
         while len(world.halted) < 8 and time.monotonic() < deadline:
             time.sleep(0.01)  # noqa: ASYNC251  (the screen's loop hangs here, as on a stalled line; the engine's does not)
@@ -135,7 +135,7 @@ async def test_g_groups_by_tenant_and_h_then_halts_a_tenant(tmp_path: Path) -> N
     async with console(small_world(), tmp_path) as driven:
         await driven.press("g")
         await driven.sees("TENANT / AGENT", "acme 3", "globex 2")
-        await driven.press("home", "h")
+        await driven.press("home", "H")
         await driven.sees("Plan: halt tenant:acme")
 
 
@@ -150,7 +150,7 @@ async def test_keys_that_move(tmp_path: Path) -> None:
 async def test_an_empty_fleet_a_broken_platform_and_no_halts_say_so() -> None:
     async with still_console(size=(80, 24), world=World()) as driven:
         await driven.sees("No agent is known")
-        await driven.press("h")
+        await driven.press("H")
         assert isinstance(driven.app.screen, FleetScreen)
         await driven.press("2")
         await driven.sees("Nothing was halted from this bastion")

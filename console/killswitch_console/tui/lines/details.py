@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, heading, plain, wrapped
+from killswitch_console.tui.lines.sparkline import sparkline
 from killswitch_console.tui.model import Grouping, GroupRow
 from killswitch_inventory.agents import Agent, Health
+from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import Layer
 
 INSTANCES_MOST = 200
@@ -20,7 +24,20 @@ def nothing() -> list[Line]:
     return [plain("nothing is selected", Tone.MUTED)]
 
 
-def group(row: GroupRow, width: int) -> list[Line]:
+def lately(samples: Sequence[int], width: int) -> list[Line]:
+    """What ran in the last minutes, as bars."""
+    shown = samples[-width:]
+    if len(shown) < SAMPLES_LEAST:
+        return []
+    said = f"{len(shown)} s, {min(shown):,} to {max(shown):,} running"
+    return [sparkline(shown, width), plain(said, Tone.MUTED)]
+
+
+SAMPLES_LEAST = 3
+"""Samples that make a line."""
+
+
+def group(row: GroupRow, width: int, samples: Sequence[int] = ()) -> list[Line]:
     """A class or a tenant: how many agents of which health, and what a halt of it would find."""
     lines = [
         plain(clean(row.name), Tone.STRONG),
@@ -28,6 +45,7 @@ def group(row: GroupRow, width: int) -> list[Line]:
         BLANK,
     ]
     lines.append(_fact("running", f"{row.running:,}"))
+    lines += lately(samples, width)
     for health in reversed(Health):
         symbol, tone = words.HEALTH[health]
         if number := row.health[health]:
@@ -40,11 +58,21 @@ def group(row: GroupRow, width: int) -> list[Line]:
         lines.append((_label("not covered"), (f"! {row.uncovered:,}", Tone.WARN)))
         why = "These lack a process or a credential layer: a halt stops them less than soundly."
         lines += [BLANK, *wrapped(why, width, tone=Tone.MUTED)]
-    scope = "class" if row.grouping is Grouping.CLASS else "tenant"
-    return [*lines, BLANK, plain(f"h  halt {scope}:{clean(row.name)}", Tone.ACCENT)]
+    if row.marked:
+        lines += [BLANK, plain(f"H  halt the {words.counted(row.marked, 'marked agent')}", Tone.ACCENT)]
+    elif row.grouping in SCOPES:
+        lines += [BLANK, plain(f"H  halt {SCOPES[row.grouping]}:{clean(row.name)}", Tone.ACCENT)]
+    else:
+        why = "Halting goes by agent, class, tenant or everything: open the group, or mark its agents (Space)."
+        lines += [BLANK, *wrapped(why, width, tone=Tone.MUTED)]
+    return lines
 
 
-def agent(seen: Agent, now: datetime, width: int, *, doubt: str = "") -> list[Line]:
+SCOPES: Final = {Grouping.CLASS: ScopeKind.CLASS, Grouping.TENANT: ScopeKind.TENANT}
+"""Groups that are a scope of their own."""
+
+
+def agent(seen: Agent, now: datetime, width: int, *, doubt: str = "", samples: Sequence[int] = ()) -> list[Line]:
     """One agent: who it is, how it does, how it can be stopped; ``doubt`` says why its coverage is not known yet."""
     symbol, tone = words.HEALTH[seen.health]
     lines: list[Line] = [
@@ -53,6 +81,7 @@ def agent(seen: Agent, now: datetime, width: int, *, doubt: str = "") -> list[Li
         _fact("tenant", clean(seen.key.tenant)),
         (_label("health"), (f"{symbol} {seen.health}", tone)),
         _fact("running", f"{seen.concurrency:,}"),
+        *lately(samples, width),
         _fact("seen", f"{words.age(seen.oldest_fact, now)} ago"),
     ]
     if seen.halted:

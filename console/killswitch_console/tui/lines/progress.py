@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from killswitch_console.halting.progress import TargetProgress, TargetState
@@ -179,6 +180,21 @@ def _bar(done: int, under_way: int, total: int, width: int, tone: Tone) -> tuple
         (UNDER_WAY * some, Tone.WARN),
         (OPEN * (width - cells - some), Tone.MUTED),
     )
+
+
+def forcing(late: Sequence[TargetProgress], width: int) -> list[Line]:
+    """What is at stake when laggards are ended without their grace, and which they are."""
+    risk = (
+        "Grace 0: what runs there is ended in the middle of what it does. Work in hand is lost or half done, "
+        "nothing is handed over or cleaned up, and on a node that does not answer it may go on unseen."
+    )
+    names = [f"  {words.STATE[target.state][0]} {clean(str(target.target))}" for target in late[:_FORCED_MOST]]
+    more = [plain(f"  and {len(late) - _FORCED_MOST:,} more", Tone.MUTED)] if len(late) > _FORCED_MOST else []
+    return [*wrapped(risk, width, tone=Tone.WARN), *(plain(fit(name, width).rstrip()) for name in names), *more]
+
+
+_FORCED_MOST = 8
+"""Laggards that the dialog names."""
 
 
 # -- laggards ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,9 @@ class Columns:
     status: int
 
 
+MARK = "* "
+"""Stands before an agent that is marked."""
+
 MARGIN = 2
 """The cursor's mark, and a space."""
 
@@ -47,7 +50,8 @@ def header(width: int, grouping: Grouping) -> Line:
     other = "TENANT" if grouping is Grouping.CLASS else "CLASS"
     text = (
         " " * MARGIN
-        + fit(f"{grouping.upper()} / AGENT", c.name)
+        + fit(f"{grouping.upper()} / AGENT", c.name - 1)
+        + " "
         + fit(other, c.other)
         + fit("HEALTH" if c.health > 6 else "", c.health)
         + fit(right("RUN", c.running - 1), c.running)
@@ -101,8 +105,8 @@ def agent(row: AgentRow, width: int, grouping: Grouping) -> Line:
     symbol, tone = words.HEALTH[row.health]
     other = row.key.tenant if grouping is Grouping.CLASS else row.key.agent_class
     return (
-        ("  ", Tone.PLAIN),
-        (fit(clean(row.key.name), c.name - 3) + " ", Tone.PLAIN),
+        (MARK if row.marked else "  ", Tone.ACCENT),
+        (fit(clean(row.key.name), c.name - 3) + " ", Tone.STRONG if row.marked else Tone.PLAIN),
         (fit(clean(other), c.other - 1) + " " if c.other else "", Tone.MUTED),
         (fit(f"{symbol} {row.health}", c.health), tone),
         (right(f"{row.running:,}", c.running - 1) + " " if c.running else "", Tone.PLAIN),
@@ -124,6 +128,8 @@ def _agent_status(row: AgentRow) -> list[Span]:
 
 def _group_status(row: GroupRow) -> list[Span]:
     parts: list[Span] = []
+    if row.marked:
+        parts.append((f"* {row.marked:,} marked", Tone.ACCENT))
     if row.halting:
         parts.append((f"» {row.halting:,} halting", Tone.WARN))
     if row.halted:

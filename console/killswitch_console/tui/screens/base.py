@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from killswitch_console.tui.lines import top
 from killswitch_console.tui.lines.spans import Line, Tone
 from killswitch_console.tui.signing import Look
 from killswitch_console.tui.state import ConsoleState
+from killswitch_console.tui.widgets.keys_bar import KeysBar
 from killswitch_console.tui.widgets.listing import Lines
 
 if TYPE_CHECKING:
@@ -38,18 +38,17 @@ class ConsoleScreen(Screen[None]):
     DEFAULT_CSS = """
     ConsoleScreen {
         background: $background;
-        & > Footer { background: $surface; }
-        &.-production { border-left: outer $error; border-right: outer $error; }
-        &.-staging { border-left: outer $warning; border-right: outer $warning; }
-        &.-drill { border-left: outer #8a5cd6; border-right: outer #8a5cd6; }
-        &.-elsewhere { border-left: outer $primary; border-right: outer $primary; }
-        &.-bad, &.-breakglass { border-left: outer $error; border-right: outer $error; }
-        &.-flash { border-left: outer $warning; border-right: outer $warning; }
+        &.-production { border-left: thick $error; border-right: thick $error; }
+        &.-staging { border-left: thick $warning; border-right: thick $warning; }
+        &.-drill { border-left: thick #8a5cd6; border-right: thick #8a5cd6; }
+        &.-elsewhere { border-left: thick $primary; border-right: thick $primary; }
+        &.-bad, &.-breakglass { border-left: thick $error; border-right: thick $error; }
+        &.-flash { border-left: thick $warning; border-right: thick $warning; }
         &:ansi {
-            &.-production, &.-bad, &.-breakglass { border-left: outer ansi_red; border-right: outer ansi_red; }
-            &.-staging, &.-flash { border-left: outer ansi_yellow; border-right: outer ansi_yellow; }
-            &.-drill { border-left: outer ansi_magenta; border-right: outer ansi_magenta; }
-            &.-elsewhere { border-left: outer ansi_blue; border-right: outer ansi_blue; }
+            &.-production, &.-bad, &.-breakglass { border-left: thick ansi_red; border-right: thick ansi_red; }
+            &.-staging, &.-flash { border-left: thick ansi_yellow; border-right: thick ansi_yellow; }
+            &.-drill { border-left: thick ansi_magenta; border-right: thick ansi_magenta; }
+            &.-elsewhere { border-left: thick ansi_blue; border-right: thick ansi_blue; }
         }
     }
     """
@@ -75,7 +74,7 @@ class ConsoleScreen(Screen[None]):
         yield Lines(self._lights, id="lights")
         yield Lines(self._banners, id="banner")
         yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeysBar(lambda: self.console_app.places.known, id="keys")
 
     def body(self) -> ComposeResult:
         """What stands between the top lines and the footer."""
@@ -116,6 +115,10 @@ class ConsoleScreen(Screen[None]):
         """What changes something is not offered to somebody who may only look; a subclass asks this first."""
         del parameters
         return not (self.state.read_only and action in self.CHANGING)
+
+    def copied(self) -> str:
+        """What the copy key takes from this screen; nothing by default."""
+        return ""
 
     def offer_anew(self) -> None:
         """Have the footer show the keys that make sense now, if those are others than before."""

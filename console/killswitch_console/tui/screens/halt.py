@@ -7,9 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.halting.escalating import laggards
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
-from killswitch_console.tui.lines import halts, progress
+from killswitch_console.tui.lines import halts, progress, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.lines.stale import stale_lines
 from killswitch_console.tui.screens.base import ConsoleScreen
@@ -27,12 +29,14 @@ class HaltScreen(ConsoleScreen):
     CSS_PATH = "halt.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="halt.back"),
+        Binding("f", "escalate", "Force", id="halt.escalate"),
         Binding("r", "restore", "Restore", id="halt.restore"),
         Binding("a", "approve", "Approve", id="halt.approve"),
     ]
     CHANGING = frozenset({"restore", "approve", "escalate"})
     HELP_LINES = (
         ("Esc", "back; the halt goes on, and o comes back to it"),
+        ("f", "end what lags without its grace; asks first, and says what that risks"),
         ("r", "restore what this halt changed, once it has ended"),
         ("a", "agree to its restore as the second person, where two are needed"),
         ("↑ ↓  j k", "scroll the targets; what is not stopped yet stands first"),
@@ -92,12 +96,37 @@ class HaltScreen(ConsoleScreen):
         """Restore is offered once there is something to restore."""
         if not super().check_action(action, parameters):
             return False
+        halt = self._halt
+        if action == "escalate":
+            return halt is not None and bool(laggards(halt.record()))
         if action not in ("restore", "approve"):
             return True
-        halt = self._halt
         if halt is None or halt.phase.under_way or not halt.held:
             return False
         return action == "restore" or self.state.takes_two(halt.header)
+
+    def action_escalate(self) -> None:
+        """Ask whether laggards are to be ended without their grace."""
+        if (halt := self._halt) is None or not (late := laggards(halt.record())):
+            self.app.bell()
+            return
+        only = {target.target for target in late}
+        dialog = ConfirmDialog(
+            verb="Force",
+            title=f"End {words.counted(len(late), 'laggard')} of {halt.header.scope} without grace?",
+            hit=lambda width: progress.forcing(late, width - 1),
+            needed=required_confirmation(halt.header.scope, halt.header.environment),
+        )
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self.console_app.invoking.escalate(self.halt_id, only)
+
+        self.app.push_screen(dialog, answered)
+
+    def copied(self) -> str:
+        """The halt's id."""
+        return self.halt_id
 
     def action_approve(self) -> None:
         """Ask whether this person agrees to a restore that takes two."""
@@ -112,7 +141,7 @@ class HaltScreen(ConsoleScreen):
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self.console_app.approve(self.halt_id)
+                self.console_app.invoking.approve(self.halt_id)
 
         self.app.push_screen(dialog, answered)
 

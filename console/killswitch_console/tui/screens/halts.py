@@ -106,6 +106,10 @@ class HaltsScreen(ConsoleScreen):
             return halt.held if action == "restore" else _interrupted(halt)
         return True
 
+    def copied(self) -> str:
+        """The id of the halt under the cursor."""
+        return self.query_one(PickList).picked or ""
+
     def action_open(self) -> None:
         """Look at the halt under the cursor."""
         if (halt := self._picked) is not None:
@@ -134,7 +138,7 @@ class HaltsScreen(ConsoleScreen):
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self.console_app.finish_halt(header.halt_id, header.scope)
+                self.console_app.invoking.finish_halt(header.halt_id, header.scope)
 
         self.app.push_screen(dialog, answered)
 

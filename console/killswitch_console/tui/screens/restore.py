@@ -124,7 +124,7 @@ class RestoreScreen(ConsoleScreen):
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self.console_app.begin_restore(header.halt_id, reason=reason)
+                self.console_app.invoking.begin_restore(header.halt_id, reason=reason)
 
         self.app.push_screen(dialog, answered)
 

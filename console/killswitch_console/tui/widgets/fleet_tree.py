@@ -14,6 +14,7 @@ from killswitch_console.tui.lines import rows
 from killswitch_console.tui.lines.spans import Line, Tone
 from killswitch_console.tui.model import AgentRow, FleetModel, Node
 from killswitch_console.tui.widgets.toned import CURSOR_MARK, TonedView
+from killswitch_inventory.agents import AgentKey
 
 
 class FleetTree(TonedView, can_focus=True):
@@ -24,13 +25,19 @@ class FleetTree(TonedView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False, id="tree.down"),
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="tree.page_up"),
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="tree.page_down"),
+        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False, id="tree.half_up"),
+        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False, id="tree.half_down"),
         Binding("home", "edge(0)", "Top", show=False, id="tree.top"),
         Binding("end,G", "edge(1)", "Bottom", show=False, id="tree.bottom"),
-        Binding("right,l", "open", "Open", show=False, id="tree.open"),
-        Binding("left", "close", "Close", show=False, id="tree.close"),
-        Binding("space", "turn", "Open/close", show=False, id="tree.toggle"),
+        Binding("right,l", "open", "Open group", show=False, id="tree.open"),
+        Binding("left,h", "close", "Close group", show=False, id="tree.close"),
         Binding("enter", "enter", "Open", id="tree.enter"),
-        Binding("asterisk", "all", "Open/close all", show=False, id="tree.all"),
+        Binding("asterisk", "all", "Open or close all groups", show=False, id="tree.all"),
+        Binding("n", "problem(1)", "Next problem", show=False, id="tree.next_problem"),
+        Binding("N", "problem(-1)", "Previous problem", show=False, id="tree.previous_problem"),
+        Binding("space", "mark", "Mark", show=False, id="tree.mark"),
+        Binding("v", "range", "Begin or end a range of marks", show=False, id="tree.range"),
+        Binding("u", "unmark", "Take all marks away", show=False, id="tree.unmark"),
     ]
     DEFAULT_CSS = "FleetTree { height: 1fr; scrollbar-gutter: stable; }"
 
@@ -41,6 +48,9 @@ class FleetTree(TonedView, can_focus=True):
             super().__init__()
             self.node = node
 
+    class Marked(Message):
+        """Other agents are marked now."""
+
     class Entered(Message):
         """Enter was pressed on an agent: the person wants to see more of it."""
 
@@ -50,6 +60,8 @@ class FleetTree(TonedView, can_focus=True):
         self.node: Node | None = None
         """What the cursor stands on."""
         self._row = 0
+        self._ranging_from: Node | None = None
+        """Where a range of marks began, while one is being made."""
 
     # -- following the model ---------------------------------------------------------------------------------------
 
@@ -80,6 +92,7 @@ class FleetTree(TonedView, can_focus=True):
         self._row = max(0, min(row, self.model.row_count - 1))
         node = self.model.node(self._row)
         if node != self.node:
+            self._reach(node)
             self.node = node
             self.post_message(self.Moved(node))
 
@@ -88,6 +101,12 @@ class FleetTree(TonedView, can_focus=True):
         self.virtual_size = Size(self.line_width, self.model.row_count)
         self._into_view()
         self.refresh()
+
+    def visible_nodes(self) -> list[Node]:
+        """What stands in the rows that are on the screen."""
+        top = self.scroll_offset.y
+        nodes = (self.model.node(row) for row in range(top, min(top + self.size.height, self.model.row_count)))
+        return [node for node in nodes if node is not None]
 
     # -- painting --------------------------------------------------------------------------------------------------
 
@@ -132,20 +151,18 @@ class FleetTree(TonedView, can_focus=True):
         """Up or down."""
         self.go(self._row + by)
 
-    def action_page(self, by: int) -> None:
-        """A page up or down."""
-        self.go(self._row + by * max(1, self.size.height - 1))
+    def action_page(self, by: float) -> None:
+        """Pages up or down."""
+        self.go(self._row + round(by * max(1, self.size.height - 1)))
 
     def action_edge(self, end: int) -> None:
         """To the first row or the last."""
         self.go(self.model.row_count - 1 if end else 0)
 
-    def action_turn(self) -> None:
-        """Open or close the group that the cursor is in."""
-        if self.node is not None:
-            name = self.model.group_of(self.node)
-            row = self.model.show(name)
-            self._expand(name, on=not (row is not None and not isinstance(row, AgentRow) and row.expanded))
+    def _turn(self, name: str) -> None:
+        """Open a group, or close it."""
+        row = self.model.show(name)
+        self._expand(name, on=not (row is not None and not isinstance(row, AgentRow) and row.expanded))
 
     def action_open(self) -> None:
         """Open the group under the cursor; into it if it is open."""
@@ -166,7 +183,7 @@ class FleetTree(TonedView, can_focus=True):
     def action_enter(self) -> None:
         """Deeper: open a group, look at an agent."""
         if isinstance(self.node, str):
-            self.action_turn()
+            self._turn(self.node)
         elif self.node is not None:
             self.post_message(self.Entered())
 
@@ -174,6 +191,71 @@ class FleetTree(TonedView, can_focus=True):
         """Open every group, or close them all if any is open."""
         self.model.expand_all(on=self.model.row_count == self.model.group_count)
         self.follow()
+
+    def action_problem(self, turn: int) -> None:
+        """To the next agent that is unwell or not covered, or the one before; opens its group."""
+        found = self.model.problem_after(self.node, back=turn < 0)
+        if found is None:
+            self.app.bell()
+            return
+        self.show_node(found)
+
+    def show_node(self, node: Node) -> None:
+        """Put the cursor on something, opening the group it is in."""
+        self.model.expand(self.model.group_of(node), on=True)
+        self.follow()
+        if (row := self.model.row_of(node)) is not None:
+            self.go(row)
+
+    # -- marks -----------------------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark the agent under the cursor, or all of the group; a second time: mark it no more. Then one down."""
+        if isinstance(self.node, str):
+            members = list(self.model.members(self.node))
+            self.model.mark(members, on=not set(members) <= self.model.marked)
+        elif self.node is not None:
+            self.model.mark([self.node], on=self.node not in self.model.marked)
+        self._marked()
+        self.action_move(1)
+
+    def action_range(self) -> None:
+        """Begin a range at the cursor: what it passes is marked, until the same key ends the range."""
+        self._ranging_from = None if self._ranging_from is not None else self.node
+        self._reach(self.node)
+        self._marked()
+
+    def _reach(self, node: Node | None) -> None:
+        """Mark all agents from where a range began to where the cursor goes."""
+        if self._ranging_from is None or node is None:
+            return
+        first, last = self.model.row_of(self._ranging_from), self.model.row_of(node)
+        if first is None or last is None:
+            self._ranging_from = None
+            return
+        nodes = (self.model.node(row) for row in range(min(first, last), max(first, last) + 1))
+        self.model.mark([n for n in nodes if isinstance(n, AgentKey)], on=True)
+        self._marked()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self._ranging_from = None
+        self.model.mark(list(self.model.marked), on=False)
+        self._marked()
+
+    @property
+    def ranging(self) -> bool:
+        """Whether a range of marks is being made."""
+        return self._ranging_from is not None
+
+    def end_range(self) -> None:
+        """End a range; what it marked stays marked."""
+        self._ranging_from = None
+        self._marked()
+
+    def _marked(self) -> None:
+        self.follow()
+        self.post_message(self.Marked())
 
     def _expand(self, name: str, *, on: bool) -> None:
         self.model.expand(name, on=on)

@@ -44,6 +44,11 @@ class PickList(Listing):
         """What the item under the cursor is called."""
         return self._names[self._at] if self._at < len(self._names) else None
 
+    def top(self) -> None:
+        """Pick the first row again: the list is another one."""
+        self._at, self._names = 0, []
+        self.scroll_to(y=0, animate=False, immediate=True)
+
     def follow(self) -> None:
         """Show the rows as they are now, the cursor where it was."""
         self.show()
