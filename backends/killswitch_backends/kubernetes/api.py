@@ -17,6 +17,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from pydantic_core import from_json
+
 from killswitch_backends.clocks import server_time
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
@@ -232,9 +234,20 @@ class Api:
         return _Session(rest, credentials.certificate, client.aiohttp.ClientError, client.aiohttp.ClientTimeout)
 
 
+def parsed(text: bytes) -> Any:
+    """JSON from a platform, at twice the speed of the standard library. Raises ``ValueError``.
+
+    A halt changes every object of a class several times, and every change is read.
+    """
+    try:
+        return from_json(text)
+    except ValueError:  # stricter than the standard library: half a surrogate pair in some annotation
+        return json.loads(text)
+
+
 def _json(answer: Answer, where: str) -> Any:
     try:
-        return json.loads(answer.body)
+        return parsed(answer.body)
     except ValueError:
         raise Unreachable(where, f"answered {answer.status} with something that is not JSON") from None
 
@@ -249,7 +262,7 @@ async def _lines(response: Any, where: str) -> AsyncIterator[Any]:
     try:
         async for line in response.content:
             if line.strip():
-                yield json.loads(line)
+                yield parsed(line)
     except ValueError as error:  # cut in mid-line, or a line past the buffer's limit
         raise Unreachable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
 

@@ -31,7 +31,7 @@ TRAIL_SECONDS: Final = 0.15
 
 REQUIRE_SECONDS: Final = 5.0
 BATCH: Final = 2000
-NOTE_SECONDS: Final = 0.5
+NOTE_SECONDS: Final = 1.0
 """How long what nobody waits for may stay in memory, so that it is written together."""
 
 KEEP_SECONDS: Final = 60.0

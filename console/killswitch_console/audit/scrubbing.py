@@ -15,6 +15,9 @@ BLANK: Final = "[secret]"
 LEAST: Final = 6
 """Shorter values are not looked for: they would blank innocent text."""
 
+SHORT: Final = 120
+REMEMBERED: Final = 5000
+
 _PATTERNS: Final = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\b(?:sdk|api|mob)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
@@ -27,17 +30,30 @@ _PATTERNS: Final = re.compile(
 class Scrubber:
     """Blanks known secrets in text. Never shows what it knows."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_innocent", "_known")
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._innocent: set[str] = set()
+        """Texts that hold nothing: the names of fields and targets come again and again."""
 
     def learn(self, secret: str) -> None:
         """Blank this from now on."""
         if len(secret) >= LEAST:
             self._known.add(secret)
+            self._innocent.clear()
 
     def __call__(self, text: str) -> str:
+        if text in self._innocent:
+            return text
+        blanked = self._blanked(text)
+        if blanked == text and len(text) <= SHORT:
+            if len(self._innocent) >= REMEMBERED:
+                self._innocent.clear()
+            self._innocent.add(text)
+        return blanked
+
+    def _blanked(self, text: str) -> str:
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, BLANK)

@@ -1,7 +1,7 @@
 """The board: where every target of one halt stands, kept by the lanes, shown to the faces, saved to the ledger.
 
-It coalesces: lanes may move thousands of targets a second; faces and ledger get the latest of each, some ten times a
-second. A ledger that cannot be written never stops it (safety rule 2): it says so once, keeps trying in the background,
+It coalesces: lanes may move thousands of targets a second; faces get the latest of each ten times a second, the ledger
+once. A ledger that cannot be written never stops it (safety rule 2): it says so once, keeps trying in the background,
 and no longer makes anybody wait for it until it works again.
 """
 
@@ -26,8 +26,12 @@ from killswitch_inventory.targets import Layer, TargetId
 
 Publish = Callable[[EngineEvent], None]
 
-FLUSH_SECONDS = 0.1
-"""How long a change may wait before faces and ledger have it."""
+SHOW_SECONDS = 0.1
+"""How long a change may wait before faces have it."""
+
+SAVE_SECONDS = 1.0
+"""How long a change may wait before the ledger has it. An intent does not wait; what is lost with the process here is
+how far its targets got, which ``resume`` finds out by looking."""
 
 FLUSH_MOST = 1000
 """Rows in one background transaction, so that it never holds up the intent of targets about to be changed."""
@@ -154,10 +158,14 @@ class Board:
 
     async def keep_flushing(self) -> None:
         """Show and save what moved, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        saved = clock()
         while True:
             self.show()
-            await self._save([self._progress[t] for t in islice(self._unsaved, FLUSH_MOST)])
-            await asyncio.sleep(FLUSH_SECONDS)
+            if len(self._unsaved) >= FLUSH_MOST or clock() - saved >= SAVE_SECONDS:
+                await self._save([self._progress[t] for t in islice(self._unsaved, FLUSH_MOST)])
+                saved = clock()
+            await asyncio.sleep(SHOW_SECONDS)
 
     async def flush(self) -> bool:
         """Show and save all that is left; whether the ledger has it all."""

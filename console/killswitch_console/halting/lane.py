@@ -25,7 +25,10 @@ from killswitch_console.halting.yielding import AGAIN_SECONDS, Yielding, given_u
 from killswitch_inventory.targets import TargetId
 
 CHUNK = 250
-"""Targets whose intent is made durable in one transaction: enough to be quick, few enough to start at once."""
+"""First targets whose intent is made durable in one transaction: enough to be quick, few enough to start at once."""
+
+CHUNK_MOST = 2000
+"""Later chunks grow up to this: each becomes durable while the one before it is sent, and fewer are waited for."""
 
 ATTEMPT_SECONDS = 60.0
 """Longest one attempt on one target may take. Backends bound their own requests; this bounds their defects."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,7 +17,7 @@ from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board, Publish
 from killswitch_console.halting.events import HaltBegun, HaltEnded
-from killswitch_console.halting.lane import CHUNK, Lane, most_dangerous_first
+from killswitch_console.halting.lane import CHUNK, CHUNK_MOST, Lane, most_dangerous_first
 from killswitch_console.halting.lease import Lease, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
@@ -159,8 +159,7 @@ class HaltRun:
 
     async def _feed(self, lane: Lane, targets: list[TargetProgress]) -> None:
         async for released in self._released(targets):
-            for start in range(0, len(released), CHUNK):
-                chunk = released[start : start + CHUNK]
+            for chunk in chunks(released):
                 await self.board.make_durable(chunk)
                 lane.feed(chunk)
 
@@ -212,6 +211,14 @@ class HaltRun:
         await self._recorder.record(kind, data, halt_id=self._header.halt_id)
         self._publish(HaltEnded(record))
         return record
+
+
+def chunks(targets: list[TargetProgress]) -> Iterator[list[TargetProgress]]:
+    """Targets in the order given, a few at first, then more at a time."""
+    start, size = 0, CHUNK
+    while start < len(targets):
+        yield targets[start : start + size]
+        start, size = start + size, min(4 * size, CHUNK_MOST)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
