@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from killswitch_backends.protocol import Profile
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.events import EngineEvent, HoldChanged
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.scopes import Scope
 from scripted_platform import World, durable_intent
 from virtual_loop import now
+
+E = TypeVar("E")
 
 INVOKER = Invoker(os_user="responder", uid=1000, host="bastion")
 
@@ -74,3 +78,34 @@ def assert_honest(world: World, record: HaltRecord) -> None:
             assert target.evidence is not None
             assert target.evidence.grade.proves
             assert world.things[target.target].running(target.evidence.at) == 0, str(target.target)
+
+
+def of(kind: type[E], events: list[EngineEvent]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def until(condition: Callable[[], bool], within: float = 60.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  (virtual time)
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def holding(world: World, state_dir: Path, events: list[EngineEvent], **more: object) -> AsyncIterator[Engine]:
+    """An engine that holds; every change must find its intent in the ledger on disk."""
+    world.before_change = durable_intent(state_dir)
+    settings = world.settings(state_dir, **more)  # type: ignore[arg-type]
+    async with open_engine(settings, events.append, now) as engine:
+        await engine.discover()
+        task = asyncio.create_task(engine.hold())
+        try:
+            yield engine
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def is_held(events: list[EngineEvent]) -> bool:
+    changes = of(HoldChanged, events)
+    return bool(changes) and changes[-1].holding

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +114,7 @@ async def _last_note(store: Store, names: Sequence[str]) -> _Note:
         raise _Doubtful(f"TAMPERED: {name} does not read: {error}") from error
 
 
-async def _lines(store: Store, names: Sequence[str]) -> AsyncIterator[bytes]:
+async def _lines(store: Store, names: Sequence[str]) -> AsyncGenerator[bytes, None]:
     """The events' exact bytes in order, one segment in memory at a time."""
     after = 0
     for name in sorted(name for name in names if "/seg/" in name):

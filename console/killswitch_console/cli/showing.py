@@ -10,6 +10,7 @@ from typing import TextIO
 from killswitch_console.cli.main import DONE, UNPROVEN
 from killswitch_console.cli.output import print_json, print_table
 from killswitch_console.cli.speaking import Voice, silence
+from killswitch_console.halting.cut_short import told
 from killswitch_console.halting.document import halt_document, is_open, moment, names
 from killswitch_console.halting.engine import utc_now
 from killswitch_console.halting.events import (
@@ -27,7 +28,7 @@ from killswitch_console.halting.events import (
     Warned,
 )
 from killswitch_console.halting.foreign import ForeignHalt
-from killswitch_console.halting.lease import Holding
+from killswitch_console.halting.lease import Holding, Work
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
@@ -69,6 +70,8 @@ def print_halts(
     """What was cut short first, then halts of other bastions, then all halts, newest last."""
     cut = [r.header.halt_id for r in records if is_open(r) and at_work[r.header.halt_id] is None]
     _lines(sys.stdout, "CUT SHORT, `resume` finishes it", cut)
+    back = [r.header.halt_id for r in records if r.restoring and at_work[r.header.halt_id] is None]
+    _lines(sys.stdout, "RESTORE CUT SHORT, `restore` goes on with it, `hold` holds the rest", back)
     _lines(
         sys.stdout,
         "of OTHER BASTIONS, by their marks",
@@ -97,6 +100,8 @@ def _force(record: HaltRecord, holding: Holding | None) -> str:
         return f"{holding.work} by process {holding.pid}"
     if is_open(record):
         return "cut short"
+    if record.restoring is not None:
+        return "its restore was cut short"
     return "held, nobody looks on" if record.kept else "not put back" if record.held else ""
 
 
@@ -111,6 +116,9 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     if force := _force(record, holding):
         print(f"in force: {force}")
+    if record.restoring is not None and (holding is None or holding.work is not Work.RESTORE):
+        what = f"{told(record.restoring, record.touched)}, the rest is halted and not held"
+        _line(sys.stdout, f"{what}: `restore` goes on with it, `hold` or `resume` keeps it halted")
     if record.revivals:
         print(f"revivals: {record.revivals}, each halted again")
     done = (TargetState.STOPPED, TargetState.RESTORED)

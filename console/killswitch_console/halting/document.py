@@ -9,9 +9,9 @@ from typing import Any
 
 from killswitch_backends.protocol import Evidence, Grade
 from killswitch_console.halting.foreign import ForeignHalt
-from killswitch_console.halting.lease import Holding
+from killswitch_console.halting.lease import Holding, Work
 from killswitch_console.halting.plan import Collateral, Plan, PlannedTarget, Untouched
-from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.stale import stale
 from killswitch_console.halting.verdict import AgentOutcome, Verdict
@@ -57,6 +57,7 @@ def halt_document(record: HaltRecord, now: datetime, at_work: Holding | None = N
         "fights": [str(t.target) for t in record.targets if t.fighting],
         "newcomers": [key_document(key) for key in header.newcomers],
         "foreign": header.foreign,
+        "restore_cut_short": _cut_short(record, at_work),
         "restored_only": sorted(str(target) for target in record.selected) if record.selected is not None else None,
         "approvals": [
             {"approver": asdict(a.approver), "at": moment(a.at), "used_at": moment(a.used_at)} for a in record.approvals
@@ -71,6 +72,16 @@ def is_open(record: HaltRecord) -> bool:
 
 def _at_work(holding: Holding | None) -> Document | None:
     return {"pid": holding.pid, "work": holding.work} if holding else None
+
+
+def _cut_short(record: HaltRecord, at_work: Holding | None) -> Document | None:
+    """A restore whose process died, and how far it came; null where one is under way, or none is open."""
+    begun = record.restoring
+    if begun is None or (at_work is not None and at_work.work is Work.RESTORE):
+        return None
+    back = sum(target.state is TargetState.RESTORED for target in record.touched)
+    said = {"at": moment(begun.at), "by": begun.by, "reason": begun.reason}
+    return {**said, "targets_back": back, "targets_left": len(record.touched) - back}
 
 
 def halt_line(record: HaltRecord, at_work: Holding | None = None) -> Document:

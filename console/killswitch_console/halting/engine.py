@@ -24,6 +24,7 @@ from killswitch_console.halting.acting_as import with_identities
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
+from killswitch_console.halting.cut_short import told
 from killswitch_console.halting.escalating import Escalated, escalate
 from killswitch_console.halting.events import EngineEvent, GlassChanged, Identified, Warned
 from killswitch_console.halting.foreign import ForeignHalt
@@ -284,8 +285,12 @@ class Engine:
         )
         kind, data = happenings.halt_resumed(record.header)
         self.recorder.note(kind, data, halt_id=halt_id)
+        if record.restoring is not None:
+            self._publish(Warned(f"{told(record.restoring, record.touched)} and stay so; the rest is halted", halt_id))
+            await self._needed_ledger().close_restores(halt_id, self._now())
         targets = tuple(to_prove_again(target) for target in record.targets)
-        return await self._run(replace(record, targets=targets, ended_at=None, restored_at=None), timeout)
+        again = replace(record, targets=targets, ended_at=None, restored_at=None, restoring=None)
+        return await self._run(again, timeout)
 
     async def escalate(
         self, halt_id: str, *, invoker: Invoker, only: Collection[TargetId] | None = None

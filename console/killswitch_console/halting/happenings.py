@@ -14,6 +14,7 @@ from typing import Any
 from killswitch_backends.protocol import Order, digest
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.confirmation import required_confirmation
+from killswitch_console.halting.cut_short import RestoreBegun
 from killswitch_console.halting.document import moment
 from killswitch_console.halting.escalating import Escalated
 from killswitch_console.halting.plan import Plan, Untouched
@@ -156,6 +157,12 @@ def restore_confirmed(record: HaltRecord, order: Order) -> Happening:
     needed = required_confirmation(header.scope, header.environment, restore=True)
     targets = _some([str(t.target) for t in record.touched])
     return "restore.confirmed", {**_header(header), "reason": order.reason, "confirmation": needed, "targets": targets}
+
+
+def restore_cut_short(header: HaltHeader, begun: RestoreBegun, held_again: int) -> Happening:
+    """A restore's process died; what it had not put back is held again."""
+    by = {"by": begun.by, "ordered_at": moment(begun.at), "why": begun.reason, "held_again": held_again}
+    return "restore.cut_short", {**_header(header), **by}
 
 
 def restore_ended(record: HaltRecord, order: Order, now: datetime) -> Happening:

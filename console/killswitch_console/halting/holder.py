@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from killswitch_console.halting import happenings
+from killswitch_console.halting.cut_short import taken_back, told
 from killswitch_console.halting.events import EngineEvent, FleetChanged, HaltEnded, OpenHalts, Warned
 from killswitch_console.halting.following import Following
 from killswitch_console.halting.foreign import ForeignHalt, foreign_halts
@@ -21,6 +22,8 @@ from killswitch_console.halting.means import Means
 from killswitch_console.halting.progress import to_prove_again
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.run import HaltRun
+from killswitch_inventory.sightings import HaltMark
+from killswitch_inventory.targets import TargetId
 
 LOOK_SECONDS: Final = 0.5
 """How often the ledger is asked whether another process wrote, and free leases are looked for."""
@@ -119,7 +122,9 @@ class Holder:
 
     @staticmethod
     def _has_work(record: HaltRecord) -> bool:
-        return record.restored_at is None and bool(record.kept)
+        """Whether there is something to hold, or something of a restore that was cut short to hold again."""
+        cut_short = record.restoring is not None and not record.header.foreign
+        return record.restored_at is None and (bool(record.kept) or cut_short)
 
     def _ended(self, halt_id: str) -> None:
         task = self._tasks.pop(halt_id)
@@ -130,15 +135,31 @@ class Holder:
 
     async def _keep(self, record: HaltRecord, lease: Lease) -> None:
         try:
+            record, announced = await self._take_back(record)
             if record.ended_at is None:
                 record = await self._finish(record, lease)
             if lease.wanted_for() is None:
-                hold = HoldRun(record, self._means, lease=lease)
+                hold = HoldRun(record, self._means, lease=lease, announced=announced)
                 self._runs[record.header.halt_id] = hold
                 await hold.run()
                 await self._close(replace(record, targets=hold.targets))
         finally:
             lease.release()
+
+    async def _take_back(self, record: HaltRecord) -> tuple[HaltRecord, dict[TargetId, HaltMark]]:
+        """Hold again what a restore that was cut short had not put back; its targets, as if they were announced."""
+        begun, halt_id, at = record.restoring, record.header.halt_id, self._means.now()
+        if begun is None or record.header.foreign:
+            return record, {}
+        again = {target.target: target for target in taken_back(record.targets)}
+        await self._ledger.close_restores(halt_id, at, again.values())
+        said = f"{told(begun, record.touched)}, {len(again)} are held again; `restore {halt_id}` goes on with it"
+        self._means.publish(Warned(said, halt_id))
+        kind, data = happenings.restore_cut_short(record.header, begun, len(again))
+        self._means.recorder.note(kind, data, halt_id=halt_id)
+        targets = tuple(again.get(target.target, target) for target in record.targets)
+        announced = begun.announced(halt_id, again.values(), at)
+        return replace(record, targets=targets, restoring=None), announced
 
     async def _close(self, record: HaltRecord) -> None:
         """Note the end of a halt that another console restored whole."""
@@ -175,10 +196,10 @@ class Holder:
                 self._foreign = foreign_halts(self._means.fleet, await self._ledger.ids())
             else:
                 self._foreign = ()
-        told = (tuple(self._open), self._foreign)
-        if told == self._told:
+        news = (tuple(self._open), self._foreign)
+        if news == self._told:
             return
-        self._told = told
+        self._told = news
         found = [await self._ledger.halt(halt_id) for halt_id in self._open]
         records = sorted(
             (r for r in found if r is not None), key=lambda r: (r.ended_at is not None, r.header.invoked_at)

@@ -27,6 +27,7 @@ from killswitch_backends.protocol import Order
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.database import Database, connect, insert
 from killswitch_console.halting.approving import Approval
+from killswitch_console.halting.cut_short import RestoreBegun
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.reviving import Revival
@@ -58,6 +59,9 @@ CREATE TABLE IF NOT EXISTS target (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS restore (
     halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS restore_end (
+    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, ended_at TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS warning (halt_id TEXT NOT NULL REFERENCES halt, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS partial (
@@ -141,6 +145,14 @@ class Ledger:
             ]
         )
 
+    async def close_restores(self, halt_id: str, at: datetime, targets: Iterable[TargetProgress] = ()) -> None:
+        """Record that no restore of a halt is under way any more, and where some targets were left."""
+        close = (
+            "INSERT INTO restore_end SELECT halt_id, at, ? FROM restore WHERE halt_id = ? "
+            "AND at NOT IN (SELECT at FROM restore_end WHERE halt_id = restore.halt_id)"
+        )
+        await self._write([(close, [(at.isoformat(), halt_id)]), self._put(halt_id, targets)])
+
     async def end_restore(self, halt_id: str, at: datetime) -> None:
         """Record when a restore ended, whole or not."""
         await self._write([("UPDATE halt SET restored_at = ? WHERE halt_id = ?", [(at.isoformat(), halt_id)])])
@@ -182,6 +194,18 @@ class Ledger:
         )
         return [str(row[0]) for row in rows]
 
+    async def explaining(self, targets: Iterable[TargetId], *, since: datetime) -> list[HaltRecord]:
+        """The halts of any of these targets that are in force, or were put back since then."""
+        rows = await self._read(
+            "SELECT DISTINCT halt_id FROM target JOIN halt USING (halt_id) "
+            "WHERE target IN (SELECT value FROM json_each(?)) "
+            "AND (restored_at IS NULL OR restored_at >= ? OR json_extract(progress, '$.state') <> 'restored')",
+            json.dumps([str(target) for target in targets]),
+            since.isoformat(),
+        )
+        records = [await self.halt(str(row[0])) for row in rows]
+        return [record for record in records if record is not None]
+
     async def halts(self) -> list[HaltRecord]:
         """All halts, oldest first."""
         ids = await self._read("SELECT halt_id FROM halt ORDER BY invoked_at, halt_id")
@@ -197,6 +221,11 @@ class Ledger:
         warnings = await self._read("SELECT text FROM warning WHERE halt_id = ?", halt_id)
         approvals = await self._read("SELECT approver, at, used_at FROM approval WHERE halt_id = ?", halt_id)
         parts = await self._read("SELECT scope FROM partial WHERE halt_id = ?", halt_id)
+        begun = await self._read(
+            "SELECT at, invoker, reason FROM restore WHERE halt_id = ? "
+            "AND at NOT IN (SELECT at FROM restore_end WHERE halt_id = restore.halt_id) ORDER BY at DESC LIMIT 1",
+            halt_id,
+        )
         header, ended_at, restored_at = rows[0]
         return HaltRecord(
             header=self._load(self._header, header),
@@ -206,6 +235,7 @@ class Ledger:
             warnings=tuple(str(row[0]) for row in warnings),
             approvals=tuple(self._approval(*row) for row in approvals),
             put_back_scopes=tuple(Scope.parse(str(row[0])) for row in parts),
+            restoring=_begun(*begun[0]) if begun else None,
         )
 
     def _approval(self, approver: object, at: object, used_at: object) -> Approval:
@@ -274,6 +304,10 @@ def _load(adapter: TypeAdapter[_T], text: str) -> _T:
         return adapter.validate_json(text)
     except ValidationError:
         return adapter.validate_python(json.loads(text))
+
+
+def _begun(at: object, by: object, reason: object) -> RestoreBegun:
+    return RestoreBegun(datetime.fromisoformat(str(at)), str(by), str(reason))
 
 
 def _moment(text: object) -> datetime | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from killswitch_backends.protocol import Order, Profile
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.approving import Approval
+from killswitch_console.halting.cut_short import RestoreBegun
 from killswitch_console.halting.plan import Collateral, Untouched
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.verdict import AgentOutcome, Unhalted, Verdict, outcomes, restore_verdict, verdict
@@ -72,6 +73,8 @@ class HaltRecord:
     """Second persons who agreed to its restore."""
     put_back_scopes: tuple[Scope, ...] = ()
     """Parts of it that were restored on their own: what appears there later is not halted any more."""
+    restoring: RestoreBegun | None = None
+    """A restore that began and has not come to its end: it is under way, or its process died."""
     selected: frozenset[TargetId] | None = None
     """In the record that a partial restore gives: what it was about."""
 

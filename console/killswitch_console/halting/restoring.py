@@ -276,12 +276,13 @@ class RestoreRun:
         at = self._means.now()
         whole = replace(self._record, targets=tuple(self.board), warnings=tuple(self.board.warnings))
         selected = None if self._wish.only is None else frozenset(t.target for t in self.due)
-        record = replace(whole, restored_at=at, selected=selected)
+        record = replace(whole, restored_at=at, restoring=None, selected=selected)
         self._means.publish(HaltEnded(record))
         kind, data = happenings.restore_ended(record, self._order, at)
         await self._means.recorder.record(kind, data, halt_id=self._order.halt_id)
         if not saved:
             raise LedgerError("what was put back could not be recorded: repair the ledger, then restore again")
+        await self._ledger.close_restores(self._record.header.halt_id, at)
         if not whole.kept:
             await self._ledger.end_restore(self._record.header.halt_id, at)
         return record

@@ -8,7 +8,7 @@ nothing itself; when a platform gives no answer, the target counts as revived.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -85,9 +85,3 @@ def given_up(progress: TargetProgress, found: RestoredElsewhere, at: datetime) -
 
 def _let_go(progress: TargetProgress) -> TargetProgress:
     return replace(progress, lifted=True, running=None, fighting=False, released=False)
-
-
-def announcements(halt_id: str, by: str, at: datetime, targets: Mapping[TargetId, object]) -> dict[TargetId, HaltMark]:
-    """A restore by this bastion that was cut short, as if it had been announced on its targets."""
-    mark = HaltMark(halt_id, "", "", restorer=by, restore_at=at.isoformat())
-    return dict.fromkeys(targets, mark)

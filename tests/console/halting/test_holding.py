@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from engine_runs import INVOKER, assert_honest, deployment, flag, halt, opened, restore, role, small_fleet, states
-from killswitch_console.halting.engine import Engine, open_engine
+from engine_runs import (
+    INVOKER,
+    assert_honest,
+    deployment,
+    flag,
+    halt,
+    holding,
+    is_held,
+    of,
+    opened,
+    restore,
+    role,
+    small_fleet,
+    states,
+    until,
+)
 from killswitch_console.halting.events import (
     Adopted,
     EngineEvent,
     Fight,
     HaltEnded,
-    HoldChanged,
     OpenHalts,
     Reasserted,
     Revived,
@@ -30,41 +41,8 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import TargetId
-from scripted_platform import Fault, World, durable_intent
+from scripted_platform import Fault
 from virtual_loop import now, run
-
-E = TypeVar("E")
-
-
-def of(kind: type[E], events: list[EngineEvent]) -> list[E]:
-    return [event for event in events if isinstance(event, kind)]
-
-
-async def until(condition: Callable[[], bool], within: float = 60.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  (virtual time)
-            await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def holding(world: World, state_dir: Path, events: list[EngineEvent], **more: object) -> AsyncIterator[Engine]:
-    """An engine that holds; every change must find its intent in the ledger on disk."""
-    world.before_change = durable_intent(state_dir)
-    settings = world.settings(state_dir, **more)  # type: ignore[arg-type]
-    async with open_engine(settings, events.append, now) as engine:
-        await engine.discover()
-        task = asyncio.create_task(engine.hold())
-        try:
-            yield engine
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-def is_held(events: list[EngineEvent]) -> bool:
-    changes = of(HoldChanged, events)
-    return bool(changes) and changes[-1].holding
 
 
 def test_a_revived_target_is_halted_again_and_said_so(tmp_path: Path) -> None:

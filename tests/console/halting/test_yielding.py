@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from engine_runs import deployment, halt, opened, restore, role, small_fleet, states
+from engine_runs import (
+    deployment,
+    halt,
+    holding,
+    is_held,
+    of,
+    opened,
+    restore,
+    role,
+    small_fleet,
+    states,
+    until,
+)
 from killswitch_backends.restores import in_progress
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.events import EngineEvent, HaltEnded, Reasserted, Revived, Warned
@@ -19,7 +31,6 @@ from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import HaltMark
 from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, World
-from test_holding import holding, is_held, of, until
 from virtual_loop import START, now, run
 
 
@@ -210,5 +221,3 @@ def test_where_a_restore_cannot_be_announced_it_says_so(tmp_path: Path) -> None:
 )
 def test_which_announcement_counts(announced: HaltMark | None, found: HaltMark | None, *, counts: bool) -> None:
     assert (in_progress(announced, found, START) is not None) is counts
-
-
