@@ -28,6 +28,15 @@ class Deed:
 
 
 @runtime_checkable
+class ReadsLater(Protocol):
+    """A backend whose listing comes before it has read, target by target, what is off."""
+
+    async def read_whole(self) -> None:
+        """Return once everything that was listed has been read, and told by the sight stream, at least once."""
+        ...
+
+
+@runtime_checkable
 class Attributing(Protocol):
     """A backend that can say who changed a target."""
 

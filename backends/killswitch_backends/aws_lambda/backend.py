@@ -158,6 +158,10 @@ class LambdaBackend:
         found, left = await Restoring(self._api, watch, order, self._now).left()
         return told_of(announced, found, self._now(), left)
 
+    async def read_whole(self) -> None:
+        """See ``attribution.ReadsLater``."""
+        await self._record.whole.wait()
+
     async def deeds(self, targets: Sequence[TargetId]) -> Mapping[TargetId, Deed]:
         """Who brought these functions to zero lately, as CloudTrail tells (``attribution.Attributing``)."""
         return await latest(self._aws, self._budgets, {target: target.path for target in targets}, ZEROING)

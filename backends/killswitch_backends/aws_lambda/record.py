@@ -61,6 +61,8 @@ class Record:
     ) -> None:
         self._api, self._aws, self._ref, self._labels, self._now = api, aws, ref, labels, now
         self._states: dict[str, State] = {}
+        self.whole = asyncio.Event()
+        """Set once every function of a listing was read, and whoever listens was told."""
 
     def recall(self, name: str) -> State | None:
         """A function's state read in the last minutes, if there is one."""
@@ -90,6 +92,7 @@ class Record:
             sighting = self._sighting(name, listing)
             if replace(sighting, seen_at=shown[name].seen_at) != shown[name]:
                 yield sighting
+        self.whole.set()
         await self._learn_destinations()
 
     async def _learn_destinations(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from killswitch_backends.attribution import Attributing, Deed
 from killswitch_backends.problems import Problem
@@ -23,6 +24,9 @@ from killswitch_inventory.targets import BackendRef, TargetId
 ASK_SECONDS = 20.0
 """Longest that the platforms' logs may take: whatever they tell by then is shown."""
 
+AFTERGLOW = timedelta(minutes=2)
+"""How long after a restore a listing may still show what the halt made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bypass:
@@ -33,21 +37,32 @@ class Bypass:
     deed: Deed | None = None
     unknown: str = ""
 
+    @property
+    def who(self) -> str:
+        """Who did it and when, or why nobody can be named, in words. Platform text in it is hostile until shown."""
+        if self.deed is None:
+            return self.unknown
+        source = f" from {self.deed.source}" if self.deed.source else ""
+        return f"{self.deed.action} by {self.deed.who} at {self.deed.at:%Y-%m-%d %H:%M:%SZ}{source}"
 
-def unexplained(fleet: Fleet, records: Iterable[HaltRecord]) -> list[Bypass]:
-    """The fleet's targets that are off, carry no halt's mark, and are in no halt that is in force."""
-    explained = {target.target for record in records if record.held for target in record.targets}
-    found = (seen for seen in _seen(fleet) if seen.off and seen.mark is None and seen.target not in explained)
+
+def unexplained(fleet: Fleet, records: Iterable[HaltRecord], now: datetime) -> list[Bypass]:
+    """The fleet's targets that are off, carry no halt's mark, and are in no halt that is in force or just was."""
+    explained = {target.target for record in records if _explains(record, now) for target in record.targets}
     return [
-        Bypass(seen.target, tuple(sorted(fleet.agents_of(seen.target))))
-        for seen in sorted(found, key=lambda seen: seen.target)
+        Bypass(seen.target, tuple(sorted(agents)))
+        for seen in sorted(_off(fleet), key=lambda seen: seen.target)
+        if seen.target not in explained and ((agents := fleet.agents_of(seen.target)) or seen.stops_all)
     ]
 
 
-def _seen(fleet: Fleet) -> Iterator[TargetSighting]:
-    bound = {binding.target for key in fleet.keys() for binding in fleet.bindings(key)}  # noqa: SIM118  (a method of its own)
-    yield from fleet.stopping_all()
-    yield from (seen for target in bound if (seen := fleet.target(target)) is not None)
+def _explains(record: HaltRecord, now: datetime) -> bool:
+    return record.held or (record.restored_at is not None and now - record.restored_at < AFTERGLOW)
+
+
+def _off(fleet: Fleet) -> Iterator[TargetSighting]:
+    for view in fleet.backends:
+        yield from (seen for seen in fleet.sightings(view.ref) if seen.off and seen.mark is None)
 
 
 async def attributed(bypasses: Iterable[Bypass], backends: Mapping[BackendRef, Backend]) -> list[Bypass]:

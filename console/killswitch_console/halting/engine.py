@@ -23,6 +23,7 @@ from killswitch_console.halting import happenings
 from killswitch_console.halting.acting_as import with_identities
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.board import Publish
+from killswitch_console.halting.bypass_watch import BypassWatch
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
 from killswitch_console.halting.cut_short import told
 from killswitch_console.halting.escalating import Escalated, escalate
@@ -137,6 +138,15 @@ class Engine:
             environment=settings.environment,
             recorder=recorder,
             tell=lambda invoker, mismatches: publish(Identified(invoker, mismatches)),
+        )
+        self.bypasses = BypassWatch(
+            fleet=fleet,
+            backends=lambda: self._sighter.backends,
+            ledger=ledger,
+            recorder=recorder,
+            state_dir=settings.state_dir,
+            now=now,
+            busy=lambda: self._under_way > 0,
         )
         self._under_way = 0
         self.glass = Glass(

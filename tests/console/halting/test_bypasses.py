@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,14 +36,22 @@ def fleet() -> Fleet:
     return made
 
 
-def held(*names: str) -> Any:
-    return SimpleNamespace(held=True, targets=[SimpleNamespace(target=TargetId(REF, name)) for name in names])
+def record(*names: str, held: bool = True, restored_at: datetime | None = None) -> Any:
+    return SimpleNamespace(
+        held=held, restored_at=restored_at, targets=[SimpleNamespace(target=TargetId(REF, name)) for name in names]
+    )
 
 
 def test_only_what_no_mark_and_no_halt_explains_is_told() -> None:
-    (found,) = unexplained(fleet(), [held("unmarked")])
+    (found,) = unexplained(fleet(), [record("unmarked")], NOW)
     assert found.target == TargetId(REF, "zeroed")
     assert [agent.name for agent in found.agents] == ["zeroed"]
+
+
+def test_a_halt_that_was_just_restored_explains_what_a_listing_still_shows() -> None:
+    restored = record("zeroed", "unmarked", held=False, restored_at=NOW)
+    assert unexplained(fleet(), [restored], NOW + timedelta(seconds=30)) == []
+    assert len(unexplained(fleet(), [restored], NOW + timedelta(minutes=5))) == 2
 
 
 class Logged:
@@ -59,7 +67,7 @@ class Logged:
 
 
 async def test_who_did_it_is_told_where_the_log_can_be_read() -> None:
-    found = unexplained(fleet(), [])
+    found = unexplained(fleet(), [], NOW)
     deed = Deed(TargetId(REF, "zeroed"), "PutFunctionConcurrency", "arn:mallory", NOW)
     backends: Any = {REF: Logged({deed.target: deed})}
     told = {one.target.path: (one.deed, one.unknown) for one in await attributed(found, backends)}
