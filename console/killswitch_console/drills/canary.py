@@ -2,8 +2,8 @@
 
 The scenario's model answer is played in real time by the very same engine, on the real configuration, ledger and trail,
 marked as a drill throughout; from cron it is a continuous proof. Nothing begins before a preview of every change found
-no objection, nothing but a canary can be changed (``canary_guard.py``), and whatever way a drill ends, what it halted is
-put back. No break-glass credential and no notification is within its reach.
+no objection, nothing but a canary can be changed (``canary_guard.py``), and whatever way a drill ends, what it halted
+is put back. No break-glass credential and no notification is within its reach.
 """
 
 from __future__ import annotations

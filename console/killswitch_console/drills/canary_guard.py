@@ -1,7 +1,8 @@
 """The guard of a canary drill: real backends that change nothing but targets tagged as canaries.
 
-It stands between the engine and every backend, so that no plan, race or defect above it can reach anything else. A target
-is a canary only while its platform's own listing of this session says so; what an earlier session knew does not count.
+It stands between the engine and every backend, so that no plan, race or defect above it can reach anything else. A
+target is a canary only while its platform's own listing of this session says so; what an earlier session knew does not
+count.
 """
 
 from __future__ import annotations

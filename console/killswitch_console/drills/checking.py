@@ -31,8 +31,8 @@ def objections(scenario: Scenario) -> list[Objection]:
     """Everything wrong with a scenario; empty when it can be played."""
     found = [*_twice(scenario), *_names(scenario), *_late(scenario), *_circles(scenario)]
     if scenario.scenario.mode == "canary":
-        return found + list(_canary(scenario))
-    return found + [*_fleet(scenario), *_scopes(scenario)]
+        return [*found, *_canary(scenario)]
+    return [*found, *_fleet(scenario), *_scopes(scenario)]
 
 
 def _canary(scenario: Scenario) -> Iterator[Objection]:
@@ -43,8 +43,8 @@ def _canary(scenario: Scenario) -> Iterator[Objection]:
         if not isinstance(entry, Word):
             yield Objection(("inject", place, "kind"), f"a canary drill has words only, no {entry.kind}")
     halts = [(place, entry) for place, entry in enumerate(scenario.answer) if entry.do == "halt"]
-    for place, entry in halts[1:]:
-        if entry.scope != halts[0][1].scope:
+    for place, halt in halts[1:]:
+        if halt.scope != halts[0][1].scope:
             yield Objection(("answer", place, "scope"), "a canary drill halts one scope")
     if not halts:
         yield Objection(("answer",), "a canary drill needs an [[answer]] that halts")

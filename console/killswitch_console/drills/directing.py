@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from killswitch_backends.simulator.fleet import dice
 from killswitch_console.drills.clock import DrillClock
+from killswitch_console.drills.durations import clock_text
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import DrillLog
 from killswitch_console.drills.scenario import Answer, AnyInject, Inject, Pattern, Scenario, Timed
@@ -61,12 +62,22 @@ class Cue:
     delivered_at: float | None = None
     lift: Callable[[], None] | None = None
 
+    def said(self) -> str:
+        """It on one line, for the facilitator."""
+        when = "" if self.due is None else f" {clock_text(self.due)}"
+        if self.stage is Stage.DUE and self.inject.by_hand:
+            when += " (yours to bring)"
+        text = getattr(self.inject, "text", self.inject.kind)
+        return f"  {self.stage:9}{when:8} {self.inject.id}: {text}  -> {self.inject.expected or '-'}"
+
 
 @dataclass(order=True, slots=True)
 class _Due:
     at: float
     sequence: int
     act: Callable[[], Any] = field(compare=False)
+    spare: bool = field(compare=False, default=False)
+    """Nobody waits for it: a scripted drill need not go on only for this."""
 
 
 class UnknownInject(Exception):
@@ -155,10 +166,15 @@ class Director:
 
         self._push(at, take)
 
-    def _push(self, at: float, act: Callable[[], Any]) -> None:
+    def _push(self, at: float, act: Callable[[], Any], *, spare: bool = False) -> None:
         self._sequence += 1
-        heapq.heappush(self._heap, _Due(at, self._sequence, act))
+        heapq.heappush(self._heap, _Due(at, self._sequence, act, spare))
         self._moved.set()
+
+    def _lift_is_awaited(self) -> bool:
+        """Whether something of the script comes when a fault is lifted."""
+        waiting = [cue.inject for cue in self.cues.values() if cue.stage is Stage.WAITING]
+        return any(entry.when and entry.when.event == "fault.lifted" for entry in (*waiting, *self._steps))
 
     # -- playing -----------------------------------------------------------------------------------------------------
 
@@ -191,16 +207,22 @@ class Director:
     async def _wait(self) -> None:
         now = self.clock.passed()
         wait = min(self._heap[0].at if self._heap else IDLE, self._due_end) - now
-        quiet = not self._heap and self._busy is not None and not self._busy()
         if wait <= _TICK:
             return
+        looks = self._busy is not None and wait > self._last_look
+        quiet = looks and not self._busy_or_due()
         self._moved.clear()
         try:
-            async with asyncio.timeout(min(wait, self._last_look) if self._busy else wait):
+            async with asyncio.timeout(self._last_look if looks else wait):
                 await self._moved.wait()
         except TimeoutError:
             if quiet:
                 self.end("nothing was left to happen")
+
+    def _busy_or_due(self) -> bool:
+        """Whether a player is at it, or something that counts is to come."""
+        spare = all(due.spare for due in self._heap) and not self._lift_is_awaited()
+        return not spare or (self._busy is not None and self._busy())
 
     async def _bring(self, cue: Cue) -> None:
         if cue.stage is not Stage.DUE:
@@ -210,7 +232,7 @@ class Director:
         cue.lift = await self._effects.deliver(cue.inject)
         lasts = getattr(cue.inject, "lasts", None)
         if lasts is not None:
-            self._push(self.clock.passed() + lasts, lambda: self._lift(cue))
+            self._push(self.clock.passed() + lasts, lambda: self._lift(cue), spare=True)
 
     def _lift(self, cue: Cue) -> None:
         if _lift(cue):

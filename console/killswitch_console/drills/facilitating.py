@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from killswitch_console.drills import wire
 from killswitch_console.drills.clock import DrillClock, DrillLoop, Pace
-from killswitch_console.drills.desk import Desk, listening
+from killswitch_console.drills.desk import Desk
+from killswitch_console.drills.desk_lines import LineFace, NoFace
 from killswitch_console.drills.directing import Director
 from killswitch_console.drills.homes import SCENARIO_FILE
 from killswitch_console.drills.log import DrillLog
@@ -22,6 +24,7 @@ from killswitch_console.drills.scenario import AnyInject, Scenario, TrailInject,
 from killswitch_console.drills.scoring import score
 from killswitch_console.drills.truthkeeping import TruthKeeper
 from killswitch_console.drills.world import DrillWorld, serving_world
+from killswitch_console.tui import terminal
 
 if TYPE_CHECKING:
     from killswitch_console.drills.inside import Vetoes
@@ -41,6 +44,11 @@ class Responders:
         self.director: Director | None = None
         self.real = False
         """Somebody said that this is real now."""
+
+    @property
+    def present(self) -> int:
+        """How many are at their consoles."""
+        return len(self._writers)
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""
@@ -124,58 +132,92 @@ class LedEffects(WorldEffects):
         """See ``Effects``."""
 
 
+class Face(Protocol):
+    """What a facilitator sees and types at."""
+
+    def show(self, text: str) -> None:
+        """Say something; called in the drill's loop."""
+
+    async def attend(self, desk: Desk) -> None:
+        """Hand the desk what is typed, in the drill's loop, until the desk is closed."""
+
+
 def facilitate(asked: dict[str, Any], folder: Path, vetoes: Vetoes, admit: Callable[[int], None]) -> int:
     """Lead the drill whose scenario is in a folder; the exit status of its process."""
-    scenario = read_scenario(folder / SCENARIO_FILE)
-    clock = DrillClock(datetime.now(UTC))
-    with asyncio.Runner(loop_factory=lambda: DrillLoop(clock)) as runner:
-        return runner.run(_lead(scenario, clock, folder, vetoes, admit, unattended=bool(asked["unattended"])))
+    lead = Lead(folder, vetoes, admit)
+    if asked["unattended"]:
+        return lead.run(NoFace())
+    if asked.get("plain") or not sys.stdin.isatty() or terminal.why_no_screen():
+        return lead.run(LineFace())
+    from killswitch_console.drills.desk_app import run_desk
+
+    return run_desk(lead)
 
 
-async def _lead(
-    scenario: Scenario,
-    clock: DrillClock,
-    folder: Path,
-    vetoes: Vetoes,
-    admit: Callable[[int], None],
-    *,
-    unattended: bool,
-) -> int:
-    async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(serving_world(scenario, clock, folder))
-        admit(int(world.url.rpartition(":")[2]))
-        responders = Responders(clock, scenario, world)
-        os.umask(0o077)
-        server = await asyncio.start_unix_server(responders.meet, wire.SOCKET, limit=wire.LONGEST)
-        stack.callback(server.close)
-        os.chmod(wire.SOCKET, 0o600)  # noqa: PTH101  (no look at a disk that could block)
-        log = DrillLog(folder / LOG_FILE)
-        stack.callback(log.close)
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        director = Director(scenario, clock, log, LedEffects(world, group, responders))
-        truth = TruthKeeper(world.truth)
-        director.listeners.append(truth.hear)
-        desk = Desk(director, responders, world)
-        reading = None if unattended else group.create_task(listening(desk), name="the desk")
-        await responders.ready.wait()
-        clock.begin_script()
+class Lead:
+    """One drill to be led, from this process. ``run`` it once, in any thread."""
+
+    def __init__(self, folder: Path, vetoes: Vetoes, admit: Callable[[int], None]) -> None:
+        self.scenario = read_scenario(folder / SCENARIO_FILE)
+        self.folder, self._vetoes, self._admit = folder, vetoes, admit
+        self._clock = DrillClock(datetime.now(UTC))
+
+    def run(self, face: Face) -> int:
+        """Lead it to its end; the exit status."""
+        with asyncio.Runner(loop_factory=lambda: DrillLoop(self._clock)) as runner:
+            return runner.run(self._run(face))
+
+    async def _run(self, face: Face) -> int:
+        scenario, clock, folder = self.scenario, self._clock, self.folder
+        async with AsyncExitStack() as stack:
+            world = await stack.enter_async_context(serving_world(scenario, clock, folder))
+            self._admit(int(world.url.rpartition(":")[2]))
+            responders = Responders(clock, scenario, world)
+            os.umask(0o077)
+            server = await asyncio.start_unix_server(responders.meet, wire.SOCKET, limit=wire.LONGEST)
+            stack.callback(server.close)
+            os.chmod(wire.SOCKET, 0o600)  # noqa: PTH101  (no look at a disk that could block)
+            log = DrillLog(folder / LOG_FILE)
+            stack.callback(log.close)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            director = Director(scenario, clock, log, LedEffects(world, group, responders))
+            truth = TruthKeeper(world.truth)
+            director.listeners.append(truth.hear)
+            desk = Desk(director, responders, world, face.show)
+            attending = group.create_task(face.attend(desk), name="the desk")
+            face.show("waiting for a responder; `help` lists what you can do")
+            passed = await _first(responders.ready, desk.closed) and await self._directed(responders, desk, truth, face)
+            attending.cancel()
+            await responders.dismiss()
+        return 0 if passed else 4
+
+    async def _directed(self, responders: Responders, desk: Desk, truth: TruthKeeper, face: Face) -> bool:
+        """Play the script and score it; once more after the debriefing, which adds notes and ratings."""
+        director, scenario = desk.director, self.scenario
+        self._clock.begin_script()
         responders.director = director
-        vetoes.report_to(director)
-        watching = group.create_task(_end_when_left(responders, director), name="attendance")
+        self._vetoes.report_to(director)
+        watching = asyncio.create_task(_end_when_left(responders, director), name="attendance")
         await director.play()
         watching.cancel()
-        result = score(scenario, log.events, truth.claims)
-        write_score(folder, scenario, result, truth.claims, player="person")
+        result = score(scenario, director.log.events, truth.claims)
+        write_score(self.folder, scenario, result, truth.claims, player="person")
         responders.tell("real" if responders.real else "ended", passed=result.passed, share=result.share)
-        if reading is not None and not desk.closed.is_set() and not responders.real:
-            desk.debrief()
+        if not desk.closed.is_set() and not responders.real:
+            face.show("the drill is over: `note`, `rate`, then `quit`")
             await desk.closed.wait()
-            result = score(scenario, log.events, truth.claims)
-            write_score(folder, scenario, result, truth.claims, player="person")
-        if reading is not None:
-            reading.cancel()
-        await responders.dismiss()
-    return 0 if result.passed else 4
+            result = score(scenario, director.log.events, truth.claims)
+            write_score(self.folder, scenario, result, truth.claims, player="person")
+        return result.passed
+
+
+async def _first(wanted: asyncio.Event, instead: asyncio.Event) -> bool:
+    """Wait for either; whether it was the first."""
+    waits = [asyncio.create_task(event.wait(), name="waiting") for event in (wanted, instead)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    return wanted.is_set()
 
 
 async def _end_when_left(responders: Responders, director: Director) -> None:

@@ -64,14 +64,16 @@ def socket_of(home: Path, name: str) -> Path:
     return home / f"{name}.socket"
 
 
-def lead(scenario: Scenario, folder: Path, name: str, home: Path) -> int:
-    """Lead a drill from this terminal; the exit status."""
+def lead(scenario: Scenario, folder: Path, name: str, home: Path, *, plain: bool = False) -> int:
+    """Lead a drill from this terminal; the exit status. ``plain``: line by line, without a screen."""
     path = socket_of(home, name)
     path.unlink(missing_ok=True)
     path.symlink_to(folder / SOCKET)
     print(f"{scenario.scenario.title}: responders join with `killswitch-console --drill {name}`")  # noqa: T201
     try:
-        status = run_isolated("facilitate", folder, {"sockets": [str(folder / SOCKET)], "unattended": False})
+        status = run_isolated(
+            "facilitate", folder, {"sockets": [str(folder / SOCKET)], "unattended": False, "plain": plain}
+        )
     finally:
         path.unlink(missing_ok=True)
     say_score(folder)

@@ -30,6 +30,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "restore.ended": "a restore came to its end; the verdict says how",
     "action.refused": "something was asked for and not done",
     "trail.trouble": "the console said that its trail cannot be written",
+    "facilitator.did": "what the facilitator typed at the desk: an input, from which a drill can be played again",
     "facilitator.noted": "a note of the facilitator's",
     "facilitator.rated": "an objective was rated",
     "facilitator.paced": "the facilitator changed the pace",

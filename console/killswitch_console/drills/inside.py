@@ -75,12 +75,15 @@ def main() -> int:
 
 def _play(asked: dict[str, Any], folder: Path, vetoes: Vetoes, admit: Callable[[int], None]) -> int:
     from killswitch_console.drills.homes import SCENARIO_FILE
+    from killswitch_console.drills.inputs import Input
     from killswitch_console.drills.players import PlayerKind
     from killswitch_console.drills.playing import play
     from killswitch_console.drills.reading import read_scenario
 
-    scenario = read_scenario(folder / SCENARIO_FILE)
-    played = play(scenario, folder, PlayerKind(asked["player"]), admit=admit, prepare=vetoes.report_to)
+    scenario, given = read_scenario(folder / SCENARIO_FILE), folder / "inputs.json"
+    inputs = [Input.read(one) for one in json.loads(given.read_text())] if given.exists() else []
+    kind = PlayerKind(asked["player"])
+    played = play(scenario, folder, kind, admit=admit, prepare=vetoes.report_to, inputs=inputs)
     return PASSED if played.score.passed else NOT_PASSED
 
 

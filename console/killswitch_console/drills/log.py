@@ -16,7 +16,7 @@ from typing import Final
 
 from killswitch_console.drills.happened import Happened
 
-_NOT_THE_DRILL: Final = frozenset({"facilitator.paced", "facilitator.noted", "facilitator.rated"})
+NOT_THE_DRILL: Final = frozenset({"facilitator.did", "facilitator.paced", "facilitator.noted", "facilitator.rated"})
 """What people do about a drill without changing it."""
 
 
@@ -52,6 +52,6 @@ def event_hash(events: Iterable[Happened]) -> str:
     """SHA-256 over events and facts in order, in hexadecimal."""
     digest = hashlib.sha256()
     for happened in events:
-        if happened.event not in _NOT_THE_DRILL:
+        if happened.event not in NOT_THE_DRILL:
             digest.update(json.dumps([happened.event, happened.facts], sort_keys=True).encode() + b"\n")
     return digest.hexdigest()

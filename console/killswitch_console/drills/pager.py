@@ -49,7 +49,7 @@ class DrillApp(ConsoleApp):
     ]
 
     story = ""
-    tell: Callable[..., None]
+    tell_leader: Callable[..., None]
     """Says something to the leader of the drill; set before it runs."""
 
     def on_mount(self) -> None:
@@ -97,7 +97,7 @@ class DrillApp(ConsoleApp):
     def _answer(self, event: str) -> None:
         pages = self.pages[-1:] if event == "responder.declined" else self.pages
         for page in pages:
-            self.tell("happened", event=event, facts={"inject": page.id}, measured={})
+            self.tell_leader("happened", event=event, facts={"inject": page.id}, measured={})
         self.pages = [page for page in self.pages if page not in pages]
         self.clear_notifications()
 
@@ -108,5 +108,5 @@ class DrillApp(ConsoleApp):
 
     def action_real_event(self) -> None:
         """Leave drill mode at once: this process ends, and the real console opens in its place."""
-        self.tell("real")
+        self.tell_leader("real")
         self.exit(REAL_EVENT, return_code=REAL_EVENT)

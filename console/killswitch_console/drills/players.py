@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any
 
 from killswitch_backends.problems import Problem
+from killswitch_backends.protocol import Profile
 from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.drills.scenario import Answer
 from killswitch_console.drills.seat import Hear, Seat
@@ -80,6 +82,8 @@ class Player:
         self._seat, self._hear, self._group, self._check = seat, hear, group, check
         self._halts: dict[str, str] = {}
         """The latest halt of each scope."""
+        self._plans: dict[str, Plan] = {}
+        """The latest plan of each scope that was shown on its own."""
         self._working: set[asyncio.Task[None]] = set()
 
     def take(self, step: Answer) -> None:
@@ -87,6 +91,35 @@ class Player:
         task = self._group.create_task(self._do(step), name=f"player: {step.id}")
         self._working.add(task)
         task.add_done_callback(self._working.discard)
+
+    def repeat(self, do: str, about: Mapping[str, Any]) -> None:
+        """Do once more what a person did at the console; a halt is of the plan that was shown last."""
+        task = self._group.create_task(self._repeat(do, about), name=f"again: {do}")
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _repeat(self, do: str, about: Mapping[str, Any]) -> None:
+        engine, scope = self._seat.engine, str(about.get("scope"))
+        reason = str(about.get("reason") or "played again")
+        try:
+            match do:
+                case "acknowledge" | "decline":
+                    self._hear(f"responder.{do}d", {"inject": about["inject"]}, {})
+                case "plan":
+                    profile = Profile(about.get("profile", Profile.IMMEDIATE))
+                    self._plans[scope] = await engine.plan(Scope.parse(scope), profile)
+                case "halt" if scope in self._plans:
+                    self._halts[scope] = halt_id = new_halt_id(self._seat.clock.moment())
+                    plan = self._plans[scope]
+                    await engine.halt(
+                        plan, invoker=self._seat.invoker, reason=reason, accept_collateral=True, halt_id=halt_id
+                    )
+                case "restore" if scope in self._halts:
+                    await engine.restore(self._halts[scope], invoker=self._seat.invoker, reason=reason)
+                case _:
+                    return
+        except REFUSALS as refusal:
+            self._hear("action.refused", {"action": do}, {"why": str(refusal)})
 
     @property
     def busy(self) -> bool:

@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from killswitch_console.drills.clock import FULL, DrillClock, DrillLoop
+from killswitch_console.drills.desk import Desk
 from killswitch_console.drills.directing import Director
 from killswitch_console.drills.happened import Happened
+from killswitch_console.drills.inputs import Input, Nobody
 from killswitch_console.drills.log import DrillLog
+from killswitch_console.drills.noting import drill_ended, drill_started
 from killswitch_console.drills.players import Player, PlayerKind, steps_of
 from killswitch_console.drills.scenario import (
     AnyInject,
@@ -98,6 +102,7 @@ def play(
     *,
     admit: Callable[[int], None] = lambda _: None,
     prepare: Callable[[Director], None] = lambda _: None,
+    inputs: Sequence[Input] = (),
 ) -> Played:
     """Play a scenario with a scripted player at full speed, and score it.
 
@@ -106,11 +111,12 @@ def play(
         folder: where the drill's files go; it has to exist and be empty.
         player: who plays.
         admit: told the port of the simulator before anything connects to it.
-        prepare: called with the director before it begins, to put a facilitator's inputs in.
+        prepare: called with the director before it begins.
+        inputs: what a facilitator types, and what a person did at the console, each at its time.
     """
     clock = DrillClock(BEGAN, FULL)
     with asyncio.Runner(loop_factory=lambda: DrillLoop(clock)) as runner:
-        return runner.run(_play(scenario, clock, folder, player, admit, prepare))
+        return runner.run(_play(scenario, clock, folder, player, admit, prepare, inputs))
 
 
 async def _play(
@@ -120,6 +126,7 @@ async def _play(
     player: PlayerKind,
     admit: Callable[[int], None],
     prepare: Callable[[Director], None],
+    inputs: Sequence[Input],
 ) -> Played:
     directors: list[Director] = []
 
@@ -143,11 +150,16 @@ async def _play(
         director.listeners.append(truth.hear)
         directors.append(director)
         prepare(director)
+        desk = Desk(director, Nobody(), world, lambda _: None)
+        for given in inputs:
+            director.at(given.at, partial(given.give, desk, scripted))
+        seat.trail.note("drill.started", drill_started(scenario, folder, seat.environment))
         await director.play()
         scripted.stop()
         clock.set_speed(1.0)  # threads end in real time
         result = score(scenario, log.events, truth.claims)
         write_score(folder, scenario, result, truth.claims, player=str(player))
+        seat.trail.note("drill.ended", drill_ended(scenario, folder, seat.environment, result))
         return Played(folder, log.events, result)
 
 

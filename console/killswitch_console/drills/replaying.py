@@ -11,20 +11,28 @@ from killswitch_console.drills.facing import read_score
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import event_hash, read_log
 from killswitch_console.hostile import clean
+from killswitch_console.tui.terminal import why_no_screen
 
 HELP = "[Enter] next   b back   N (a time such as 1m30s) go there   l the list   q leave"
 _MARK = ">"
 
 
-def replay(folder: Path, at: float = 0.0) -> int:
-    """Show a drill from a moment on. Without a terminal: all of it at once. Returns the exit status."""
+def replay(folder: Path, at: float = 0.0, *, plain: bool = False) -> int:
+    """Show a drill from a moment on: on a screen, line by line, or without a terminal all of it at once.
+
+    Returns the exit status.
+    """
     events = read_log(folder / "log.jsonl")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         for happened in events:
             if happened.at >= at:
                 print(line(happened))  # noqa: T201  (the command line prints)
         return 0
-    return _seek(events, place_of(events, at))
+    if plain or why_no_screen():
+        return _seek(events, place_of(events, at))
+    from killswitch_console.drills.replay_app import run_replay
+
+    return run_replay(folder, events, at)
 
 
 def _seek(events: Sequence[Happened], place: int) -> int:

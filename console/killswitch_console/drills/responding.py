@@ -114,7 +114,7 @@ def respond(_: dict[str, Any], folder: Path, admit: Callable[[int], None]) -> in
 
     app = DrillApp(state, make_engine, now=clock.moment, theme=terminal.theme())
     app.story = str(welcome["briefing"])
-    app.tell = threads[0].tell
+    app.tell_leader = threads[0].tell
     threads[0].app = app
     with ending_signals(app.end):
         try:

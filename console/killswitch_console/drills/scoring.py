@@ -91,7 +91,7 @@ def score(scenario: Scenario, events: Sequence[Happened], claims: Sequence[Claim
     """Score a drill that ended."""
     outcomes = (
         *(_expected(expectation, events) for expectation in scenario.expect),
-        *_forbidden(scenario, events),
+        *forbidden_outcomes(scenario, events),
         *_authority(scenario, events),
     )
     negative = sorted({claim.agent for claim in claims if claim.margin is not None and claim.margin < 0})
@@ -155,6 +155,11 @@ def _expected(expectation: Expectation, events: Sequence[Happened]) -> Outcome:
     return _outcome(expectation, what, met=False, why=why)
 
 
+def outcome_so_far(expectation: Expectation, events: Sequence[Happened]) -> tuple[Outcome, float | None]:
+    """How one expectation stands after these events, and since when its time runs (None: it does not yet)."""
+    return _expected(expectation, events), _start(expectation, events) if events else None
+
+
 def _outcome(expectation: Expectation, what: str, *, met: bool, why: str, at: float | None = None) -> Outcome:
     return Outcome(expectation.id, expectation.objective, what, met, expectation.must, expectation.weight, why, at)
 
@@ -175,7 +180,8 @@ def _start(expectation: Expectation, events: Iterable[Happened]) -> float | None
     return next(brought, None)
 
 
-def _forbidden(scenario: Scenario, events: Sequence[Happened]) -> Iterable[Outcome]:
+def forbidden_outcomes(scenario: Scenario, events: Sequence[Happened]) -> Iterable[Outcome]:
+    """How everything that must not happen stands after these events."""
     for rule in scenario.forbid:
         broken = next((happened for happened in events if matches(rule, happened)), None)
         why = "" if broken is None else f"{rule.why} ({broken.facts.get('scope', broken.event)})"

@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _scenario(facilitate)
     facilitate.add_argument("--name", default="drill", metavar="NAME", help="what responders join (default: drill)")
+    facilitate.add_argument("--plain", action="store_true", help="a desk of lines, for terminals without a screen")
     report = verbs.add_parser("report", help="the after-action report of a drill, in Markdown and HTML")
     report.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
     report.add_argument("--trend", action="store_true", help="all drills in one table instead")
@@ -52,6 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
     replay.add_argument("--at", metavar="TIME", help="begin at this drill time, such as 1m30s")
     replay.add_argument("--verify", action="store_true", help="say whether log and score belong together")
+    replay.add_argument("--again", action="store_true", help="play it once more from its inputs, and compare")
+    replay.add_argument("--plain", action="store_true", help="line by line, for terminals without a screen")
     _home(replay)
 
 
@@ -175,7 +178,7 @@ def _facilitate(options: argparse.Namespace) -> int:
     from killswitch_console.drills.facing import lead
 
     scenario, folder = _ready(options)
-    return lead(scenario, folder, options.name, _where(options))
+    return lead(scenario, folder, options.name, _where(options), plain=options.plain)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -199,4 +202,8 @@ def _replay(options: argparse.Namespace) -> int:
     folder = find_run(_where(options), options.played)
     if options.verify:
         return verify(folder)
-    return replay(folder, seconds_of(options.at) if options.at else 0.0)
+    if options.again:
+        from killswitch_console.drills.rehearsing import again
+
+        return again(folder)
+    return replay(folder, seconds_of(options.at) if options.at else 0.0, plain=options.plain)
