@@ -19,7 +19,7 @@ from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, hea
 WIDE: Final = 100
 """From this width on there is room for who did it."""
 
-_PLACE, _AT, _KIND, _BY = 9, 15, 18, 18
+_PLACE, _AT, _KIND, _BY = 9, 17, 18, 18
 
 _TONES: Final = {
     "halt.confirmed": Tone.HALTED,

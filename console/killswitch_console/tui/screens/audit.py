@@ -77,6 +77,8 @@ class AuditScreen(ConsoleScreen):
         self._event: Event | None = None
         self._is_anchored: bool | None = None
         self._problem = ""
+        self._said: Line = BLANK
+        """What came of the last key, until the next."""
         self._looking = False
 
     @property
@@ -118,6 +120,8 @@ class AuditScreen(ConsoleScreen):
             lines += audit.state(reader.standing, self._checked, self.now, width)
         if self._problem:
             lines += wrapped(clean(self._problem, most=300), width - 2, tone=Tone.BAD, indent=" ")
+        if self._said:
+            lines.append(self._said)
         if self._question and reader is not None:
             lines.append(audit.searching(self._question, reader.count, reader.left, reader.total))
         return lines
@@ -157,6 +161,10 @@ class AuditScreen(ConsoleScreen):
         return audit.details(self._event, signed=signed, anchored=self._is_anchored, width=width - 1)
 
     _in_last_volume = True
+
+    def _say(self, text: str, tone: Tone) -> None:
+        self._said = plain(f" {clean(text, most=300)}", tone)
+        self._paint()
 
     # -- keeping fresh ---------------------------------------------------------------------------------------------
 
@@ -259,10 +267,9 @@ class AuditScreen(ConsoleScreen):
         try:
             self._wanted = read_question(question, self.now)
         except Unclear as error:
-            self._problem = str(error)
-            self._paint()
+            self._say(str(error), Tone.WARN)
             return
-        self._question, self._problem = question, ""
+        self._question, self._said = question, BLANK
         self.workers.cancel_group(self, "search")
         if self._wanted.whole:
             self._question = ""
@@ -297,7 +304,7 @@ class AuditScreen(ConsoleScreen):
         """Only events like the one under the cursor; or, once more, not only those."""
         value = _value_of(self._event, field)
         if not value:
-            self.console_app.tell(f"this event names no {'person' if field == 'by' else field}", wrong=False)
+            self._say(f"this event names no {'person' if field == 'by' else field}", Tone.WARN)
             return
         self._look_for(worded(self._question, field, value))
 
@@ -349,12 +356,12 @@ class AuditScreen(ConsoleScreen):
         try:
             ran = await run_own(self._configuration.path, *words)
         except OSError as error:
-            self.console_app.tell(f"not exported: {error}", wrong=True)
+            self._say(f"not exported: {error}", Tone.BAD)
             return
         if ran.code:
-            self.console_app.tell(f"not exported: {ran.said}", wrong=True)
+            self._say(f"not exported: {ran.said}", Tone.BAD)
         else:
-            self.console_app.tell(f"{ran.said} exported to {path}", wrong=False)
+            self._say(f"{ran.said} exported to {path}", Tone.OK)
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
