@@ -204,6 +204,7 @@ class TrailRecorder:
     async def _linger(self) -> None:
         """Let notes gather: while a halt is sending its requests, each transaction would hold it up."""
         if self._urgent:
+            await asyncio.sleep(0)  # what is recorded in the same breath (a halt and its first intents) goes together
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(NOTE_SECONDS):

@@ -20,6 +20,10 @@ POLL_SECONDS: Final = 0.1
 """How often one who waits for a lease tries again, and how often a hold looks whether somebody waits."""
 
 
+DISK_SECONDS: Final = 1.0
+"""Longest that a halt waits for a disk that does not answer; then it goes on without a lease (safety rule 2)."""
+
+
 class Work(StrEnum):
     """What a lease is held for."""
 
@@ -90,12 +94,17 @@ class Leases:
         return None if descriptor is None else Lease(path, descriptor)
 
     async def await_(self, halt_id: str, work: Work, *, seconds: float) -> Lease:
-        """The lease, as soon as whoever has it gives way.
+        """The lease, as soon as whoever has it gives way; one that guards nothing if the disk hangs.
 
         Raises:
             HaltBusy: naming who keeps it, after ``seconds``.
         """
-        if (lease := self.take(halt_id, work)) is not None:
+        try:
+            async with asyncio.timeout(DISK_SECONDS):
+                lease = await asyncio.to_thread(self.take, halt_id, work)
+        except TimeoutError:
+            return Lease(self._folder / halt_id, None)
+        if lease is not None:
             return lease
         queue: int | None = None
         try:

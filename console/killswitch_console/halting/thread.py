@@ -7,15 +7,20 @@ under way.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, open_engine
 from killswitch_console.halting.events import Warned
 from killswitch_console.halting.read_only import Looking, looking_only
+
+TURN_SECONDS: Final = 0.0002
+"""Longest that the engine waits for the interpreter while a screen is painted; Python's own 5 ms a turn add up to
+four times the way from the confirming key to the first request (``make bench ONLY=confirm_key``: 60 ms, with this 14)."""
 
 _T = TypeVar("_T")
 
@@ -39,6 +44,7 @@ class EngineThread:
 
     def start(self) -> None:
         """Start the engine; returns once it takes work (it sights in the background from then on)."""
+        sys.setswitchinterval(TURN_SECONDS)
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -69,6 +75,8 @@ class EngineThread:
 
     def close(self) -> None:
         """Stop sighting and end the thread, once the halts and restores under way have run to their end."""
+        if self._thread.ident is None:  # the face ended before it asked for the engine
+            return
         if self._loop is not None and self._stop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
