@@ -19,8 +19,8 @@ from killswitch_console.halting.events import Warned
 from killswitch_console.halting.read_only import Looking, looking_only
 
 TURN_SECONDS: Final = 0.0002
-"""Longest that the engine waits for the interpreter while a screen is painted; Python's own 5 ms a turn add up to
-four times the way from the confirming key to the first request (``make bench ONLY=confirm_key``: 60 ms, with this 14)."""
+"""Longest that the engine waits for the interpreter while a screen is painted. Python's own 5 ms a turn add up: from
+the confirming key to the first request it took 60 ms, and 14 with this (``make bench ONLY=confirm_key``)."""
 
 _T = TypeVar("_T")
 
