@@ -16,6 +16,7 @@ from typing import ClassVar, Final, TypeVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -29,7 +30,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
-from killswitch_console.tui import announcing, ending, terminal
+from killswitch_console.tui import announcing, ending, keymap, terminal
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.invoking import Invoking
@@ -95,10 +96,11 @@ class ConsoleApp(App[int]):
         *,
         now: Callable[[], datetime] = utc_now,
         theme: str | None = None,
+        driver: type[Driver] = TerminalDriver,
     ) -> None:
         """Prepare the app; its engine starts once the first frame is painted."""
         plain = theme == terminal.PLAIN_THEME
-        super().__init__(driver_class=TerminalDriver, ansi_color=True if plain else None)
+        super().__init__(driver_class=driver, ansi_color=True if plain else None)
         if theme is not None:
             self.theme = theme
         self.state = state
@@ -108,6 +110,7 @@ class ConsoleApp(App[int]):
         self.invoking = Invoking(self)
         self.inbox = Inbox(self._wake)
         self.engine = make_engine(self.inbox.put)
+        self._breached: set[str] = set()
         self.defect: Exception | None = None
         """What ended the app, if that was an error of its own."""
         self._engine_ready = asyncio.Event()
@@ -125,7 +128,8 @@ class ConsoleApp(App[int]):
     def on_mount(self) -> None:
         """Paint first, then start the engine."""
         self._running_loop = asyncio.get_running_loop()
-        self.set_interval(CLOCK_SECONDS, self.freshen, name="clock")
+        self.set_interval(CLOCK_SECONDS, self._tick, name="clock")
+        self.set_keymap(self.state.keys)
         self.call_after_refresh(self._start_engine)
         self.call_after_refresh(self._find_parts)
 
@@ -140,6 +144,8 @@ class ConsoleApp(App[int]):
                 self.bind(place.key, f"place('{place.key}')", description=place.title, show=False)
         for broken in (*self.signs.broken, *self.places.broken):
             self.tell(f"{broken.module} cannot be shown: {broken.why}", wrong=True)
+        if unknown := keymap.unknown(self.state.keys, [type(self), *map(type, self.screen_stack)]):
+            self.tell(f"[keys] names no key of the console: {', '.join(unknown)}", wrong=True)
         self.screen.refresh_bindings()
         self.freshen()
         await self.signs.keep_asking(lambda question, name: self.ask(question, name=name), self.freshen)
@@ -196,9 +202,17 @@ class ConsoleApp(App[int]):
         self.freshen()
 
     def _announce(self, events: list[EngineEvent]) -> None:
-        """Say what happened to whoever is not looking at it; ring once, whatever it was."""
+        """Say what happened to whoever is not looking at it."""
         shown = self.screen.halt_id if isinstance(self.screen, HaltScreen) else ""
-        said = announcing.announcements(events, self.state.book, shown)
+        self._say(announcing.announcements(events, self.state.book, shown))
+
+    def _tick(self) -> None:
+        """Ages and timers move on, whatever happens; an objective may be overrun by now."""
+        self._say(announcing.breaches(self.state.book, self.now(), self._breached))
+        self.freshen()
+
+    def _say(self, said: list[announcing.Announcement]) -> None:
+        """Ring once, whatever it was, and show and keep each."""
         if any(one.rings for one in said):
             self.bell()
         for one in said:
@@ -373,14 +387,17 @@ def run_app(
     *,
     read_only: bool = False,
     mouse: bool = True,
+    wall: bool = False,
     debug: bool = False,
 ) -> int:
     """Show the console until the person leaves it or a signal ends it; return the exit status.
 
     A halt or a restore under way then runs to its end before this returns. With ``debug`` a defect of the app is raised
     instead of being told in one line. With ``read_only`` the engine's port refuses whatever would change something.
+    With ``wall`` it is shown in a browser (``serving``), always read-only, and not recorded: nothing can be done there.
     """
-    if why := terminal.why_no_screen():
+    read_only = read_only or wall
+    if not wall and (why := terminal.why_no_screen()):
         ending.say(why)
         return 2
     state = ConsoleState(
@@ -391,6 +408,7 @@ def run_app(
         two_person=settings.two_person,
         drill=settings.drill,
         read_only=read_only,
+        keys=dict(configuration.document.keys) if configuration is not None else {},
         configuration=configuration,
     )
     threads: list[EngineThread] = []
@@ -399,9 +417,9 @@ def run_app(
         threads.append(EngineThread(settings, publish, read_only=read_only))
         return threads[0]
 
-    app = ConsoleApp(state, make_engine, theme=terminal.theme())
+    app = ConsoleApp(state, make_engine, theme=terminal.theme(), driver=_wall_driver() if wall else TerminalDriver)
     try:
-        app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen else None
+        app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen and not wall else None
     except RecordingNeeded as error:
         ending.say(str(error))
         return 2
@@ -416,3 +434,9 @@ def run_app(
         ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
         return 1
     return app.return_code or 0
+
+
+def _wall_driver() -> type[Driver]:
+    from killswitch_console.tui.wall import WallDriver
+
+    return WallDriver

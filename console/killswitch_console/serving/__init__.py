@@ -1,0 +1,1 @@
+"""The wall display: the read-only console in a browser, behind a token."""
