@@ -190,6 +190,8 @@ class Document(_Table):
     """Where break-glass credentials are kept, in the order in which they are tried."""
     breakglass: BreakGlassTable = BreakGlassTable()
     contact: list[Contact] = []
+    keys: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """The console's keys as a person wants them: from the id of a binding to keys, separated by commas."""
 
     @model_validator(mode="after")
     def _custodians(self) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from killswitch_console.halting.events import (
@@ -15,7 +16,7 @@ from killswitch_console.halting.events import (
     Revived,
     SafeguardPassed,
 )
-from killswitch_console.tui.halt_book import HaltBook
+from killswitch_console.tui.halt_book import HaltBook, Phase
 from killswitch_console.tui.lines import words
 
 MOST: Final = 3
@@ -69,6 +70,26 @@ def _one(event: EngineEvent, book: HaltBook, shown: str) -> Announcement | None:
             return Announcement(text, "warning", rings=True)
         case _:
             return None
+
+
+def breaches(book: HaltBook, now: datetime, told: set[str]) -> list[Announcement]:
+    """Objectives that halts under way have overrun by now and that nobody was told of; they are in ``told`` then."""
+    said: list[Announcement] = []
+    for halt in book.under_way():
+        header = halt.header
+        if halt.phase is not Phase.HALTING:
+            continue
+        elapsed = (now - header.invoked_at).total_seconds()
+        late = [f"SLO of {header.scope}"] if halt.proven_at is None and elapsed > header.slo_seconds else []
+        for ref, tally in halt.tallies.items():
+            limit = header.backend_slo.get(ref.kind)
+            if limit is not None and tally.proven_at is None and elapsed > limit:
+                late.append(f"SLO of {ref} in {header.scope}")
+        for what in late:
+            if (key := f"{header.halt_id} {what}") not in told:
+                told.add(key)
+                said.append(Announcement(f"{what} is overrun: not all is proven stopped", "error", rings=True))
+    return said
 
 
 def _scope(halt_id: str, book: HaltBook) -> str:

@@ -55,6 +55,8 @@ class ConsoleState:
     """Whether all of this is a drill."""
     read_only: bool = False
     """Whether nothing can be changed from here: the engine's port refuses it, whatever a screen does."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The user's own keys, by the ids of bindings."""
     configuration: Configuration | None = None
     """What the console was started with; None where there is none (tests, and faces of an engine made by hand)."""
     glass: Opening | None = None

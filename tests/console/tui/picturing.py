@@ -16,6 +16,9 @@ from console.tui.driving import Driven
 ROOT = Path(__file__).resolve().parents[3] / "snapshots"
 
 
+SIZES = ((80, 24), (120, 40), (200, 60))
+LIGHT = "textual-light"
+
 REST = 3
 """How often in a row a screen must be the same to be at rest."""
 
@@ -35,12 +38,27 @@ class Pictures:
         self._compare(path.with_suffix(".txt"), driven.text)
         self._compare(path.with_suffix(".svg"), normalize_svg(driven.app.export_screenshot()))
 
+    async def everywhere(self, driven: Driven, name: str) -> None:
+        """The same screen in every size, dark and light, by changing the size and the theme of one console."""
+        size, theme = driven.app.size, driven.app.theme
+        for width, height in SIZES:
+            await driven.pilot.resize_terminal(width, height)
+            await self(driven, name)
+            driven.app.theme = LIGHT
+            await self._rest(driven)
+            path = ROOT / f"{name}-{width}x{height}-light.svg"
+            self._compare(path, normalize_svg(driven.app.export_screenshot()))
+            driven.app.theme = theme
+        await driven.pilot.resize_terminal(*size)
+        await self._rest(driven)
+
     async def _rest(self, driven: Driven) -> None:
         """Wait until the screen stays the same."""
         same, before = 0, ""
         while same < REST:
             await driven.pilot.pause(0.03)
-            same, before = (same + 1, before) if driven.text == before else (0, driven.text)
+            now = driven.text
+            same, before = (same + 1, before) if now == before else (0, now)
 
     def _compare(self, path: Path, shown: str) -> None:
         if self._renew:

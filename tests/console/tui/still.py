@@ -26,6 +26,7 @@ from killswitch_console.halting.planning import make_plan
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.tui.app import ConsoleApp
+from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.state import ConsoleState
 from killswitch_inventory.agents import Health
 from killswitch_inventory.fleet import Fleet
@@ -126,6 +127,13 @@ def still_fleet(world: World, *, broken: str = "") -> Fleet:
     return fleet
 
 
+class StillSigns(SignBoard):
+    """Signs that ask nothing: what they would say hangs on more than this world. Their own tests let them ask."""
+
+    async def keep_asking(self, ask: object, told: object) -> None:
+        del ask, told
+
+
 @asynccontextmanager
 async def still_console(
     *, size: tuple[int, int], records: Sequence[HaltRecord] = (), world: World | None = None, broken: str = ""
@@ -134,6 +142,7 @@ async def still_console(
     world = world or still_world()
     engine = StillEngine(still_fleet(world, broken=broken), world, records)
     app = ConsoleApp(ConsoleState("production", ALICE), lambda publish: StillPort(engine, publish), now=lambda: NOW)
+    app.signs = StillSigns()
     async with app.run_test(size=size) as pilot:
         driven = Driven(app, pilot, world)
         await driven.until(lambda: bool(driven.state.backends) and driven.state.book.loaded)

@@ -10,7 +10,7 @@ import pytest
 from console.tui.driving import ALICE, Driven
 from console.tui.picturing import Pictures, pictures
 from console.tui.still import NOW, record, still_console
-from console.tui.test_pictures import sizes, stopped
+from console.tui.test_pictures import stopped
 from killswitch_backends.protocol import Evidence, Grade
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.approving import Approval
@@ -89,12 +89,11 @@ def put_revival(driven: Driven, halt_id: str, target: TargetProgress) -> None:
     driven.app.inbox.put(TargetsMoved(halt_id, (target,)))
 
 
-@sizes
 async def test_a_revival_is_on_top_takes_the_verdict_away_and_gives_it_back(
-    size: tuple[int, int], check: Pictures, told: list[str], monkeypatch: pytest.MonkeyPatch
+    check: Pictures, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rings: list[int] = []
-    async with still_console(size=size, records=[held()]) as driven:
+    async with still_console(size=(120, 40), records=[held()]) as driven:
         monkeypatch.setattr(driven.app, "bell", lambda: rings.append(1))
         halt = await look_at(driven)
         halt_id, (first, second, *_) = halt.header.halt_id, halt.targets
@@ -105,13 +104,13 @@ async def test_a_revival_is_on_top_takes_the_verdict_away_and_gives_it_back(
         driven.app.inbox.put(Reasserted(halt_id, other.target, NOW, 0.21))
         driven.app.inbox.put(TargetsMoved(halt_id, (again(other, second),)))
         await driven.sees("▲ REVIVED", "REVIVED once", "INCOMPLETE", "not halted again yet", "hpa-controller")
-        await driven.sees("Revived, and proven stopped again: 1", "halted again after 0.21 s")
+        await driven.sees("Revived, and proven stopped again: 1", "halted again after 0.21")
         assert rings == [1]
         live = driven.state.book.get(halt_id)
         assert live is not None
         assert live.verdict is Verdict.INCOMPLETE
         assert [text.partition(":")[0] for text in told] == [f"REVIVED by {BY}"] * 2
-        await check(driven, "halt-revived")
+        await check.everywhere(driven, "halt-revived")
         driven.app.inbox.put(TargetsMoved(halt_id, (again(back, first),)))
         await driven.sees("■ STOPPED", "Revived, and proven stopped again: 2", "2 targets, proven stopped again")
         await driven.press("1")
@@ -149,9 +148,8 @@ async def test_who_appears_in_a_held_scope_is_named_and_so_is_what_the_hold_leav
         await driven.sees("! new in the scope, and left: iam:prod/role/shared", "SLO met: 4.2 s of 60 s")
 
 
-@sizes
 async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(
-    size: tuple[int, int], check: Pictures, told: list[str]
+    check: Pictures, told: list[str]
 ) -> None:
     others = [
         ForeignHalt(
@@ -164,24 +162,23 @@ async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(
         for minute in (10, 50)
     ]
     over = record("class:refund", lambda _: TargetState.RESTORED, begun=timedelta(days=2), ended=True, restored=True)
-    async with still_console(size=size, records=[over]) as driven:
+    async with still_console(size=(120, 40), records=[over]) as driven:
         driven.app.inbox.put(OpenHalts((), tuple(others)))
         await driven.sees("HELD by another bastion: h-20261122-021000-beef", "+1 more")
         driven.app.inbox.put(OpenHalts((held(),), tuple(others)))
         await driven.press("o")
         await driven.sees("other bastion's", "carol", "class:billing", "HELD class:billing by alice", "+2 more")
         assert sum("of another bastion is seen" in text for text in told) == 2
-        await check(driven, "halts-foreign")
+        await check.everywhere(driven, "halts-foreign")
         await driven.press("down", "enter")
         await driven.until(lambda: "known by its marks only" in told[-1])
 
 
-@sizes
 async def test_a_restore_that_takes_two_waits_for_another_person(
-    size: tuple[int, int], check: Pictures, told: list[str]
+    check: Pictures, told: list[str]
 ) -> None:
     halt = held()
-    async with still_console(size=size, records=[halt]) as driven:
+    async with still_console(size=(120, 40), records=[halt]) as driven:
         driven.state.two_person = frozenset({ScopeKind.CLASS})
         await driven.press("2", "r")
         await driven.sees("A restore of this takes two people", "Another person must agree first")
@@ -195,6 +192,6 @@ async def test_a_restore_that_takes_two_waits_for_another_person(
         driven.app.inbox.put(ApprovalGiven(halt.header.halt_id, Approval(bob, NOW - timedelta(minutes=3))))
         await driven.sees("agreed: bob@bastion-1, 3 min ago")
         assert "bob@bastion-1 agreed to a restore of class:billing" in told
-        await check(driven, "restore-two")
+        await check.everywhere(driven, "restore-two")
         await driven.press("enter")
         await driven.sees("Type  billing")

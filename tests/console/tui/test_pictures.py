@@ -1,5 +1,5 @@
-"""What every screen looks like at 80x24 and 120x40. Renew with ``pytest tests/console/tui/test_pictures.py
---snapshot-update``, and look at what changed."""
+"""What every screen looks like at 80x24, 120x40 and 200x60, dark and light. To renew: ``make snapshots``; then look at
+what changed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from killswitch_console.halting.events import HaltBegun, HaltEnded, TargetsMoved
 from killswitch_console.halting.progress import TargetState
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import Layer
-
-SIZES = [(80, 24), (120, 40)]
-sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 
 @pytest.fixture
@@ -43,129 +40,116 @@ def partly_restored(seen: TargetSighting) -> TargetState:
     return TargetState.CONFLICT if seen.target.path.endswith("Deployment/billing-2") else TargetState.RESTORED
 
 
-@sizes
-async def test_the_fleet(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_fleet(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("down", "right", "down", "down")
         await driven.pilot.pause(0.1)
-        await check(driven, "fleet")
+        await check.everywhere(driven, "fleet")
 
 
-@sizes
-async def test_the_details_of_an_agent(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_details_of_an_agent(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("right", "down", "d")
         await driven.sees("Bindings 2")
-        await check(driven, "details")
+        await check.everywhere(driven, "details")
 
 
-@sizes
-async def test_a_platform_that_cannot_be_seen(size: tuple[int, int], check: Pictures) -> None:
+async def test_a_platform_that_cannot_be_seen(check: Pictures) -> None:
     broken = "iam:prod: the security token included in the request is expired (renew it with aws sso login)"
-    async with still_console(size=size, broken=broken) as driven:
-        await check(driven, "fleet-blind")
+    async with still_console(size=(120, 40), broken=broken) as driven:
+        await check.everywhere(driven, "fleet-blind")
 
 
-@sizes
-async def test_the_plan(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_plan(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("down", "H")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
-        await check(driven, "plan")
+        await check.everywhere(driven, "plan")
 
 
-@sizes
-async def test_the_confirmation_of_a_class(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_confirmation_of_a_class(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("down", "H")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Type  outreach", "Cancel")
-        await check(driven, "confirm-class")
+        await check.everywhere(driven, "confirm-class")
 
 
-@sizes
-async def test_the_confirmation_of_an_agent(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_confirmation_of_an_agent(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("right", "down", "H")
         await driven.sees("Plan: halt agent:billing-1", "2 calls")
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Press y", "Cancel")
-        await check(driven, "confirm-agent")
+        await check.everywhere(driven, "confirm-agent")
 
 
-@sizes
-async def test_a_halt_under_way(size: tuple[int, int], check: Pictures) -> None:
+async def test_a_halt_under_way(check: Pictures) -> None:
     halt = record("class:outreach", under_way, begun=timedelta(seconds=12.3), ended=False)
-    async with still_console(size=size) as driven:
+    async with still_console(size=(120, 40)) as driven:
         driven.app.inbox.put(HaltBegun(halt))
         driven.app.inbox.put(TargetsMoved(halt.header.halt_id, halt.targets))
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
-        await driven.sees("Not stopped yet", "esc Back")
-        await check(driven, "halt-under-way")
+        await driven.sees("Not stopped yet", "Esc Back")
+        await check.everywhere(driven, "halt-under-way")
 
 
-@sizes
-async def test_a_halt_that_overruns(size: tuple[int, int], check: Pictures) -> None:
+async def test_a_halt_that_overruns(check: Pictures) -> None:
     halt = record("class:outreach", under_way, begun=timedelta(seconds=72), ended=False)
-    async with still_console(size=size) as driven:
+    async with still_console(size=(120, 40)) as driven:
         driven.app.inbox.put(HaltBegun(halt))
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
-        await driven.sees("OVER by 12 s of 60 s", "esc Back")
-        await check(driven, "halt-overrun")
+        await driven.sees("OVER by 12 s of 60 s", "Esc Back")
+        await check.everywhere(driven, "halt-overrun")
 
 
-@sizes
-async def test_a_halt_that_ended(size: tuple[int, int], check: Pictures) -> None:
+async def test_a_halt_that_ended(check: Pictures) -> None:
     halt = record("class:billing", stopped, begun=timedelta(seconds=40), ended=True)
-    async with still_console(size=size) as driven:
+    async with still_console(size=(120, 40)) as driven:
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         driven.app.inbox.put(HaltBegun(halt))
         driven.app.inbox.put(HaltEnded(halt))
         await driven.sees("STOPPED", "SLO met", "r Restore")
-        await check(driven, "halt-ended")
+        await check.everywhere(driven, "halt-ended")
 
 
-@sizes
-async def test_the_halts(size: tuple[int, int], check: Pictures) -> None:
+async def test_the_halts(check: Pictures) -> None:
     records = [
         record("class:refund", restored, begun=timedelta(days=2), ended=True, restored=True, reason="drill"),
         record("class:billing", partly_restored, begun=timedelta(hours=5), ended=True, restored=True),
         record("agent:research-1", stopped, begun=timedelta(minutes=50), ended=True, reason="loops on one ticket"),
         record("class:outreach", under_way, begun=timedelta(minutes=12), ended=True),
     ]
-    async with still_console(size=size, records=records) as driven:
+    async with still_console(size=(120, 40), records=records) as driven:
         await driven.press("2")
         await driven.sees("class:outreach", "research-1", "r Restore")
-        await check(driven, "halts")
+        await check.everywhere(driven, "halts")
 
 
-@sizes
-async def test_a_restore_that_met_a_change(size: tuple[int, int], check: Pictures) -> None:
+async def test_a_restore_that_met_a_change(check: Pictures) -> None:
     halt = record("class:billing", partly_restored, begun=timedelta(hours=5), ended=True, restored=True)
-    async with still_console(size=size, records=[halt]) as driven:
+    async with still_console(size=(120, 40), records=[halt]) as driven:
         await driven.press("2", "enter")
         await driven.sees("conflict", "restored", "r Restore")
-        await check(driven, "restore-conflict")
+        await check.everywhere(driven, "restore-conflict")
 
 
-@sizes
-async def test_what_a_restore_would_do(size: tuple[int, int], check: Pictures) -> None:
+async def test_what_a_restore_would_do(check: Pictures) -> None:
     halt = record("class:billing", stopped, begun=timedelta(minutes=50), ended=True)
-    async with still_console(size=size, records=[halt]) as driven:
+    async with still_console(size=(120, 40), records=[halt]) as driven:
         await driven.press("2", "r")
         await driven.sees("Restore class:billing", "back to replicas", "^n Continue")
-        await check(driven, "restore")
+        await check.everywhere(driven, "restore")
 
 
-@sizes
-async def test_the_help(size: tuple[int, int], check: Pictures) -> None:
-    async with still_console(size=size) as driven:
+async def test_the_help(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
         await driven.press("question_mark")
         await driven.sees("Everywhere")
-        await check(driven, "help")
+        await check.everywhere(driven, "help")

@@ -38,6 +38,7 @@ class ConsoleScreen(Screen[None]):
     DEFAULT_CSS = """
     ConsoleScreen {
         background: $background;
+        & > #title { background: $surface; }
         &.-production { border-left: thick $error; border-right: thick $error; }
         &.-staging { border-left: thick $warning; border-right: thick $warning; }
         &.-drill { border-left: thick #8a5cd6; border-right: thick #8a5cd6; }
