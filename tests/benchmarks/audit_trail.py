@@ -1,4 +1,4 @@
-"""The audit trail: a million events verified and exported, each in a process of its own; one event made durable."""
+"""The audit trail: one event made durable; a million verified, exported, and looked through on screen."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.measuring import Row
+from console.tui.still import still_console
 from killswitch_console.audit.events import Draft
 from killswitch_console.audit.session import Session
 from killswitch_console.audit.volumes import TrailDirectory
+from killswitch_console.config import load_configuration
+from killswitch_console.tui.screens.audit import AuditScreen
+from killswitch_console.tui.widgets.long_list import LongList
 from trails import trail_of
 
 EVENTS = 1_000_000
 BATCH = 20_000
 SINGLE = 300
+OPENINGS, PAGES = 5, 300
+RARE = "refund-12345 since:7d"
 
 CHILD = """
 import json, resource, sys, time
@@ -48,6 +55,7 @@ async def measure() -> list[Row]:
         single = await fill(directory)
         verified = await run("verify", directory)
         exported = await run("export", directory)
+        screen = await on_screen(Path(folder))
     return [
         Row("audit: one event durable and signed", single),
         Row(f"audit: {EVENTS:,} events verified", [verified[0]], limit=15),
@@ -55,6 +63,13 @@ async def measure() -> list[Row]:
         Row(f"audit: {EVENTS:,} events verified, peak memory", [verified[1]], unit="MB", limit=200),
         Row(f"audit: {EVENTS:,} events exported as JSONL", [exported[0]]),
         Row(f"audit: {EVENTS:,} events exported as JSONL, peak memory", [exported[1]], unit="MB", limit=100),
+        Row(f"audit screen: {EVENTS:,} events, key to first rows", screen.opened, limit=0.5),
+        Row("audit screen: a page further, until its rows are there", screen.paged),
+        Row("audit screen: a page further, the slowest", [max(screen.paged)], limit=0.1),
+        Row("audit screen: anywhere (End, Home, the middle)", screen.jumped, limit=0.1),
+        Row("audit screen: longest the screen stood still while scrolling", [max(screen.gaps)], limit=0.1),
+        Row("audit screen: a search, first rows", screen.searched),
+        Row("audit screen: a search, all looked through", screen.finished),
     ]
 
 
@@ -79,6 +94,67 @@ def an_event(session: Session, number: int) -> Draft:
     return session.draft(
         "target.state", {**data, "from": "draining", "state": "stopped"}, halt_id="h-20270115-080000-ab2c"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OnScreen:
+    """Seconds."""
+
+    opened: list[float] = field(default_factory=list)
+    paged: list[float] = field(default_factory=list)
+    jumped: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+    searched: list[float] = field(default_factory=list)
+    finished: list[float] = field(default_factory=list)
+
+
+async def on_screen(folder: Path) -> OnScreen:
+    """Open the audit screen five times; once, scroll, jump and search."""
+    config = folder / "config.toml"
+    config.write_text('environment = "production"\nstate_dir = "."\n')
+    took = OnScreen()
+    async with still_console(size=(120, 40)) as driven:
+        driven.state.configuration = load_configuration(config)
+        for _ in range(OPENINGS):
+            began = time.perf_counter()
+            driven.app.push_screen(screen := AuditScreen())
+            await shown(screen, began, took.opened)
+            if len(took.opened) < OPENINGS:
+                driven.app.pop_screen()
+                await driven.pilot.pause(0.1)
+        listing = screen.query_one(LongList)
+        watch = asyncio.create_task(watching(took.gaps), name="watch for pauses")
+        for _ in range(PAGES):
+            began = time.perf_counter()
+            listing.action_page(1)
+            await shown(screen, began, took.paged)
+        for row in (-1, 0, EVENTS // 2, EVENTS // 3, -1, EVENTS // 7):
+            began = time.perf_counter()
+            listing.action_go(row)
+            await shown(screen, began, took.jumped)
+        watch.cancel()
+        began = time.perf_counter()
+        screen.search(RARE)
+        await shown(screen, began, took.searched)
+        while screen.searching:  # noqa: ASYNC110  (likewise)
+            await asyncio.sleep(0.005)
+        took.finished.append(time.perf_counter() - began)
+    return took
+
+
+async def shown(screen: AuditScreen, began: float, samples: list[float]) -> None:
+    """Wait until everything in view was read and painted."""
+    while not screen.settled:  # noqa: ASYNC110  (a widget tells nobody)
+        await asyncio.sleep(0.001)
+    samples.append(time.perf_counter() - began)
+
+
+async def watching(gaps: list[float]) -> None:
+    """How long the screen's loop did nothing else, again and again."""
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(0.005)
+        gaps.append(time.perf_counter() - began)
 
 
 async def run(what: str, directory: TrailDirectory) -> tuple[float, float, float]:

@@ -102,6 +102,12 @@ class TrailReader:
         """Look for nothing any more."""
         self._found, self.left = None, 0
 
+    def nothing_yet(self) -> list[int]:
+        """A search begins: nothing was found, and everything is to be looked through."""
+        found: list[int] = []
+        self._found, self.left = found, self.total
+        return found
+
     async def find(self, wanted: Selection, tell: Callable[[], None]) -> None:
         """Look for events until all was looked through, or until cancelled.
 
@@ -113,8 +119,7 @@ class TrailReader:
             TrailUnavailable: a volume cannot be read.
         """
         stretches, loop = self._browser.stretches, asyncio.get_running_loop()
-        found: list[int] = []
-        self._found, self.left = found, self.total
+        found = self.nothing_yet()
         stop = threading.Event()
 
         def take(part: Found) -> None:

@@ -254,13 +254,28 @@ class AuditScreen(ConsoleScreen):
     @on(Input.Submitted, "#question")
     def _asked(self, event: Input.Submitted) -> None:
         self._stop_asking()
-        self._look_for(event.value.strip())
+        self.search(event.value.strip())
+
+    @property
+    def settled(self) -> bool:
+        """Whether the trail was looked at, and every row in view was read."""
+        reader = self._reader
+        if not self._whole or reader is None or not reader.looked:
+            return False
+        rows = self.query_one(LongList).in_view
+        return bool(rows) and all(row < reader.count and reader.known(row) is not None for row in rows)
+
+    @property
+    def searching(self) -> bool:
+        """Whether a search is under way."""
+        return self._reader is not None and self._reader.left > 0
 
     def _stop_asking(self) -> None:
         self.remove_class("-asking")
         self.query_one(LongList).focus()
 
-    def _look_for(self, question: str) -> None:
+    def search(self, question: str) -> None:
+        """Show only what is like this; nothing shows everything."""
         reader = self._reader
         if reader is None:
             return
@@ -277,6 +292,8 @@ class AuditScreen(ConsoleScreen):
             self.query_one(LongList).reset(reader.count)
             self._paint()
         else:
+            reader.nothing_yet()
+            self.query_one(LongList).reset(0)
             self._search(reader)
 
     @work(group="search", exclusive=True, exit_on_error=False)
@@ -293,7 +310,6 @@ class AuditScreen(ConsoleScreen):
                 listing.resize(reader.count)
             self._paint()
 
-        listing.reset(0)
         try:
             await reader.find(self._wanted, tell)
         except TrailUnavailable as error:
@@ -306,11 +322,11 @@ class AuditScreen(ConsoleScreen):
         if not value:
             self._say(f"this event names no {'person' if field == 'by' else field}", Tone.WARN)
             return
-        self._look_for(worded(self._question, field, value))
+        self.search(worded(self._question, field, value))
 
     def action_clear(self) -> None:
         """Everything again."""
-        self._look_for("")
+        self.search("")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense now."""
