@@ -92,8 +92,8 @@ def credential_lines(entries: Sequence[Entry], now: datetime, width: int) -> lis
     for entry in entries:
         light, why = entry.health(now)
         symbol, tone = LIGHT[light]
-        tested = f"tested {words.age(entry.tested_at, now)} ago" if entry.tested_at else "never tested"
+        tested = f", tested {words.age(entry.tested_at, now)} ago" if entry.tested_at else ""
         age = words.age(entry.enrolled_at, now)
-        text = f"{symbol} {entry.name} ({entry.kind}) opens {', '.join(entry.backends)}; {age} old, {tested}"
+        text = f"{symbol} {entry.name} ({entry.kind}) opens {', '.join(entry.backends)}; {age} old{tested}"
         lines += wrapped(clean(f"{text}{'; ' + why if why else ''}", most=400), width, tone=tone)
     return lines

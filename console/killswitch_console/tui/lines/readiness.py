@@ -33,7 +33,9 @@ def lights(report: Report, backends: Sequence[BackendView]) -> list[Line]:
             symbol, tone = STANDING[standing]
             spans.append((f"{symbol} {clean(str(view.ref), most=40)} not ready  ", tone))
     short = _count(problems, rest)
-    return [(*spans, *short, ("  [4]", Tone.MUTED)), (*short, ("  [4]", Tone.MUTED)), short]
+    key: Span = ("  [4]", Tone.MUTED)
+    named: list[Line] = [(*spans, *short, key), (*spans[:-1], (spans[-1][0].rstrip(), Tone.BAD), key)] if spans else []
+    return [*named, (*short, key), short]
 
 
 def _count(problems: int, rest: int) -> Line:

@@ -59,7 +59,9 @@ class HelpDialog(ModalScreen[None]):
 
     def _lines(self, width: int) -> list[Line]:
         room = width - 1
+        runbook = next((place for place in self._places if place.name == "runbook"), None)
         return [
+            *([((runbook.key, Tone.STRONG), (f"  {runbook.summary}", Tone.ACCENT)), BLANK] if runbook else []),
             heading("On this screen", room),
             *(line for keys, does in self._here for line in _key(keys, does, room)),
             BLANK,

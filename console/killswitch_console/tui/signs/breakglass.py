@@ -24,7 +24,8 @@ def _banner(glance: Glance[None], width: int) -> Line | None:
     if not refused or not vaults or state.read_only or state.drill:
         return None
     tail = (("[b] break-glass ", Tone.ACCENT),)
-    text = f" ! {', '.join(map(str, refused))} cannot be seen: are the credentials refused?"
+    more = f" +{len(refused) - 1}" if len(refused) > 1 else ""
+    text = f" ! {refused[0]}{more} cannot be seen: credentials refused?"
     return spread(((clean(text, most=max(20, width - length(tail) - 2)), Tone.WARN),), tail, width)
 
 
