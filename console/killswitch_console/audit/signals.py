@@ -48,8 +48,8 @@ class _Gathered:
     kinds: Counter[str] = field(default_factory=Counter)
 
 
-def signals(events: Iterable[Event], now: datetime) -> dict[str, Any]:
-    """The report as a JSON-able document."""
+def signals(events: Iterable[Event], now: datetime, *, due_days: int = DRILL_DUE_DAYS) -> dict[str, Any]:
+    """The report as a JSON-able document; ``due_days``: days after which a drill is due again."""
     gathered = _Gathered()
     for event in events:
         _take(event.fields, gathered)
@@ -66,7 +66,7 @@ def signals(events: Iterable[Event], now: datetime) -> dict[str, Any]:
             "scopes": {kind: _distribution(times) for kind, times in sorted(gathered.scopes.items())},
             "backends": {kind: _distribution(times) for kind, times in sorted(gathered.backends.items())},
         },
-        "drill_recency": {env: _recency(at, now) for env, at in sorted(gathered.last_drill.items())},
+        "drill_recency": {env: _recency(at, now, due_days) for env, at in sorted(gathered.last_drill.items())},
         "events": {kind: gathered.kinds[kind] for kind in _TOLD},
     }
 
@@ -152,9 +152,9 @@ def _distribution(times: _Times) -> dict[str, Any]:
 _SHARES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0))
 
 
-def _recency(at: str, now: datetime) -> dict[str, Any]:
+def _recency(at: str, now: datetime, due_days: int) -> dict[str, Any]:
     days = (now - datetime.fromisoformat(at)).days
-    return {"last": at, "days": days, "due": days > DRILL_DUE_DAYS}
+    return {"last": at, "days": days, "due": days > due_days}
 
 
 def _per_quarter(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -171,6 +171,7 @@ def signals_page(document: Mapping[str, Any]) -> str:
         _rows("Invocations outside drills", ("environment", "quarter", "count"), document["invocations"]),
         _rows("Drills", ("environment", "quarter", "count"), document["drills"]),
         _rows("Last drill", ("environment", "last", "days", "due"), _named(document["drill_recency"], "environment")),
+        _rows("Drilled", ("of", "last", "due"), document.get("drill_cadence", ())),
         _rows("Invokers", ("by", "halts"), [{"by": by, "halts": n} for by, n in document["invokers"].items()]),
         _rows("Outside their role", ("at", "by", "halt_id", "why"), document["outside_role"]),
         _rows("Refused", ("by", "times"), [{"by": by, "times": n} for by, n in document["refused"].items()]),

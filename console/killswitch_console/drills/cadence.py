@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from killswitch_console.drills.homes import played
-from killswitch_console.drills.scoring import BROKEN_OFF
+from killswitch_console.drills.names import BROKEN_OFF, PlayerKind
 
 DUE: Final = timedelta(days=90)
 
@@ -27,17 +27,31 @@ class Drilled:
     at: datetime | None
     due: bool
 
+    def document(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {"of": self.subject, "last": None if self.at is None else f"{self.at:%Y-%m-%d}", "due": self.due}
+
     def __str__(self) -> str:
         said = "never drilled" if self.at is None else f"last drilled {self.at:%Y-%m-%d}"
         return f"{self.subject}: {said}{' - DUE' if self.due else ''}"
 
 
 def cadence(home: Path, now: datetime, *, every: timedelta = DUE) -> tuple[Drilled, ...]:
-    """When each kind of scope and each backend was last drilled; for ``check``, the header and reports."""
+    """When each kind of scope and each backend was last drilled; for ``check`` and reports. Blocks."""
+    return judged(last_drilled(home), now, every=every)
+
+
+def last_drilled(home: Path) -> dict[str, datetime]:
+    """The moment at which each kind of scope and each backend was last drilled, as far as it ever was. Blocks."""
     last: dict[str, datetime] = {}
     for at, document in _documents(home):
         for subject in _subjects(document):
             last[subject] = max(at, last.get(subject, at))
+    return last
+
+
+def judged(last: Mapping[str, datetime], now: datetime, *, every: timedelta = DUE) -> tuple[Drilled, ...]:
+    """What is due."""
     subjects = [*(f"scope {kind}" for kind in SCOPES), *(f"backend {kind}" for kind in BACKENDS)]
     return tuple(_drilled(subject, last.get(subject), now, every) for subject in subjects)
 
@@ -65,7 +79,8 @@ def _documents(home: Path) -> Iterator[tuple[datetime, dict[str, Any]]]:
 
 
 def _subjects(document: dict[str, Any]) -> Iterator[str]:
-    if str(document["score"]["ended"]).startswith(BROKEN_OFF):
+    """What was drilled; nothing by a drill that was broken off, or that a scripted player played on the simulator."""
+    if str(document["score"]["ended"]).startswith(BROKEN_OFF) or document.get("player") in set(PlayerKind):
         return
     for halt in document["score"]["halts"]:
         if halt["verdict"] == "stopped":

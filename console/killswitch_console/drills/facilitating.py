@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.drills import wire
 from killswitch_console.drills.clock import DrillClock, DrillLoop, Pace
 from killswitch_console.drills.desk import Desk
@@ -18,10 +19,11 @@ from killswitch_console.drills.desk_lines import LineFace, NoFace
 from killswitch_console.drills.directing import Director
 from killswitch_console.drills.homes import SCENARIO_FILE
 from killswitch_console.drills.log import DrillLog
+from killswitch_console.drills.noting import what_is_played
 from killswitch_console.drills.playing import LOG_FILE, WorldEffects, write_score
 from killswitch_console.drills.reading import read_scenario
 from killswitch_console.drills.scenario import AnyInject, Scenario, TrailInject, Word
-from killswitch_console.drills.scoring import score
+from killswitch_console.drills.scoring import Score, score
 from killswitch_console.drills.truthkeeping import TruthKeeper
 from killswitch_console.drills.world import DrillWorld, serving_world
 from killswitch_console.tui import terminal
@@ -42,6 +44,8 @@ class Responders:
         self.left = asyncio.Event()
         """Everybody who was ready has gone."""
         self.director: Director | None = None
+        self.names: list[str] = []
+        """Everybody who took part."""
         self.real = False
         """Somebody said that this is real now."""
 
@@ -62,6 +66,7 @@ class Responders:
             port=int(self._world.url.rpartition(":")[2]),
             began=self._clock.began.isoformat(),
             pace=wire.pace_words(self._clock.pace),
+            about=what_is_played(self._scenario, Path.cwd()),
         )
         try:
             async for words in wire.lines(reader):
@@ -78,6 +83,7 @@ class Responders:
         match words.get("say"):
             case "ready":
                 self._writers.add(writer)
+                self.names.append(f"responder {words.get('who', 'unknown')}")
                 self.ready.set()
             case "happened" if self.director is not None and not self.director.ended.is_set():
                 self.director.hear(str(words["event"]), dict(words["facts"]), dict(words["measured"]))
@@ -144,7 +150,7 @@ class Face(Protocol):
 
 def facilitate(asked: dict[str, Any], folder: Path, vetoes: Vetoes, admit: Callable[[int], None]) -> int:
     """Lead the drill whose scenario is in a folder; the exit status of its process."""
-    lead = Lead(folder, vetoes, admit)
+    lead = Lead(folder, vetoes, admit, unattended=bool(asked["unattended"]))
     if asked["unattended"]:
         return lead.run(NoFace())
     if asked.get("plain") or not sys.stdin.isatty() or terminal.why_no_screen():
@@ -157,7 +163,8 @@ def facilitate(asked: dict[str, Any], folder: Path, vetoes: Vetoes, admit: Calla
 class Lead:
     """One drill to be led, from this process. ``run`` it once, in any thread."""
 
-    def __init__(self, folder: Path, vetoes: Vetoes, admit: Callable[[int], None]) -> None:
+    def __init__(self, folder: Path, vetoes: Vetoes, admit: Callable[[int], None], *, unattended: bool = False) -> None:
+        self._unattended = unattended
         self.scenario = read_scenario(folder / SCENARIO_FILE)
         self.folder, self._vetoes, self._admit = folder, vetoes, admit
         self._clock = DrillClock(datetime.now(UTC))
@@ -201,14 +208,19 @@ class Lead:
         await director.play()
         watching.cancel()
         result = score(scenario, director.log.events, truth.claims)
-        write_score(self.folder, scenario, result, truth.claims, player="person")
+        self._keep(result, truth, responders)
         responders.tell("real" if responders.real else "ended", passed=result.passed, share=result.share)
         if not desk.closed.is_set() and not responders.real:
             face.show("the drill is over: `note`, `rate`, then `quit`")
             await desk.closed.wait()
             result = score(scenario, director.log.events, truth.claims)
-            write_score(self.folder, scenario, result, truth.claims, player="person")
+            self._keep(result, truth, responders)
         return result.passed
+
+    def _keep(self, result: Score, truth: TruthKeeper, responders: Responders) -> None:
+        leader = "" if self._unattended else f"facilitator {current_invoker()}"
+        names = [name for name in (leader, *responders.names) if name]
+        write_score(self.folder, self.scenario, result, truth.claims, player="person", participants=names)
 
 
 async def _first(wanted: asyncio.Event, instead: asyncio.Event) -> bool:

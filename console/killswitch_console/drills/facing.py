@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from killswitch_console.drills.homes import played
 from killswitch_console.drills.isolating import REAL_EVENT, run_isolated, start_isolated, to_the_real_console
 from killswitch_console.drills.scenario import Scenario
 from killswitch_console.drills.wire import SOCKET
 from killswitch_console.hostile import clean
+
+if TYPE_CHECKING:
+    from killswitch_console.config import Configuration
 
 
 def find_run(home: Path, name: str | None) -> Path:
@@ -57,6 +61,36 @@ def say_score(folder: Path) -> None:
     print(f"  events {result['event_hash'][:16]}  in {folder}")  # noqa: T201
 
 
+class Noted:
+    """Tells the trail of the real configuration, if there is one, that a drill takes place. Runs outside the cordon."""
+
+    def __init__(self, configuration: Configuration | None) -> None:
+        self._configuration = configuration
+
+    def began(self, scenario: Scenario, folder: Path) -> None:
+        """Before a drill."""
+        self._note("drill.started", scenario, folder, {})
+
+    def ended(self, scenario: Scenario, folder: Path) -> None:
+        """After it: how it came out, and the heads of its own trail."""
+        if not (folder / "score.json").is_file():
+            return
+        result = read_score(folder)["score"]
+        told = {"why": result["ended"], "passed": result["passed"], "event_hash": result["event_hash"]}
+        self._note("drill.ended", scenario, folder, told)
+
+    def _note(self, kind: str, scenario: Scenario, folder: Path, told: dict[str, Any]) -> None:
+        if self._configuration is None:
+            return
+        from killswitch_console.drills.noting import note_drill, receipts, what_is_played
+
+        about = what_is_played(scenario, folder) | told
+        if kind == "drill.ended":
+            about["trail"] = receipts(folder)
+        if why := asyncio.run(note_drill(self._configuration, kind, about)):
+            print(f"killswitch-console: the drill is not noted in the trail: {clean(why, most=300)}", file=sys.stderr)  # noqa: T201
+
+
 def socket_of(home: Path, name: str) -> Path:
     """The Unix socket of a drill that is being led."""
     if not name.replace("-", "").isalnum():
@@ -64,7 +98,7 @@ def socket_of(home: Path, name: str) -> Path:
     return home / f"{name}.socket"
 
 
-def lead(scenario: Scenario, folder: Path, name: str, home: Path, *, plain: bool = False) -> int:
+def lead(scenario: Scenario, folder: Path, name: str, home: Path, *, noted: Noted, plain: bool = False) -> int:
     """Lead a drill from this terminal; the exit status. ``plain``: line by line, without a screen."""
     path = socket_of(home, name)
     path.unlink(missing_ok=True)
@@ -76,6 +110,10 @@ def lead(scenario: Scenario, folder: Path, name: str, home: Path, *, plain: bool
         )
     finally:
         path.unlink(missing_ok=True)
+    if not (folder / "score.json").is_file():
+        print("nobody took part: there is nothing to score")  # noqa: T201
+        return status
+    noted.ended(scenario, folder)
     say_score(folder)
     return status
 
@@ -96,8 +134,9 @@ def join(name: str, home: Path) -> int:
     return status
 
 
-def join_alone(folder: Path) -> int:
+def join_alone(scenario: Scenario, folder: Path, *, noted: Noted) -> int:
     """Play a drill alone: a world without a facilitator in the background, the console here."""
+    noted.began(scenario, folder)
     asked = {"sockets": [str(folder / SOCKET)], "unattended": True}
     leader = start_isolated("facilitate", folder, asked, quiet=True)
     try:
@@ -108,6 +147,7 @@ def join_alone(folder: Path) -> int:
         leader.wait()
     if status == REAL_EVENT:
         to_the_real_console()
+    noted.ended(scenario, folder)
     say_score(folder)
     return read_status(folder, status)
 

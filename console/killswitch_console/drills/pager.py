@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
 import killswitch_console.tui
 from killswitch_console.drills.isolating import REAL_EVENT
+from killswitch_console.drills.paging import Answer, Page, Pager, Received
 from killswitch_console.hostile import clean
 from killswitch_console.tui.app import ConsoleApp
 
@@ -19,22 +19,6 @@ _STYLES: Final = Path(killswitch_console.tui.__file__).parent
 
 _LONG: Final = 60.0
 """Seconds that a page stays on the screen by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One message or alert, as it arrives."""
-
-    id: str
-    kind: str
-    sender: str
-    channel: str
-    text: str
-
-    @classmethod
-    def read(cls, words: Mapping[str, Any]) -> Page:
-        """It from the wire."""
-        return cls(*(str(words[name]) for name in ("id", "kind", "sender", "channel", "text")))
 
 
 class DrillApp(ConsoleApp):
@@ -48,15 +32,16 @@ class DrillApp(ConsoleApp):
         Binding("f12", "real_event", "REAL EVENT", id="drill.real", priority=True),
     ]
 
-    story = ""
+    pager: Pager
+    """What came in this drill; set before it runs."""
     tell_leader: Callable[..., None]
     """Says something to the leader of the drill; set before it runs."""
 
     def on_mount(self) -> None:
         """Say that this is a drill before anything else."""
         super().on_mount()
-        self.pages: list[Page] = []
-        self.notify(clean(self.story, most=600), title="DRILL - nothing real is touched", timeout=_LONG, markup=False)
+        said = clean(self.pager.briefing, most=600)
+        self.notify(said, title="DRILL - nothing real is touched", timeout=_LONG, markup=False)
 
     def soon(self, act: Callable[[DrillApp], None]) -> None:
         """Do something in the app's loop, from any thread; nothing once it has ended."""
@@ -67,43 +52,49 @@ class DrillApp(ConsoleApp):
 
     def page(self, page: Page) -> None:
         """Show a message as a pager would."""
-        self.pages.append(page)
+        self.pager.take(page, self.now())
         self.bell()
         self._show(page)
+        self.freshen()
 
     def _show(self, page: Page) -> None:
         wrong = page.kind == "alert"
         self.notify(
             clean(page.text, most=600),
-            title=clean(f"DRILL {page.channel}: {page.sender}  [F9 acknowledge, F10 decline]"),
+            title=clean(f"DRILL {page.channel}: {page.sender}  [F9 acknowledge, F10 decline, 5 all]"),
             severity="error" if wrong else "warning",
             timeout=_LONG,
             markup=False,
         )
 
+    def paced(self, speed: float) -> None:
+        """Time runs at another speed now."""
+        self.pager.speed = speed
+        self.freshen()
+
     def action_pages(self) -> None:
-        """Show everything that came, again."""
-        for page in self.pages:
-            self._show(page)
+        """Show everything that waits for an answer, again."""
+        for one in self.pager.open:
+            self._show(one.page)
 
     def action_acknowledge(self) -> None:
-        """Take notice of the latest page, and of all before it."""
-        self._answer("responder.acknowledged")
+        """Take notice of all that came."""
+        self.answer(self.pager.open, Answer.ACKNOWLEDGED)
 
     def action_decline(self) -> None:
         """Say no to the latest page."""
-        self._answer("responder.declined")
+        self.answer(self.pager.open[-1:], Answer.DECLINED)
 
-    def _answer(self, event: str) -> None:
-        pages = self.pages[-1:] if event == "responder.declined" else self.pages
-        for page in pages:
-            self.tell_leader("happened", event=event, facts={"inject": page.id}, measured={})
-        self.pages = [page for page in self.pages if page not in pages]
+    def answer(self, which: Iterable[Received], answer: Answer) -> None:
+        """Answer pages, and have the leader know."""
+        for page in self.pager.answer(which, answer):
+            self.tell_leader("happened", event=f"responder.{answer}", facts={"inject": page.id}, measured={})
         self.clear_notifications()
+        self.freshen()
 
     def drill_over(self, *, passed: bool) -> None:
         """The script is over."""
-        said = "passed" if passed else "not passed"
+        said = self.pager.over = "passed" if passed else "not passed"
         self.notify(f"The drill is over: {said}. Leave with q.", title="DRILL", timeout=_LONG, markup=False)
 
     def action_real_event(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Profile
 from killswitch_console.authority.roles import NotAuthorised
+from killswitch_console.drills.names import PlayerKind
 from killswitch_console.drills.scenario import Answer
 from killswitch_console.drills.seat import Hear, Seat
 from killswitch_console.halting.confirmed import new_halt_id
@@ -25,6 +25,8 @@ from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_inventory.scopes import Scope
 
+__all__ = ["REFUSALS", "Player", "PlayerKind", "steps_of"]
+
 REFUSALS = (
     Problem,
     NotAuthorised,
@@ -36,14 +38,6 @@ REFUSALS = (
     CollateralNotAccepted,
     WouldLockOut,
 )
-
-
-class PlayerKind(StrEnum):
-    """Who plays."""
-
-    PERFECT = "perfect"
-    SILENT = "silent"
-    WRONG_SCOPE = "wrong-scope"
 
 
 def steps_of(kind: PlayerKind, answers: tuple[Answer, ...]) -> tuple[Answer, ...]:

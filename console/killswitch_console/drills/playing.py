@@ -163,7 +163,15 @@ async def _play(
         return Played(folder, log.events, result)
 
 
-def write_score(folder: Path, scenario: Scenario, result: Score, claims: Sequence[Claim], *, player: str) -> None:
+def write_score(
+    folder: Path,
+    scenario: Scenario,
+    result: Score,
+    claims: Sequence[Claim],
+    *,
+    player: str,
+    participants: Sequence[str] = (),
+) -> None:
     """Keep a drill's score beside its log; ``player`` says who played: a scripted one's name, or ``person``."""
     document = {
         "scenario": scenario.scenario.id,
@@ -172,6 +180,7 @@ def write_score(folder: Path, scenario: Scenario, result: Score, claims: Sequenc
         "seed": scenario.scenario.seed,
         "mode": scenario.scenario.mode,
         "player": player,
+        "participants": list(participants),
         "score": result.document(),
         "claims": [claim.document() for claim in claims],
     }

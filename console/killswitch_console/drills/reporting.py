@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ from killswitch_console.drills.facing import read_score
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.homes import SCENARIO_FILE, played
 from killswitch_console.drills.log import event_hash, read_log
+from killswitch_console.drills.noting import drill_trail, receipts, recordings, verified_trail
 from killswitch_console.drills.reading import read_scenario
 from killswitch_console.drills.scenario import Scenario
 from killswitch_console.hostile import clean
@@ -24,6 +27,9 @@ RATINGS: Final = {
     "U": "unable to be performed",
 }
 """How an evaluator rates an objective (HSEEP)."""
+
+IMPROVEMENTS_FILE: Final = "improvements.json"
+"""Beside the log: what was decided in the hot wash."""
 
 _Section = tuple[str, list[str], list[list[str]] | None, str]
 """A heading, paragraphs, a table (its first row is the heading) or None, and a chart for the page."""
@@ -53,7 +59,8 @@ def _sections(
         ["Result", f"{verdict}, {result['share']:.0%} of the weights"],
         ["Ended", result["ended"]],
         ["Drill time", clock_text(events[-1].at) if events else "none"],
-        ["Participants", "; ".join(f"{r.title} {r.person}".strip() for r in scenario.role) or "not named"],
+        ["Roles", "; ".join(f"{r.title} {r.person}".strip() for r in scenario.role) or "not named"],
+        ["Participants", "; ".join(document.get("participants") or ()) or _played_by(document)],
         ["References", "; ".join(header.references) or "none"],
     ]
     yield "Overview", [" ".join(header.narrative.split())], [["", ""], *overview], ""
@@ -65,7 +72,7 @@ def _sections(
     yield "Planned and actual script", [], _script(scenario, events), ""
     yield "Strengths", _listed(o["what"] for o in result["outcomes"] if o["met"]), None, ""
     yield "Areas for improvement", _listed(_weaknesses(result)), None, ""
-    yield "Improvement plan", [], _plan(result), ""
+    yield "Improvement plan", [], _plan(result, improvements(folder)), ""
     yield "Notes of the facilitator", _listed(_notes(events)), None, ""
     yield "Record", _record(result, events, folder), None, ""
 
@@ -140,9 +147,29 @@ def _weaknesses(result: dict[str, Any]) -> Iterator[str]:
     yield from result["skipped_checks"]
 
 
-def _plan(result: dict[str, Any]) -> list[list[str]]:
-    rows = [[weakness, "", "", ""] for weakness in _weaknesses(result)]
-    return [["To improve", "Corrective action", "Owner", "Due"], *(rows or [["nothing was found", "", "", ""]])]
+def _plan(result: dict[str, Any], decided: Sequence[dict[str, str]]) -> list[list[str]]:
+    rows = [[entry["what"], entry["owner"] or "-", entry["due"] or "-"] for entry in decided]
+    rows += [[f"open: {weakness}", "", ""] for weakness in _weaknesses(result)]
+    return [["What is to be done", "Owner", "Due"], *(rows or [["nothing was found", "", ""]])]
+
+
+def improvements(folder: Path) -> list[dict[str, str]]:
+    """What was decided after a drill. Raises ``ValueError`` for a file that is no such list."""
+    file = folder / IMPROVEMENTS_FILE
+    if not file.is_file():
+        return []
+    return [
+        {name: str(entry.get(name, "")) for name in ("what", "owner", "due")}
+        for entry in json.loads(file.read_text(encoding="utf-8"))
+    ]
+
+
+def add_improvement(folder: Path, what: str, *, owner: str = "", due: str = "") -> None:
+    """Write down what is to be done, by whom and until when (a date). Raises ``ValueError`` for another date."""
+    if due:
+        date.fromisoformat(due)
+    decided = [*improvements(folder), {"what": what, "owner": owner, "due": due}]
+    (folder / IMPROVEMENTS_FILE).write_text(json.dumps(decided, indent=2) + "\n", encoding="utf-8")
 
 
 def _notes(events: Sequence[Happened]) -> Iterator[str]:
@@ -152,14 +179,24 @@ def _notes(events: Sequence[Happened]) -> Iterator[str]:
             yield f"{clock_text(happened.at)} {f'[{about}] ' if about else ''}{happened.facts.get('text', '')}"
 
 
+def _played_by(document: dict[str, Any]) -> str:
+    return f"scripted: {document['player']}" if document.get("player") not in (None, "person") else "not known"
+
+
 def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) -> list[str]:
     same = event_hash(events) == result["event_hash"]
-    return [
+    lines = [
         f"Hash of the events: {result['event_hash']} ({'agrees' if same else 'DOES NOT AGREE'} with the log).",
-        f"Log: {folder / 'log.jsonl'}; the console's own trail of this drill: {folder / 'state' / 'audit'}.",
-        f"Verify that trail with: killswitch-console audit verify --config {folder / 'config.toml'}",
-        f"Go through it with: killswitch-console drill replay {folder.name}",
+        f"Log: {folder / 'log.jsonl'}",
     ]
+    if not drill_trail(folder).path.is_dir():
+        return [*lines, "The trail of a canary drill is that of the configuration: killswitch-console audit verify"]
+    verdict, findings = verified_trail(folder)
+    lines.append(f"The console's own trail of this drill was verified for this report: {verdict}.")
+    lines += [f"FOUND IN THE TRAIL: {finding}" for finding in findings]
+    lines += [f"Its head: {receipt}" for receipt in receipts(folder)]
+    lines += [f"Recording of the console: {path} (killswitch-console audit play {path})" for path in recordings(folder)]
+    return [*lines, f"Go through it with: killswitch-console drill replay {folder.name}"]
 
 
 def _listed(entries: Iterator[str] | Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,11 +14,12 @@ from typing import Any
 
 from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
-from killswitch_console.config import load_configuration
+from killswitch_console.config import Configuration, load_configuration
 from killswitch_console.drills import wire
 from killswitch_console.drills.clock import DrillClock, DrillLoop
-from killswitch_console.drills.pager import DrillApp, Page
-from killswitch_console.drills.seat import Seat, taking_seat
+from killswitch_console.drills.pager import DrillApp
+from killswitch_console.drills.paging import Page, Pager
+from killswitch_console.drills.seat import Seat, drill_settings, opened_seat
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.tui import terminal
@@ -28,12 +30,15 @@ from killswitch_console.tui.state import ConsoleState
 class DrillThread(EngineThread):
     """The engine's thread in a drill: its loop runs on drill time, and what it hears goes to the leader."""
 
-    def __init__(self, config: Path, clock: DrillClock, publish: Publish) -> None:
-        super().__init__(engine_settings(load_configuration(config)), publish)
-        self._config, self._clock = config, clock
+    def __init__(self, configuration: Configuration, clock: DrillClock, publish: Publish) -> None:
+        self._clock = clock
+        self.settings = drill_settings(configuration, clock, self._hear)
+        super().__init__(self.settings.engine, publish)
         self._writer: asyncio.StreamWriter | None = None
         self._saying: set[asyncio.Task[None]] = set()
         self.app: DrillApp | None = None
+        self.about: dict[str, Any] = {}
+        """What is played, for the trail."""
 
     def _main(self) -> None:
         try:
@@ -47,10 +52,11 @@ class DrillThread(EngineThread):
     async def _live(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         reader, self._writer = await asyncio.open_unix_connection(wire.SOCKET, limit=wire.LONGEST)
-        async with taking_seat(self._config, self._clock, self._hear, self._publish) as seat:
+        async with opened_seat(self.settings, self._clock, self._hear, self._publish) as seat:
             self._engine = seat.engine
             self._ready.set()
-            await wire.say(self._writer, "ready")
+            seat.trail.note("drill.started", {"drill": True, "environment": seat.environment, **self.about})
+            await wire.say(self._writer, "ready", who=str(seat.invoker))
             listening = asyncio.create_task(self._listen(reader, seat), name="the leader of the drill")
             await self._stop.wait()
             while self._work:
@@ -63,12 +69,17 @@ class DrillThread(EngineThread):
         async for words in wire.lines(reader):
             match words.get("say"):
                 case "pace":
-                    self._clock.follow(wire.read_pace(words["pace"]))
+                    pace = wire.read_pace(words["pace"])
+                    self._clock.follow(pace)
+                    self._to_app(partial(DrillApp.paced, speed=pace.speed))
                 case "trail":
                     (seat.trail.fill if words["full"] else seat.trail.empty)()
                 case "inject":
                     self._to_app(partial(DrillApp.page, page=Page.read(words)))
                 case "ended":
+                    result = {"passed": bool(words["passed"]), "share": f"{float(words['share']):.0%}"}
+                    told = {"drill": True, "environment": seat.environment, **self.about, **result}
+                    seat.trail.note("drill.ended", told)
                     self._to_app(partial(DrillApp.drill_over, passed=bool(words["passed"])))
                 case "real":
                     self._to_app(DrillApp.action_real_event)
@@ -101,29 +112,45 @@ def respond(_: dict[str, Any], folder: Path, admit: Callable[[int], None]) -> in
     admit(int(welcome["port"]))
     clock = DrillClock(datetime.fromisoformat(welcome["began"]))
     clock.follow(wire.read_pace(welcome["pace"]))
-    settings = engine_settings(load_configuration(folder / "config.toml"))
     if why := terminal.why_no_screen():
         print(f"killswitch-console: {why}")  # noqa: T201
         return 2
-    state = ConsoleState(settings.environment, current_invoker(), settings.objectives, layers=settings.layers)
-    threads: list[DrillThread] = []
-
-    def make_engine(publish: Publish) -> DrillThread:
-        threads.append(DrillThread(folder / "config.toml", clock, publish))
-        return threads[0]
-
-    app = DrillApp(state, make_engine, now=clock.moment, theme=terminal.theme())
-    app.story = str(welcome["briefing"])
-    app.tell_leader = threads[0].tell
-    threads[0].app = app
+    app, thread = _console(load_configuration(folder / "config.toml"), clock, welcome)
     with ending_signals(app.end):
         try:
             app.run()
         finally:
-            threads[0].close()
+            thread.close()
     if app.defect is not None:
         raise app.defect
     return app.return_code or 0
+
+
+def _console(configuration: Configuration, clock: DrillClock, welcome: wire.Words) -> tuple[DrillApp, DrillThread]:
+    """The console, and the thread of its engine."""
+    threads: list[DrillThread] = []
+
+    def make_engine(publish: Publish) -> DrillThread:
+        threads.append(DrillThread(configuration, clock, publish))
+        return threads[0]
+
+    settings = engine_settings(configuration)
+    state = ConsoleState(
+        settings.environment,
+        current_invoker(),
+        settings.objectives,
+        layers=settings.layers,
+        two_person=settings.two_person,
+        drill=True,
+        configuration=configuration,
+    )
+    app = DrillApp(state, make_engine, now=clock.moment, theme=terminal.theme())
+    app.pager = Pager(str(welcome["briefing"]), clock.moment(), speed=clock.pace.speed)
+    thread = threads[0]
+    app.tell_leader, thread.app, thread.about = thread.tell, app, dict(welcome["about"])
+    screen = thread.settings.engine.screen
+    app.recording = screen(*shutil.get_terminal_size()) if screen else None
+    return app, thread
 
 
 def _welcomed() -> wire.Words:

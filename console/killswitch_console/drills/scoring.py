@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from killswitch_console.drills.directing import matches
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import event_hash
+from killswitch_console.drills.names import BROKEN_OFF
 from killswitch_console.drills.scenario import Expectation, Scenario
 from killswitch_console.drills.truthkeeping import Claim
 from killswitch_inventory.scopes import Scope
-
-BROKEN_OFF: Final = ("aborted", "a real event")
-"""How the reason begins for which a drill ended that does not count."""
 
 
 @dataclass(frozen=True, slots=True)

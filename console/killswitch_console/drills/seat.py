@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.assembling import engine_settings
-from killswitch_console.audit.assembling import new_session, trail_recorder
+from killswitch_console.audit.assembling import new_session, screen_opener, trail_recorder
 from killswitch_console.audit.scrubbing import Scrubber
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.invoker import Invoker, current_invoker
@@ -224,14 +224,23 @@ def drill_settings(configuration: Configuration, clock: DrillClock, hear: Hear) 
         for table in configuration.backends
     }
 
+    session = replace(new_session(configuration, scrubber), drill=True, command="drill")
+
     @asynccontextmanager
     async def recorder(warn: Warn) -> AsyncIterator[Recorder]:
-        session = replace(new_session(configuration, scrubber), drill=True, command="drill")
         async with trail_recorder(configuration, session, warn) as inner:
             trails.append(DrillTrail(inner, hear, warn))
             yield trails[-1]
 
-    pinned = replace(settings, openers=openers, recorder=recorder, drill=True, notifier=silent, glass=GlassSettings())
+    pinned = replace(
+        settings,
+        openers=openers,
+        recorder=recorder,
+        screen=screen_opener(configuration, session),
+        drill=True,
+        notifier=silent,
+        glass=GlassSettings(),
+    )
     return DrillSettings(pinned, trails)
 
 

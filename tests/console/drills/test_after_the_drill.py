@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from killswitch_console.authority.invoker import Invoker
 from killswitch_console.cli.main import main
-from killswitch_console.drills.cadence import cadence
-from killswitch_console.drills.homes import SHIPPED, new_folder
+from killswitch_console.config import load_configuration
+from killswitch_console.drills.cadence import cadence, last_drilled
+from killswitch_console.drills.homes import SHIPPED, drills_home, new_folder
 from killswitch_console.drills.log import read_log
 from killswitch_console.drills.players import PlayerKind
 from killswitch_console.drills.playing import play
@@ -23,6 +26,11 @@ from killswitch_console.drills.reading import read_scenario
 from killswitch_console.drills.reporting import write_reports
 from killswitch_console.drills.scoring import score
 from killswitch_console.drills.truthkeeping import Claim
+from killswitch_console.tui.signing import Glance
+from killswitch_console.tui.signs.drill_due import SIGN
+from killswitch_console.tui.state import ConsoleState
+
+ALICE = Invoker(os_user="alice", uid=1000, host="bastion-1")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +49,8 @@ def test_report_says_what_was_expected_and_what_came(played: Path) -> None:
         assert "halt.confirmed agent:refund-7 within 90 s of alert" in text
         assert "Improvement plan" in text
     assert "(agrees with the log)" in markdown
+    assert "was verified for this report: whole: " in markdown
+    assert "scripted: perfect" in markdown
     svgs = [part.partition("</svg>")[0] + "</svg>" for part in page.split("<svg")[1:]]
     assert len(svgs) == 2
     for svg in svgs:
@@ -55,6 +65,31 @@ def test_report_shows_a_log_that_was_changed(played: Path, tmp_path: Path) -> No
     assert "DOES NOT AGREE with the log" in write_reports(changed)[0].read_text()
     assert main(["drill", "replay", str(changed), "--verify"]) == 5
     assert main(["drill", "replay", str(played), "--verify"]) == 0
+
+
+def test_report_shows_a_trail_that_was_changed(played: Path, tmp_path: Path) -> None:
+    changed = Path(shutil.copytree(played, tmp_path / "changed"))
+    (volume,) = (changed / "state/audit").glob("*.sqlite3")
+    with closing(sqlite3.connect(volume)) as trail, trail:
+        triggers = [row[0] for row in trail.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for name in triggers:
+            trail.execute(f"DROP TRIGGER {name}")
+        forged = "CAST(replace(CAST(body AS TEXT), 'refund-7', 'refund-8') AS BLOB)"
+        trail.execute(f"UPDATE event SET body = {forged} WHERE kind = 'halt.confirmed'")
+    report = write_reports(changed)[0].read_text()
+    assert "was verified for this report: tampered" in report
+    assert "FOUND IN THE TRAIL: " in report
+
+
+def test_improvements_have_an_owner_and_a_date(
+    played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(played, tmp_path / "copy"))
+    words = ["--improve", "page the second shift too", "--owner", "Mia", "--due", "2027-03-31"]
+    assert main(["drill", "report", str(copy), *words]) == 0
+    assert "| page the second shift too | Mia | 2027-03-31 |" in (copy / "report.md").read_text()
+    assert main(["drill", "report", str(copy), "--improve", "x", "--due", "soon"]) == 2
+    assert "soon" in capsys.readouterr().err
 
 
 def test_names_in_a_report_are_text(played: Path, tmp_path: Path) -> None:
@@ -82,20 +117,61 @@ def test_halts_of_a_drill_say_so_in_ledger_and_trail(played: Path) -> None:
     (volume,) = (played / "state/audit").glob("*.sqlite3")
     with closing(sqlite3.connect(volume)) as trail:
         bodies = [json.loads(row[0]) for row in trail.execute("SELECT body FROM event")]
-    assert {"halt.confirmed", "restore.ended"} <= {body["kind"] for body in bodies}
+    assert {"drill.started", "halt.confirmed", "restore.ended", "drill.ended"} <= {body["kind"] for body in bodies}
     assert all(body["drill"] for body in bodies)
 
 
-def test_cadence_knows_what_is_due(played: Path) -> None:
+@pytest.fixture
+def by_a_person(played: Path, tmp_path: Path) -> Path:
+    """The same, as if a person had played it: the home of that one drill."""
+    copy = Path(shutil.copytree(played, tmp_path / "home" / played.name))
+    document = json.loads((copy / "score.json").read_text()) | {"player": "person"}
+    (copy / "score.json").write_text(json.dumps(document))
+    return copy.parent
+
+
+def test_cadence_knows_what_is_due(by_a_person: Path, played: Path) -> None:
     now = datetime.now(UTC)
-    due = {drilled.subject: drilled.due for drilled in cadence(played.parent, now)}
+    due = {drilled.subject: drilled.due for drilled in cadence(by_a_person, now)}
     assert not due["scope agent"]
     assert not any(due[f"backend {kind}"] for kind in ("kubernetes", "iam", "launchdarkly"))
     assert due["scope global"]
     assert due["backend lambda"]
-    later = cadence(played.parent, now + timedelta(days=91))
-    assert all(drilled.due for drilled in later)
+    assert all(drilled.due for drilled in cadence(by_a_person, now + timedelta(days=91)))
+    assert not all(drilled.due for drilled in cadence(by_a_person, now + timedelta(days=91), every=timedelta(days=100)))
     assert str(cadence(played.parent / "nothing", now)[0]) == "scope agent: never drilled - DUE"
+
+
+def test_a_scripted_player_on_the_simulator_drills_nobody(played: Path) -> None:
+    assert all(drilled.due for drilled in cadence(played.parent, datetime.now(UTC)))
+
+
+def test_check_report_and_header_go_by_the_configured_days(
+    by_a_person: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (score_file,) = by_a_person.glob("*/score.json")
+    then = datetime.now(UTC) - timedelta(days=10)
+    os.utime(score_file, (then.timestamp(), then.timestamp()))
+    home = tmp_path / "state/killswitch-console"
+    home.mkdir(parents=True)
+    by_a_person.rename(home / "drills")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for days, due in ((30, False), (7, True)):
+        config = tmp_path / f"{days}.toml"
+        config.write_text(f"state_dir = {json.dumps(str(tmp_path / 'own'))}\n[drill]\ndue_days = {days}\n")
+        assert main(["report", "--config", str(config)]) == 0
+        told = {row["of"]: row["due"] for row in json.loads(capsys.readouterr().out)["drill_cadence"]}
+        assert (told["scope agent"], told["scope global"]) == (due, True)
+        assert main(["check", "--all", "--config", str(config)]) == 4
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "scope agent: last drilled" in line]
+        assert ("DUE" in line) == due
+        glance = Glance(ConsoleState("x", ALICE, configuration=load_configuration(config)), datetime.now(UTC), asked())
+        light = "".join(text for text, _ in SIGN.light(glance)[0]) if SIGN.light else ""
+        assert ("every drill is due" in light) == due
+
+
+def asked() -> Mapping[str, datetime]:
+    return last_drilled(drills_home())
 
 
 def test_an_unreadable_score_counts_as_not_drilled(tmp_path: Path) -> None:

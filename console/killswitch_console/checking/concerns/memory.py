@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from killswitch_backends.checking import Finding, Standing
@@ -94,7 +94,8 @@ def _ledger(records: Sequence[HaltRecord]) -> Iterator[Finding]:
 
 
 def _practice(settled: Configuration, records: Sequence[HaltRecord], now: datetime) -> Iterator[Finding]:
-    for drilled in cadence(drills_home(), now):
+    every = timedelta(days=settled.document.drill.due_days)
+    for drilled in cadence(drills_home(), now, every=every):
         yield Finding("drill", Standing.WARNING if drilled.due else Standing.OK, str(drilled), "drill run")
     restored = [r for r in records if r.restored_at is not None and r.verdict is Verdict.RESTORED]
     yield _recency("restore", "the last whole restore", [_at(r) for r in restored], now)

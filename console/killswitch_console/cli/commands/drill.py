@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from killswitch_console.drills.facing import Noted
     from killswitch_console.drills.scenario import Scenario
 
 SUMMARY = "practise on the simulator: list, lint, run, facilitate, report, replay"
@@ -38,16 +39,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--preview", action="store_true", help="with --canary: say what would be halted, and leave it")
     run.add_argument("--confirm", metavar="TEXT", help="with --canary, without a terminal: what confirms its halt")
-    run.add_argument("--config", metavar="FILE", help="with --canary: the configuration")
+    _config(run)
     facilitate = verbs.add_parser(
         "facilitate", help="lead a drill that others play with `killswitch-console --drill NAME`"
     )
     _scenario(facilitate)
     facilitate.add_argument("--name", default="drill", metavar="NAME", help="what responders join (default: drill)")
+    _config(facilitate)
     facilitate.add_argument("--plain", action="store_true", help="a desk of lines, for terminals without a screen")
     report = verbs.add_parser("report", help="the after-action report of a drill, in Markdown and HTML")
     report.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
     report.add_argument("--trend", action="store_true", help="all drills in one table instead")
+    report.add_argument("--improve", metavar="TEXT", help="write down what is to be done, for the improvement plan")
+    report.add_argument("--owner", metavar="NAME", default="", help="with --improve: who does it")
+    report.add_argument("--due", metavar="DATE", default="", help="with --improve: until when, such as 2027-03-31")
     _home(report)
     replay = verbs.add_parser("replay", help="go through a recorded drill, event by event")
     replay.add_argument("played", nargs="?", metavar="RUN", help="a drill's folder or its name (default: the latest)")
@@ -61,6 +66,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _scenario(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a scenario file, or the name of one that comes with the console")
     _home(parser)
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", help="whose trail hears of the drill; with --canary also: whose platforms"
+    )
 
 
 def _home(parser: argparse.ArgumentParser) -> None:
@@ -139,9 +150,10 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.canary:
         return _run_canary(options)
-    _, folder = _ready(options)
-    if options.player is None:
-        return join_alone(folder)
+    noted = _noted(options) if options.player is None else None
+    scenario, folder = _ready(options)
+    if noted is not None:
+        return join_alone(scenario, folder, noted=noted)
     status = isolating.run_isolated("play", folder, {"player": options.player})
     say_score(folder)
     return status
@@ -177,19 +189,36 @@ def _run_canary(options: argparse.Namespace) -> int:
 def _facilitate(options: argparse.Namespace) -> int:
     from killswitch_console.drills.facing import lead
 
+    noted = _noted(options)
     scenario, folder = _ready(options)
-    return lead(scenario, folder, options.name, _where(options), plain=options.plain)
+    return lead(scenario, folder, options.name, _where(options), noted=noted, plain=options.plain)
+
+
+def _noted(options: argparse.Namespace) -> Noted:
+    """The trail that is to hear of a drill: that of the configuration, if this machine has one."""
+    from killswitch_console.config import ConfigurationError, find_configuration, load_configuration
+    from killswitch_console.drills.facing import Noted
+
+    try:
+        return Noted(load_configuration(find_configuration(options.config)))
+    except ConfigurationError:
+        if options.config is not None:
+            raise
+        return Noted(None)
 
 
 def _report(options: argparse.Namespace) -> int:
     from killswitch_console.drills.facing import find_run
-    from killswitch_console.drills.reporting import trend, write_reports
+    from killswitch_console.drills.reporting import add_improvement, trend, write_reports
 
     home = _where(options)
     if options.trend:
         print(trend(home))
         return 0
-    for path in write_reports(find_run(home, options.played)):
+    folder = find_run(home, options.played)
+    if options.improve:
+        add_improvement(folder, options.improve, owner=options.owner, due=options.due)
+    for path in write_reports(folder):
         print(path)
     return 0
 

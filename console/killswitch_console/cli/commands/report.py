@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
 async def _report(options: argparse.Namespace) -> int:
     import asyncio
     import sys
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from killswitch_console.audit.assembling import trail_directory
     from killswitch_console.audit.reading import Selection, selected
@@ -36,10 +36,15 @@ async def _report(options: argparse.Namespace) -> int:
     from killswitch_console.cli.main import DONE
     from killswitch_console.cli.output import print_json
     from killswitch_console.cli.trail import moment
+    from killswitch_console.drills.cadence import cadence
+    from killswitch_console.drills.homes import drills_home
 
-    directory = trail_directory(session.configuration(options))
+    settled, now = session.configuration(options), datetime.now(UTC)
+    directory, due_days = trail_directory(settled), settled.document.drill.due_days
     selection = Selection(since=moment(options.since))
-    document = await asyncio.to_thread(lambda: signals(selected(directory, selection), datetime.now(UTC)))
+    document = await asyncio.to_thread(lambda: signals(selected(directory, selection), now, due_days=due_days))
+    drilled = await asyncio.to_thread(lambda: cadence(drills_home(), now, every=timedelta(days=due_days)))
+    document["drill_cadence"] = [one.document() for one in drilled]
     if options.format == "html" and not options.json:
         sys.stdout.write(signals_page(document))
     else:
