@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 
 from killswitch_backends.aws_common.helpers import Helpers, helpers
 from killswitch_backends.aws_common.outcomes import outcome, retryable
+from killswitch_backends.marks import Unmarked
 from killswitch_inventory.targets import TargetId
 
 ATTEMPTS = 8
-CLOSING_SECONDS = 30.0
+CLOSING_SECONDS = 60.0
 """How long closing a backend waits for the marks of a halt that was just carried out, as long as they progress."""
 STALLED_SECONDS = 3.0
 """After this long without one more mark written, closing waits no longer."""
@@ -49,7 +50,8 @@ class Marks:
 
     async def finish(self) -> None:
         """Wait for all marks while they progress: what stands still holds up nobody, its target stays halted."""
-        waiting = {task for target in self._writing for _, task in self._under_way(target)}
+        targets = {task: target for target in self._writing for _, task in self._under_way(target)}
+        waiting = set(targets)
         end = asyncio.get_running_loop().time() + CLOSING_SECONDS
         while waiting and (left := end - asyncio.get_running_loop().time()) > 0:
             written, waiting = await asyncio.wait(
@@ -59,6 +61,19 @@ class Marks:
                 break
         for task in waiting:
             task.cancel()
+            self._failed[targets[task]] = "no halt mark on the target yet: closing waited no longer"
+
+    def busy(self, target: TargetId) -> bool:
+        """Whether a mark is still being written there."""
+        return bool(self._under_way(target))
+
+    def unmarked(self) -> list[Unmarked]:
+        """The targets whose mark is still to be written, or could not be."""
+        return [
+            Unmarked(target, halt_id, self._failed.get(target, "no halt mark on the target yet"))
+            for target, ((*_, (halt_id, task))) in self._writing.items()
+            if not task.done() or target in self._failed
+        ]
 
     def failure(self, target: TargetId) -> str:
         """Why a target carries no mark; empty when it does, or will."""

@@ -32,7 +32,7 @@ class IamKind:
 
     @asynccontextmanager
     async def open(self, settings: IamSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
-        """Open one ``[[iam]]`` table. Leaving waits for halt marks still being written (at most 30 s)."""
+        """Open one ``[[iam]]`` table. Leaving waits for halt marks still being written (a minute at most)."""
         from killswitch_backends.aws_common.calls import open_aws
         from killswitch_backends.aws_common.marking import marking
         from killswitch_backends.aws_iam.api import IamApi

@@ -31,6 +31,7 @@ from killswitch_backends.aws_iam.restoring import Restoring
 from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_iam.sighting import sighted
 from killswitch_backends.checking import Finding
+from killswitch_backends.marks import Unmarked
 from killswitch_backends.problems import Problem, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
@@ -198,6 +199,14 @@ class IamBackend:
         if ref.kind is not Kind.GROUP:  # which IAM cannot tag: the deny itself names the halt
             self._marks.write(target, order.halt_id, partial(self._api.tag, ref, tags_of(order, halted), Urgency.MARK))
         return Accepted(target, at, request, bound, in_words(halted, bound), halted)
+
+    async def finish_marks(self) -> None:
+        """See ``marks.MarksBehind``."""
+        await self._marks.finish()
+
+    def unmarked(self) -> Sequence[Unmarked]:
+        """See ``marks.MarksBehind``."""
+        return self._marks.unmarked()
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)

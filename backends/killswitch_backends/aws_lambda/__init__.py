@@ -46,7 +46,7 @@ class LambdaKind:
 
     @asynccontextmanager
     async def open(self, settings: LambdaSettings, surroundings: Surroundings) -> AsyncIterator[Backend]:
-        """Open one ``[[lambda]]`` table. Leaving waits for halt marks still being written (at most 30 s)."""
+        """Open one ``[[lambda]]`` table. Leaving waits for halt marks still being written (a minute at most)."""
         from killswitch_backends.aws_common.calls import open_aws
         from killswitch_backends.aws_common.marking import marking
         from killswitch_backends.aws_lambda.backend import LambdaBackend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from killswitch_backends.attribution import Deed
@@ -10,12 +11,12 @@ from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_common.listing import relisted
 from killswitch_backends.aws_common.marking import Marks
-from killswitch_backends.aws_common.tags import RESTORE_AT, RESTORER, announcement_tags, mark_in
+from killswitch_backends.aws_common.tags import HALT_ID, RESTORE_AT, RESTORER, announcement_tags, mark_in
 from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_common.watching import SLACK_SECONDS, observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
-from killswitch_backends.aws_lambda.functions import State, check_name
+from killswitch_backends.aws_lambda.functions import Reading, State, check_name
 from killswitch_backends.aws_lambda.halting import Halting, tags_of
 from killswitch_backends.aws_lambda.observing import PACE, look
 from killswitch_backends.aws_lambda.planning import plan_of
@@ -25,6 +26,7 @@ from killswitch_backends.aws_lambda.record import Record
 from killswitch_backends.aws_lambda.restoring import Restoring
 from killswitch_backends.aws_lambda.settings import LambdaSettings
 from killswitch_backends.checking import Finding
+from killswitch_backends.marks import Unmarked
 from killswitch_backends.problems import Problem, Refused, Unsupported
 from killswitch_backends.protocol import (
     Accepted,
@@ -118,7 +120,23 @@ class LambdaBackend:
         tags = tags_of(order, Prior.parse(captured.before))
         if any(reading.tags.get(key) != value for key, value in tags.items()):
             self._marks.write(target, order.halt_id, partial(self._api.tag, reading.function, tags, Urgency.MARK))
-        return accepted
+        return replace(accepted, halted={**accepted.halted, "mark": tags})
+
+    def _remark(self, watch: Watch, reading: Reading) -> None:
+        """Write the mark that a halt's process did not live to write: whoever holds or resumes the halt finishes it."""
+        tags = watch.accepted.halted.get("mark")
+        known = self._marks.busy(watch.target) or self._marks.failure(watch.target)
+        if tags and not known and not watch.captured.already_off:
+            write = partial(self._api.tag, reading.function, dict(tags), Urgency.MARK)
+            self._marks.write(watch.target, str(tags[HALT_ID]), write)
+
+    async def finish_marks(self) -> None:
+        """See ``marks.MarksBehind``."""
+        await self._marks.finish()
+
+    def unmarked(self) -> Sequence[Unmarked]:
+        """See ``marks.MarksBehind``."""
+        return self._marks.unmarked()
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         return observations(watches, self._look, pace=PACE, now=self._now)
@@ -174,7 +192,8 @@ class LambdaBackend:
         return await recalled(self._aws, self._budgets, calls, names=names, now=self._now())
 
     async def _look(self, watch: Watch) -> Observation:
-        return await look(self._api, watch, self._limits, self._now, unmarked=self._marks.failure(watch.target))
+        unmarked, remark = self._marks.failure(watch.target), partial(self._remark, watch)
+        return await look(self._api, watch, self._limits, self._now, unmarked=unmarked, remark=remark)
 
     async def _states(
         self, targets: Sequence[TargetId], *, fresh: bool

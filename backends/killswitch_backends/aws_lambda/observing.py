@@ -18,6 +18,7 @@ from killswitch_backends.aws_common.watching import Pace
 from killswitch_backends.aws_lambda import durable, managed
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
+from killswitch_backends.aws_lambda.functions import Reading
 from killswitch_backends.aws_lambda.prior import Prior
 from killswitch_backends.aws_lambda.sighting import shown
 from killswitch_backends.problems import Gone
@@ -29,9 +30,17 @@ PACE = Pace(shortest=2.0, per_second=30.0)
 
 
 async def look(
-    api: LambdaApi, watch: Watch, limits: RunLimits, now: Callable[[], datetime], *, unmarked: str
+    api: LambdaApi,
+    watch: Watch,
+    limits: RunLimits,
+    now: Callable[[], datetime],
+    *,
+    unmarked: str,
+    remark: Callable[[Reading], None],
 ) -> Observation:
     """What one function does now; ``unmarked`` says why it carries no halt mark, if so, and is shown with it.
+
+    ``remark`` is told of a function that is off and carries no halt's mark.
 
     Raises:
         Problem: when it cannot be looked at.
@@ -40,7 +49,10 @@ async def look(
     bound = watch.accepted.bound or limits.end_of_runs(watch.accepted.at, prior.timeout)
     at = now()
     try:
-        found = await _scaled(api, watch, prior) if prior.scaling is not None else await _reserved(api, watch)
+        reading = await api.read(watch.target.path, Urgency.PROVE)
+        found = await (_scaled(api, watch, prior) if prior.scaling is not None else _reserved(api, reading))
+        if not found.acting and mark_in(reading.tags) is None:
+            remark(reading)
         if not found.acting:
             found = await _suspended(api, watch, prior, found, late=at >= bound)
     except Gone:
@@ -66,13 +78,11 @@ class _Found:
         return self.mark if self.mark is not None and self.mark.restorer else None
 
 
-async def _reserved(api: LambdaApi, watch: Watch) -> _Found:
+async def _reserved(api: LambdaApi, reading: Reading) -> _Found:
     """GetFunction's word, and before a revival is cried a second opinion from GetFunctionConcurrency."""
-    name = watch.target.path
-    reading = await api.read(name, Urgency.PROVE)
     reserved = reading.reserved
     if reserved != 0:
-        reserved = await api.reserved(name, Urgency.PROVE)
+        reserved = await api.reserved(reading.function.name, Urgency.PROVE)
     acting = "" if reserved == 0 else f"reserved concurrency is {shown(reserved)}, not 0: it runs again"
     return _Found("reserved concurrency reads 0", acting, mark=mark_in(reading.tags))
 

@@ -33,6 +33,7 @@ from killswitch_console.halting.holder import Holder
 from killswitch_console.halting.last_known import FleetKeeper, LastKnown
 from killswitch_console.halting.lease import Leases, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
+from killswitch_console.halting.marks_behind import finish_marks
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.planning import make_plan
@@ -483,8 +484,11 @@ async def open_engine(
         finally:
             watching.close()
             engine.glass.close()
-            await engine.keeper.keep_last()
-            sighting.cancel()
+            try:
+                await finish_marks(engine.backends, ledger=ledger, recorder=recorder, publish=publish)
+                await engine.keeper.keep_last()
+            finally:
+                sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):
                 _LOG.warning("sighting ended early: %r", defect)

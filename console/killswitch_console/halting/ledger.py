@@ -162,6 +162,10 @@ class Ledger:
         row = (halt_id, _dump(self._invoker, approval.approver), approval.at.isoformat())
         await self._write([("INSERT INTO approval (halt_id, approver, at) VALUES (?, ?, ?)", [row])])
 
+    async def warn(self, halt_id: str, text: str) -> None:
+        """Record what went wrong beside a halt's targets, after its end."""
+        await self._write([("INSERT INTO warning VALUES (?, ?)", [(halt_id, text)])])
+
     async def note_security(self, halt_id: str, what: str, invoker: Invoker, reason: str, at: datetime) -> None:
         """Record that somebody went past a safeguard, and why."""
         row = (halt_id, at.isoformat(), what, _dump(self._invoker, invoker), reason)

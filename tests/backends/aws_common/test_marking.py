@@ -34,3 +34,24 @@ async def test_closing_leaves_a_mark_that_stands_still(monkeypatch: pytest.Monke
 
     async with asyncio.timeout(5), marking() as marks:
         marks.write(TARGETS[0], "h", never)
+
+
+async def test_what_carries_no_mark_is_told_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.1)
+    written = asyncio.Event()
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def soon() -> None:
+        await written.wait()
+
+    async with marking() as marks:
+        marks.write(TARGETS[0], "h", soon)
+        marks.write(TARGETS[1], "h", never)
+        assert [one.target for one in marks.unmarked()] == TARGETS[:2]
+        written.set()
+        await marks.finish()
+        (left,) = marks.unmarked()
+        assert (left.target, left.halt_id) == (TARGETS[1], "h")
+        assert "waited no longer" in left.why
