@@ -158,6 +158,8 @@ class World:
     asked: list[tuple[float, str, TargetId]] = field(default_factory=list)
     before_change: Callable[[TargetId, Order], None] = lambda target, order: None
     parallel: int = 4
+    trickle: float = 0.0
+    """Seconds between two targets of a first listing."""
     closed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(
@@ -268,6 +270,7 @@ class Scripted:
             await asyncio.Event().wait()
         told: dict[TargetId, tuple[object, ...]] = {}
         for sighting in self._news(told):
+            await asyncio.sleep(self.world.trickle)
             yield sighting
         yield ListingComplete(self.ref, now())
         closed = self.world.closed[str(self.ref)]

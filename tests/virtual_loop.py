@@ -1,4 +1,4 @@
-"""An event loop in which waiting costs nothing: time jumps to the next timer, never while SQLite works in its thread.
+"""An event loop in which waiting costs nothing: time jumps to the next timer, never while a thread works for it.
 
 result = run(main)          # main() is a coroutine function; loop.time() starts at 0
 now()                       # the wall clock to inject: START plus the running loop's time
@@ -43,6 +43,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.passed
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Time stands still while a thread works for the loop: on files, say."""
+        self.outstanding += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _: object) -> None:
+        self.outstanding -= 1
 
 
 class _JumpingSelector(selectors.DefaultSelector):

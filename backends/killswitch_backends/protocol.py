@@ -343,6 +343,16 @@ class ShowsInstances(Protocol):
     def shows_instances(self) -> bool: ...
 
 
+@runtime_checkable
+class TellsAnswers(Protocol):
+    """What a backend may say of itself: when its platform last answered anything, a refusal included."""
+
+    @property
+    def heard_at(self) -> float:
+        """On the running loop's clock; minus infinity before the first answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LabelKeys:
     """The label and tag keys that name an agent, its class and its tenant (``[labels]`` of the configuration)."""

@@ -62,6 +62,8 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._creating = asyncio.Lock()
         self._identity: Identity | None = None
+        self.heard_at = float("-inf")
+        """When AWS last answered anything, on the loop's clock."""
 
     @property
     def account(self) -> str | None:
@@ -122,7 +124,7 @@ class Aws:
         if bucket is not None:
             await bucket.take(urgency)
         try:
-            return await self._in_thread(
+            answer = await self._in_thread(
                 call,
                 where,
                 self._pools.get(urgency, self._urgent),
@@ -130,9 +132,12 @@ class Aws:
                 to_its_end=urgency is Urgency.MARK,  # a restore must not be overtaken by the mark it cancels
             )
         except Throttled as problem:
+            self.heard_at = asyncio.get_running_loop().time()
             if bucket is not None and platform_code(problem) not in BUSY:
                 bucket.throttled(problem.retry_after)
             raise
+        self.heard_at = asyncio.get_running_loop().time()
+        return answer
 
     async def _in_thread(
         self, call: Callable[[], T], where: str, pool: ThreadPoolExecutor, *, limit: float, to_its_end: bool = False

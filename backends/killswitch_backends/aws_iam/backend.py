@@ -104,6 +104,11 @@ class IamBackend:
     def budget(self) -> Budget:
         return Budget(WRITES_PER_SECOND, burst=WRITE_BURST, parallel=PARALLEL)
 
+    @property
+    def heard_at(self) -> float:
+        """See ``protocol.TellsAnswers``."""
+        return self._aws.heard_at
+
     async def identity(self) -> Identity:
         return await self._aws.identity()
 

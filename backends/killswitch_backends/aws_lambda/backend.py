@@ -82,6 +82,11 @@ class LambdaBackend:
     def budget(self) -> Budget:
         return Budget(self._rate, burst=BURST, parallel=PARALLEL)
 
+    @property
+    def heard_at(self) -> float:
+        """See ``protocol.TellsAnswers``."""
+        return self._aws.heard_at
+
     async def identity(self) -> Identity:
         return await self._aws.identity()
 

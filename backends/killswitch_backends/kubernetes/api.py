@@ -59,6 +59,8 @@ class Api:
         self._credentials: Credentials | None = None
         self._client: official.Official | None = None
         self._session: _Session | None = None
+        self.heard_at = float("-inf")
+        """When the API server last answered anything, on the loop's clock."""
         self._retired: list[_Session] = []
         """Sessions of client certificates that were renewed: requests under way end on them."""
 
@@ -187,9 +189,11 @@ class Api:
             answer = await session.rest.request(
                 method, await self._url(path, query), headers=headers, body=body, _request_timeout=timeout
             )
-            return Answer(answer.status, answer.headers, await answer.read())
+            body = await answer.read()
         except (session.client_error, TimeoutError, OSError) as error:
             raise _unreachable(where, error) from None
+        self.heard_at = asyncio.get_running_loop().time()
+        return Answer(answer.status, answer.headers, body)
 
     async def _headers(self) -> dict[str, str]:
         headers = await (await self.credentials()).authorization()

@@ -61,6 +61,11 @@ class KubernetesBackend:
         self._reader = Reader(api, settings, self._catalogue.kinds, surroundings.labels, self._mirror.workload)
         self._finder = Finder(api, self._catalogue, settings)
 
+    @property
+    def heard_at(self) -> float:
+        """See ``protocol.TellsAnswers``."""
+        return self._api.heard_at
+
     async def identity(self) -> Identity:
         return await whoami(self._api)
 

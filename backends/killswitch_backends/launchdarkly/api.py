@@ -61,6 +61,8 @@ class Api:
         self._token: str | None = None
         self._limiter = RateLimiter()
         self._session: aiohttp.ClientSession | None = None
+        self.heard_at = float("-inf")
+        """When the REST API last answered anything, on the loop's clock."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -196,11 +198,13 @@ class Api:
             async with session.request(
                 method, _url(url), data=data, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                return answer.status, answer.headers, await answer.read()
+                content = await answer.read()
         except TimeoutError as error:
             raise Unreachable(where, f"no answer within {timeout.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(where, f"no connection: {type(error).__name__}") from error
+        self.heard_at = asyncio.get_running_loop().time()
+        return answer.status, answer.headers, content
 
     def _problem(self, route: str, status: int, headers: Mapping[str, str], content: bytes, where: str) -> Problem:
         """The typed failure of an error answer."""

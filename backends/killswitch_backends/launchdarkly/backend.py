@@ -101,6 +101,11 @@ class LaunchDarklyBackend:
             await self._triggers.close()
             await self._api.close()
 
+    @property
+    def heard_at(self) -> float:
+        """See ``protocol.TellsAnswers``."""
+        return self._api.heard_at
+
     async def identity(self) -> Identity:
         """The access token's own name, as LaunchDarkly says it."""
         who = await self._api.identity()

@@ -51,7 +51,7 @@ from killswitch_console.halting.refusals import (
 from killswitch_console.halting.restore_desk import RestoreAsked, RestoreDesk
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.settings import EngineSettings
-from killswitch_console.halting.sighting import Opener, Sighter
+from killswitch_console.halting.sighting import LONGEST_SECONDS, Opener, Sighter
 from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.threads import ForgettingExecutor
 from killswitch_console.notify.notice import SILENT, Notifier
@@ -74,10 +74,6 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
-
-DISCOVER_SECONDS = 20.0
-"""How long a first whole picture may take before an engine goes on with what it has."""
-
 
 HANDOVER_SECONDS = 10.0
 """How long whoever holds a halt may take to give way to whoever resumes it."""
@@ -222,8 +218,8 @@ class Engine:
         await self._sighter.settled()
         await self.keeper.run()
 
-    async def discover(self, timeout: float = DISCOVER_SECONDS) -> None:
-        """Wait for a first whole picture: each backend has listed, failed, or had ``timeout`` seconds."""
+    async def discover(self, timeout: float = LONGEST_SECONDS) -> None:
+        """Wait for a first whole picture: each backend has listed, failed, gone silent, or had ``timeout`` seconds."""
         await self._sighter.known(timeout)
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:

@@ -45,6 +45,10 @@ class LastKnown:
 
     folder: Path
 
+    def has(self, ref: BackendRef) -> bool:
+        """Whether anything was kept of a backend; asks the file system, briefly."""
+        return self._file(ref).exists()
+
     async def recall(self, ref: BackendRef) -> Remembered | None:
         """What was known of a backend; None where nothing was, or it cannot be read (any more)."""
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from killswitch_backends.problems import Problem
-from killswitch_backends.protocol import Backend
+from killswitch_backends.protocol import Backend, TellsAnswers
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import FleetChanged
 from killswitch_console.halting.last_known import LastKnown
@@ -25,6 +25,17 @@ PUBLISH_SECONDS = 0.1
 
 REOPEN_SECONDS = 5.0
 
+SILENT_SECONDS = 5.0
+"""How long a platform may say nothing before an engine goes on with what an earlier session knew of it."""
+
+SILENT_STRANGE_SECONDS = 15.0
+"""The same for a platform of which nothing is known: there is nothing to go on with, so more is waited for."""
+
+LONGEST_SECONDS = 300.0
+"""How long one that keeps talking may take for its first whole listing."""
+
+_LOOK_SECONDS = 0.1
+
 
 @dataclass(slots=True, eq=False)
 class _Seat:
@@ -36,6 +47,8 @@ class _Seat:
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it is open, or has failed for the first time."""
     keep: bool = False
+    heard_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """When it was last heard of, on the loop's clock; at first: when it was begun with."""
 
 
 async def _unless(event: asyncio.Event, work: Coroutine[None, None, None]) -> None:
@@ -107,16 +120,41 @@ class Sighter:
         for seat in fresh:
             await seat.tried.wait()
 
-    async def known(self, timeout: float) -> None:
-        """Wait until each backend has listed whole or failed, ``timeout`` seconds at most."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._known.wait()
-        except TimeoutError:
-            for view in self.fleet.blind:
-                if view.sightedness in (Sightedness.WAITING, Sightedness.LISTING):
-                    await self._recall(view.ref)
-                    self._fold(SightingFailed(view.ref, self._now(), f"no whole listing within {timeout:g} s"))
+    async def known(self, longest: float = LONGEST_SECONDS) -> None:
+        """Wait until each backend has listed whole, has failed, or has gone silent; ``longest`` seconds at most.
+
+        Whoever is silent is not waited for: a dead platform must not hold up the halt of the others.
+        """
+        begun = asyncio.get_running_loop().time()
+        while not self._known.is_set():
+            for ref in self._unread():
+                silence = self._silence(ref)
+                if asyncio.get_running_loop().time() - begun > longest:
+                    await self._give_up(ref, f"no whole listing within {longest:g} s")
+                elif silence > self._patience(ref):
+                    await self._give_up(ref, f"it has said nothing for {silence:.0f} s")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._known.wait()
+
+    def _unread(self) -> list[BackendRef]:
+        waiting = (Sightedness.WAITING, Sightedness.LISTING)
+        return [view.ref for view in self.fleet.backends if view.sightedness in waiting or view.ref in self._reopening]
+
+    def _silence(self, ref: BackendRef) -> float:
+        """Seconds since a platform was last heard of: a sighting, or any answer of its."""
+        seat, backend = self._seats.get(ref), self.backends.get(ref)
+        heard = [seat.heard_at] if seat is not None else []
+        heard += [backend.heard_at] if isinstance(backend, TellsAnswers) else []
+        return asyncio.get_running_loop().time() - max(heard) if heard else 0.0
+
+    def _patience(self, ref: BackendRef) -> float:
+        known = self._last_known is not None and self._last_known.has(ref)
+        return SILENT_SECONDS if known else SILENT_STRANGE_SECONDS
+
+    async def _give_up(self, ref: BackendRef, why: str) -> None:
+        await self._recall(ref)
+        self._fold(SightingFailed(ref, self._now(), why))
 
     async def settled(self) -> None:
         """Wait until each backend has listed whole or failed, however long that takes."""
@@ -148,6 +186,7 @@ class Sighter:
 
     async def _take(self, seat: _Seat, backend: Backend) -> None:
         async for sighting in backend.sight():
+            seat.heard_at = asyncio.get_running_loop().time()
             if isinstance(sighting, SightingFailed):
                 await self._recall(seat.ref)
             self._fold(sighting)
