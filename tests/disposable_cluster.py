@@ -7,6 +7,7 @@ tests make the namespace ``payments``, refuse to begin where it exists, and dele
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -17,9 +18,10 @@ from typing import Any
 from killswitch_backends.kubernetes import KIND
 from killswitch_backends.protocol import Backend
 from killswitch_backends.simulator.seams import AgentSpec
+from kubelet import node
 from kubernetes_table import Admin, surroundings, table_of
-from kubernetes_workloads import NAMESPACE
-from simulated import eventually, running
+from kubernetes_workloads import NAMESPACE, manifest, path
+from simulated import Simulated, eventually, running
 
 REAL = os.environ.get("KILLSWITCH_REAL_KUBECONFIG", "")
 _SERVING = re.compile(r"127\.0\.0\.1:(\d+)")
@@ -38,7 +40,8 @@ class Disposable:
 
     admin: Admin
     table: dict[str, Any]
-    simulated: bool
+    sim: Simulated | None
+    """None: a real one, of which nobody knows more than its API tells."""
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Backend]:
@@ -49,13 +52,29 @@ class Disposable:
 
 @asynccontextmanager
 async def disposable(specs: Sequence[AgentSpec]) -> AsyncIterator[Disposable]:
-    """A cluster with an empty namespace ``payments``; simulated, it also runs these agents."""
+    """A cluster with these agents in the namespace ``payments``, each a Deployment that runs."""
     if REAL:
-        async with _proxied(REAL) as admin, _namespace(admin):
-            yield Disposable(admin, {"name": "sim", "kubeconfig": REAL, "namespaces": [NAMESPACE]}, simulated=False)
+        async with _proxied(REAL) as admin, _nodes(admin), _namespace(admin):
+            await _deployed(admin, specs)
+            yield Disposable(admin, {"name": "sim", "kubeconfig": REAL, "namespaces": [NAMESPACE]}, sim=None)
     else:
         async with running(specs=specs) as sim:
-            yield Disposable(Admin(sim), table_of(sim), simulated=True)
+            yield Disposable(Admin(sim), table_of(sim), sim)
+
+
+async def _deployed(admin: Admin, specs: Sequence[AgentSpec]) -> None:
+    """What the simulator seeds itself with."""
+    for spec in specs:
+        body = manifest("Deployment", spec.name, replicas=spec.replicas)
+        body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = max(1, math.ceil(spec.grace))
+        body["metadata"]["annotations"] = {}
+        admin.call("POST", path("Deployment"), body)
+    wanted = {spec.name: spec.replicas for spec in specs}
+    await eventually(lambda: {name: _ready(admin, name) for name in wanted} == wanted, within=60, every=0.2)
+
+
+def _ready(admin: Admin, name: str) -> int:
+    return int(admin.deployment(name)["status"].get("readyReplicas", 0))
 
 
 @asynccontextmanager
@@ -76,15 +95,26 @@ async def _proxied(kubeconfig: str) -> AsyncIterator[Admin]:
 
 
 @asynccontextmanager
+async def _nodes(admin: Admin) -> AsyncIterator[None]:
+    """Where a control plane has no node, one that reports and ends pods without running them."""
+    if admin.call("GET", "/api/v1/nodes")["items"]:
+        yield
+    else:
+        async with node(admin.sim.url):
+            yield
+
+
+@asynccontextmanager
 async def _namespace(admin: Admin) -> AsyncIterator[None]:
-    path = "/api/v1/namespaces"
-    names = [item["metadata"]["name"] for item in admin.call("GET", path)["items"]]
-    assert NAMESPACE not in names, f"namespace {NAMESPACE} exists: this cluster is not one to throw away"
-    admin.call("POST", path, {"metadata": {"name": NAMESPACE}})
+    place = "/api/v1/namespaces"
+
+    def names() -> list[str]:
+        return [item["metadata"]["name"] for item in admin.call("GET", place)["items"]]
+
+    assert NAMESPACE not in names(), f"namespace {NAMESPACE} exists: this cluster is not one to throw away"
+    admin.call("POST", place, {"metadata": {"name": NAMESPACE}})
     try:
         yield
     finally:
-        admin.call("DELETE", f"{path}/{NAMESPACE}")
-        await eventually(
-            lambda: NAMESPACE not in [i["metadata"]["name"] for i in admin.call("GET", path)["items"]], within=120
-        )
+        admin.call("DELETE", f"{place}/{NAMESPACE}")
+        await eventually(lambda: NAMESPACE not in names(), within=120, every=0.2)

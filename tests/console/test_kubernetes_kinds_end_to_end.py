@@ -66,6 +66,12 @@ async def test_one_instance_stops_alone() -> None:
         done = await answer(sim.config_path, *words)
         assert done["verdict"] == "stopped"
         assert [target["id"] for target in done["targets"]] == [f"kubernetes:sim/payments/Pod/{first}"]
+        (halted,) = done["agents"]
+        assert (halted["name"], halted["state"]) == ("refund-1", "acting")
+        assert halted["instances"] == [{"name": first, "state": "stopped", "layers": {"process": "stopped"}}]
+        assert [left["reason"] for left in done["untouched"]] == [
+            "2 other instances of it go on: only this one is halted"
+        ]
         assert sim.truth()["refund-1"]["running"] == 2
         await sim.all_acting("refund-1")
         await answer(sim.config_path, "restore", done["halt_id"], "--reason", "over", "--confirm", "yes")

@@ -22,6 +22,7 @@ from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.kubernetes.sharing import NOTICE_SECONDS, Sharing
 from killswitch_backends.kubernetes.sighting import Sighter
+from killswitch_backends.problems import Unsupported
 from killswitch_backends.protocol import (
     Accepted,
     Budget,
@@ -36,7 +37,6 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
-from killswitch_backends.problems import Unsupported
 from killswitch_backends.recalling import Recalled, RecordedCall
 from killswitch_backends.restores import RestoredElsewhere
 from killswitch_inventory.sightings import HaltMark, Sighting
@@ -57,7 +57,7 @@ class KubernetesBackend:
         self.ref = ref
         self._api, self._tasks, self._now = api, tasks, surroundings.now
         self._catalogue = Catalogue(api)
-        self._mirror = Mirror(api, settings, self._catalogue, surroundings.labels, tasks)
+        self._mirror = Mirror(api, settings, self._catalogue, surroundings.labels, tasks, self._now)
         self._reader = Reader(api, settings, self._catalogue.kinds, surroundings.labels, self._mirror.workload)
         self._finder = Finder(api, self._catalogue, settings)
 

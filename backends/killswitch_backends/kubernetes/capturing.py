@@ -61,7 +61,9 @@ class Capturer:
     def _captured(self, target: TargetId, workload: Workload) -> Captured | Failure:
         kind, pods = self.reader.kind_of(workload.key), self.mirror.pods_of(workload.key)
         alive = [pod for pod in pods if not pod.over]
-        running = len(alive) if self.mirror.live else workload.ready
+        if self.mirror.live and not alive and workload.ready:
+            self.mirror.watch_unlabelled(workload.key.namespace)
+        running = len(alive) or workload.ready if self.mirror.live else workload.ready
         off = is_off(kind, workload.switch)
         if workload.mark is None:
             prior = prior_of(kind, workload)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.records import MARK_PREFIX, Owner, mapping, number, pod_of, text
+from killswitch_backends.kubernetes.pods import pod_of
+from killswitch_backends.kubernetes.records import MARK_PREFIX, Owner, mapping, number, text
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.protocol import Json
 

@@ -1,4 +1,6 @@
-"""What a cluster serves beyond the built-in kinds: asked once, by aggregated discovery where the server knows it.
+"""What a cluster serves beyond the built-in kinds, by aggregated discovery where the server knows it.
+
+Asked when it is first needed, and again when a kind is missed: what revives agents may be installed while this runs.
 
 Kinds of workload found here join the catalogue that every other module looks kinds up in.
 """
@@ -22,6 +24,8 @@ from killswitch_backends.problems import Problem
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _ATTEMPTS = 3
+_STALE_SECONDS = 20.0
+"""A kind that is not served is asked for again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Catalogue:
         self._api = api
         self._lock = asyncio.Lock()
         self._served: dict[tuple[str, str], Served] | None = None
+        self._asked_at = float("-inf")
         self.kinds: dict[str, Kind] = dict(every_kind())
         """By name; the same mapping throughout, so that whoever holds it sees what is discovered later."""
 
@@ -53,20 +58,28 @@ class Catalogue:
 
     async def know(self, kinds: Iterable[str]) -> None:
         """Have these kinds in the catalogue, if they are served. Raises a ``Problem`` where that cannot be asked."""
-        if not self.discovered and any(kind not in self.kinds for kind in kinds):
-            await self.discover()
+        if any(kind not in self.kinds for kind in kinds):
+            await self.discover(older_than=_STALE_SECONDS)
 
     async def serves(self, group: str, kind: str) -> Served | None:
         """Where the cluster serves a kind, if it does. Raises a ``Problem`` where it cannot be asked."""
-        return (await self.discover()).get((group, kind))
+        if found := (await self.discover()).get((group, kind)):
+            return found
+        return (await self.discover(older_than=_STALE_SECONDS)).get((group, kind))
 
-    async def discover(self) -> Mapping[tuple[str, str], Served]:
-        """Everything the cluster serves, by group and kind; asked once. Raises a ``Problem``."""
+    async def discover(self, *, older_than: float | None = None) -> Mapping[tuple[str, str], Served]:
+        """Everything the cluster serves, by group and kind. Raises a ``Problem``.
+
+        Args:
+            older_than: ask again if the last answer is older than so many seconds; None: any answer will do.
+        """
         async with self._lock:
-            if self._served is None:
+            now = asyncio.get_running_loop().time()
+            if self._served is None or (older_than is not None and now - self._asked_at > older_than):
                 served = {(found.group, found.kind): found for found in reversed(await self._ask())}
-                await self._learn(served)
-                self._served = served
+                known = self._served or {}
+                await self._learn({key: found for key, found in served.items() if key not in known})
+                self._served, self._asked_at = served, now
             return self._served
 
     async def _ask(self) -> list[Served]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.pods import Pod
 from killswitch_backends.kubernetes.proving import Prover
-from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import PODS, ObjectKey
 from killswitch_backends.problems import Gone, Problem
 

@@ -6,17 +6,18 @@ The mirror alone may say that something still runs or runs again; only proving.p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from killswitch_backends.kubernetes.api import backoff
 from killswitch_backends.kubernetes.background import Background
+from killswitch_backends.kubernetes.endings import Endings
 from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
 from killswitch_backends.kubernetes.proof import Look, draining_note, judge, revived
 from killswitch_backends.kubernetes.proving import Prover
-from killswitch_backends.kubernetes.resources import ObjectKey
-from killswitch_backends.problems import Unsupported
+from killswitch_backends.kubernetes.resources import POD, ObjectKey
+from killswitch_backends.problems import Problem, Unsupported
 from killswitch_backends.protocol import Observation, Sight, Watch
 from killswitch_inventory.sightings import HaltMark
 
@@ -29,6 +30,7 @@ _AGAIN_STOPPED = 10.0
 _AGAIN_STOPPED_LATER = 60.0
 """What has been proven again and again is looked at ever less often while the watches stand: 10 s, 20 s, ... 60 s."""
 _AGAIN_STOPPED_UNWATCHED = 3.0
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 @dataclass(slots=True)
@@ -39,9 +41,9 @@ class _Subject:
     key: ObjectKey
     due: float
     """Loop time of its next look."""
-    seen: dict[str, str] = field(default_factory=dict)
-    """Node of each pod seen since, by uid; nodes known from the capture under their own names. Empty once proven."""
-    told: tuple[Sight, int | None] | None = None
+    endings: Endings
+    """Its pods that were seen since, and what became of each."""
+    told: tuple[Sight, int | None, str] | None = None
     failures: int = 0
     """Looks in a row that ended in ``unknown``."""
     proofs: int = 0
@@ -96,9 +98,10 @@ class Observer:
             except Unsupported as problem:
                 self._out.put_nowait(Observation(watch.target, Sight.UNKNOWN, self._now(), note=str(problem)))
                 continue
-            known = watch.captured.prior.get("nodes")
-            nodes = {str(node): str(node) for node in known} if isinstance(known, list) else {}
-            subject = _Subject(watch, key, asyncio.get_running_loop().time(), nodes)
+            loop = asyncio.get_running_loop()
+            kind = self._prover.reader.kind_of(key)
+            endings = Endings(watch, key, self._mirror, loop.time, loose=kind.loose or bool(kind.children))
+            subject = _Subject(watch, key, loop.time(), endings)
             self._subjects[key] = subject
             self._glimpse(subject)
             self._stir.set()
@@ -122,7 +125,7 @@ class Observer:
         if workload.mark is not None:
             subject.announced = workload.mark.told if workload.mark.restorer else None
         alive = [pod for pod in self._mirror.pods_of(subject.key) if not pod.over]
-        fresh = [pod for pod in alive if pod.ends_at is None and pod.uid not in subject.seen]
+        fresh = [pod for pod in alive if pod.ends_at is None and not subject.endings.knows(pod.uid)]
         kind = self._prover.reader.kind_of(subject.key)
         if revival := revived(kind, workload):
             self._tell_acting(subject, len(alive), revival)
@@ -136,7 +139,7 @@ class Observer:
         elif not alive and not subject.stopped:
             subject.want(now)
             return
-        subject.seen |= {pod.uid: pod.node for pod in alive}
+        subject.endings.saw(alive)
         if not subject.stopped:
             subject.due = now + _AGAIN_WATCHED
 
@@ -151,12 +154,24 @@ class Observer:
             await self._until_due()
             begun = clock()
             due = [subject for subject in self._subjects.values() if subject.due <= begun]
-            nodes = {node for subject in due for node in subject.seen.values()}
+            nodes = {node for subject in due for node in subject.endings.nodes.values()}
             looks = await self._prover.look([subject.key for subject in due], nodes)
+            for subject in due:
+                subject.endings.account(looks[subject.key])
+            await self._read_doubtful(due)
             for subject in due:
                 if self._subjects.get(subject.key) is subject:  # not admitted anew meanwhile
                     self._judge(subject, looks[subject.key], begun)
             await asyncio.sleep(min(max(_SPACING, clock() - begun), _MOST_SPACING))
+
+    async def _read_doubtful(self, subjects: Iterable[_Subject]) -> None:
+        """Read pods by their names that are gone from the lists without a word: they may only be out of sight."""
+        asked = [(subject, pod) for subject in subjects for pod in subject.endings.doubtful()]
+        found = await self._prover.by_name(ObjectKey(pod.namespace, POD, pod.name) for _, pod in asked)
+        for subject, pod in asked:
+            answer = found[ObjectKey(pod.namespace, POD, pod.name)]
+            if not isinstance(answer, Problem):
+                subject.endings.read(pod.uid, answer[0] if answer else None)
 
     async def _until_due(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -173,13 +188,13 @@ class Observer:
 
     def _judge(self, subject: _Subject, look: Look, begun: float) -> None:
         kind = self._prover.reader.kind_of(subject.key)
-        if isinstance(look.pods, list):
-            subject.seen |= {pod.uid: pod.node for pod in look.pods if not pod.over}
-        observation = judge(subject.watch, kind, look, seen=subject.seen, was_stopped=subject.stopped)
+        endings = subject.endings
+        ends, nodes = endings.ends(look), endings.nodes
+        observation = judge(subject.watch, kind, look, seen=nodes, was_stopped=subject.stopped, ends=ends)
         if observation.sight is Sight.STOPPED:
             if subject.acting_at >= begun:
                 return  # still due: look again
-            subject.seen = dict.fromkeys(subject.seen, "")
+            endings.proven(look.at)
         subject.failures = subject.failures + 1 if observation.sight is Sight.UNKNOWN else 0
         subject.proofs = subject.proofs + 1 if observation.sight is Sight.STOPPED else 0
         asked_since = subject.wanted_at >= begun and observation.sight is not Sight.STOPPED
@@ -201,6 +216,11 @@ class Observer:
         self._emit(subject, Observation(subject.watch.target, Sight.ACTING, self._now(), running=running, note=note))
 
     def _emit(self, subject: _Subject, observation: Observation) -> None:
-        if (told := (observation.sight, observation.running)) != subject.told:
+        if (told := (observation.sight, observation.running, _gist(observation.note))) != subject.told:
             subject.told = told
             self._out.put_nowait(replace(observation, announced=subject.announced))
+
+
+def _gist(note: str) -> str:
+    """What a note says, whatever its seconds count down to."""
+    return note.translate(_NO_DIGITS)

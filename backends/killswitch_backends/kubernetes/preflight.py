@@ -73,6 +73,8 @@ class Examiner:
             return Preflight(target, "nothing: it does not exist any more", 0)
         if isinstance(found, Problem):
             raise found
+        if self.mirror.live and found.ready and not self.mirror.pods_of(found.key):
+            self.mirror.watch_unlabelled(found.key.namespace)
         action = _action(self.reader.kind_of(found.key), found)
         held = [str(companion) for companion in around.companions if companion.kind != "Job"]
         if held:

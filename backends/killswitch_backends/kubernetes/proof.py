@@ -13,7 +13,8 @@ from datetime import datetime
 
 from killswitch_backends.kubernetes.changes import is_off
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.pods import Pod
+from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import POD
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
@@ -39,18 +40,39 @@ class Look:
     """After the last answer came."""
 
 
-def judge(watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_stopped: bool) -> Observation:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What is known of pods that are gone from the API (endings.py)."""
+
+    told: int = 0
+    """So many ended as their nodes reported."""
+    forced: tuple[str, ...] = ()
+    """Gone without such a report while they were watched: deleted by force. Name and node, in words."""
+    strays: tuple[str, ...] = ()
+    """Not among the workload's pods any more, but there: their labels were changed, and they run on."""
+    unseen: int = 0
+    """So many went while nobody watched."""
+    unwatched: bool = False
+    """Others may have gone before anybody watched."""
+    wait: float = 0.0
+    """Seconds until the grace of the last that was not watched is over: nothing of it can run from then on."""
+
+
+def judge(
+    watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_stopped: bool, ends: Ends = Ends()
+) -> Observation:
     """What a look means.
 
     Args:
         watch: the halt.
         kind: of the workload.
         look: what was read.
-        seen: the node of each pod (by uid) that was seen since the halt, and of those captured.
+        seen: the node of each pod (by uid) whose end is not known, and of those captured.
         was_stopped: whether it was proven stopped before: any pod is a revival then.
+        ends: what is known of pods that are gone.
     """
     if kind.name == POD and not isinstance(look.pods, Problem):
-        return _judge_pod(watch, look, look.pods, seen)
+        return _judge_pod(watch, look, look.pods, seen, ends)
     if isinstance(look.workload, Problem) and not isinstance(look.workload, Gone):
         return _unknown(watch, look, str(look.workload))
     if isinstance(look.pods, Problem):
@@ -65,12 +87,26 @@ def judge(watch: Watch, kind: Kind, look: Look, *, seen: Mapping[str, str], was_
             )
     if alive:
         return _with_pods(watch, look, alive, was_stopped=was_stopped)
+    return _gone(watch, look, seen, ends) or _stopped(watch, look, seen, ends)
+
+
+def _gone(watch: Watch, look: Look, seen: Mapping[str, str], ends: Ends) -> Observation | None:
+    """Why no pod in the API does not mean that none runs; None if it does."""
+    if ends.strays:
+        note = f"pod {ends.strays[0]} runs on, out of its controller's reach (its labels were changed): end it"
+        return Observation(watch.target, Sight.DRAINING, look.at, running=len(ends.strays), note=note)
+    if ends.forced:
+        more = f" and {len(ends.forced) - 1} more" if len(ends.forced) > 1 else ""
+        return _unknown(watch, look, f"pod {ends.forced[0]}{more} was deleted by force: its containers may run on")
     if doubt := _doubt(look.nodes, seen):
         return _unknown(watch, look, doubt)
-    return _stopped(watch, look, seen)
+    if ends.wait > 0:
+        note = f"gone unwatched: what their nodes end within their grace is over in {ends.wait:.0f} s"
+        return Observation(watch.target, Sight.DRAINING, look.at, running=0, note=note)
+    return None
 
 
-def _judge_pod(watch: Watch, look: Look, pods: Sequence[Pod], seen: Mapping[str, str]) -> Observation:
+def _judge_pod(watch: Watch, look: Look, pods: Sequence[Pod], seen: Mapping[str, str], ends: Ends) -> Observation:
     """A pod that was ended itself: the same one must be gone, and a bare one not made again."""
     uid = watch.captured.prior.get("uid")
     same = [pod for pod in pods if pod.uid == uid and not pod.over]
@@ -81,11 +117,10 @@ def _judge_pod(watch: Watch, look: Look, pods: Sequence[Pod], seen: Mapping[str,
     again = [pod for pod in pods if pod.uid != uid and not pod.over]
     if again:
         return Observation(watch.target, Sight.ACTING, look.at, running=1, note="a new pod of this name")
-    if doubt := _doubt(look.nodes, seen):
-        return _unknown(watch, look, doubt)
-    nodes = ", ".join(sorted({node for node in seen.values() if node})) or "none"
-    evidence = Evidence(Grade.OBSERVED, f"this pod is gone, and no pod has its name; ready: {nodes}", look.at)
-    return Observation(watch.target, Sight.STOPPED, look.at, evidence, running=0)
+    if doubt := _gone(watch, look, seen, ends):
+        return doubt
+    detail = f"this pod is gone, and no pod has its name; {_ended(look, seen, ends)}"
+    return Observation(watch.target, Sight.STOPPED, look.at, Evidence(_grade(ends), detail, look.at), running=0)
 
 
 def revived(kind: Kind, workload: Workload) -> str:
@@ -137,21 +172,36 @@ def _doubt(nodes: Nodes, seen: Mapping[str, str]) -> str:
     return ""
 
 
-def _stopped(watch: Watch, look: Look, seen: Mapping[str, str]) -> Observation:
+def _stopped(watch: Watch, look: Look, seen: Mapping[str, str], ends: Ends) -> Observation:
     if isinstance(look.workload, Workload):
         state = f"at zero at resourceVersion {look.workload.version}, observed by its controller"
         replaced = look.workload.uid != watch.captured.prior.get("uid", look.workload.uid)
         state += " (another object of this name than the one halted)" if replaced else ""
     else:
         state = "the object was deleted"
+    detail = f"no pod by owner and selector, terminating included; {state}; {_ended(look, seen, ends)}"
+    note = "" if isinstance(look.workload, Workload) else "deleted; its pods are gone"
+    evidence = Evidence(_grade(ends), detail, look.at)
+    return Observation(watch.target, Sight.STOPPED, look.at, evidence, running=0, note=note)
+
+
+def _grade(ends: Ends) -> Grade:
+    """An end that nobody watched is only bounded: by the grace that nodes give."""
+    return Grade.BOUNDED if ends.unseen or ends.unwatched else Grade.OBSERVED
+
+
+def _ended(look: Look, seen: Mapping[str, str], ends: Ends) -> str:
+    """How the pods ended, in words."""
+    parts = [f"{ends.told} pods ended by their nodes' report"] if ends.told else []
+    if ends.unseen or ends.unwatched:
+        parts.append("others went unwatched, and their grace is over")
     nodes = sorted({node for node in seen.values() if node})
     if look.nodes.unreadable:
-        state += f"; node readiness not checked: {look.nodes.unreadable}"
+        parts.append(f"node readiness not checked: {look.nodes.unreadable}")
     elif nodes:
-        state += f"; ready: {', '.join(nodes[:5])}" + (f" and {len(nodes) - 5} more nodes" if len(nodes) > 5 else "")
-    evidence = Evidence(Grade.OBSERVED, f"no pod by owner and selector, terminating included; {state}", look.at)
-    note = "" if isinstance(look.workload, Workload) else "deleted; its pods are gone"
-    return Observation(watch.target, Sight.STOPPED, look.at, evidence, running=0, note=note)
+        more = f" and {len(nodes) - 5} more nodes" if len(nodes) > 5 else ""
+        parts.append(f"ready: {', '.join(nodes[:5])}{more}")
+    return "; ".join(parts) or "none had run"
 
 
 def _unknown(watch: Watch, look: Look, note: str, running: int | None = None) -> Observation:

@@ -13,9 +13,10 @@ from killswitch_backends.kubernetes.kinds.batch import JOBS
 from killswitch_backends.kubernetes.kinds.reading import controller_of
 from killswitch_backends.kubernetes.listing import Query, everything, queries_for
 from killswitch_backends.kubernetes.mirror.stores import owner_key
+from killswitch_backends.kubernetes.pods import Pod, pod_of
 from killswitch_backends.kubernetes.proof import Look, Nodes
 from killswitch_backends.kubernetes.reading import Found, Reader
-from killswitch_backends.kubernetes.records import Pod, Workload, items, mapping, pod_of, text
+from killswitch_backends.kubernetes.records import Workload, items, mapping, text
 from killswitch_backends.kubernetes.resources import NODES, POD, PODS, ObjectKey
 from killswitch_backends.problems import Gone, Problem, Refused
 
@@ -36,14 +37,14 @@ class Prover:
         keys = list(keys)
         workloads = await self.reader.many(keys)
         single, rest = [key for key in keys if key.kind == POD], [key for key in keys if key.kind != POD]
-        pods = (await self._pods(rest, workloads) if rest else {}) | await self._single(single)
+        pods = (await self._pods(rest, workloads) if rest else {}) | await self.by_name(single)
         named = {pod.node for found in pods.values() if not isinstance(found, Problem) for pod in found}
         states = await self._nodes({*nodes, *named} - {""})
         at = self.now()
         return {key: Look(workloads[key], pods[key], states, at) for key in keys}
 
-    async def _single(self, keys: list[ObjectKey]) -> dict[ObjectKey, list[Pod] | Problem]:
-        """Pods that are targets themselves, each by its name."""
+    async def by_name(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, list[Pod] | Problem]:
+        """Single pods, each by its name; an empty list: there is none of this name."""
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def read(key: ObjectKey) -> list[Pod] | Problem:

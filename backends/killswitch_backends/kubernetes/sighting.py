@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,8 @@ from killswitch_backends.kubernetes.changes import is_off
 from killswitch_backends.kubernetes.controllers import REMOVABLE
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
-from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.pods import Pod
+from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.problems import Problem
 from killswitch_inventory.agents import Health, How, Instance, worst
@@ -27,8 +29,10 @@ from killswitch_inventory.sightings import (
 )
 from killswitch_inventory.targets import BackendRef, Layer
 
-_COALESCE_SECONDS = 0.1
+_COALESCE_SECONDS = (0.1, 1.0)
 """A rollout touches one workload dozens of times a second; the fleet hears of it once in this time."""
+_SHARE = 20.0
+"""Sights take one part in so many of the loop's time: while a thousand targets halt, the requests come first."""
 _CONFIRM_SECONDS = 60.0
 """While every watch stands, what did not change is confirmed this often, so its age is not the time since a change."""
 
@@ -71,7 +75,7 @@ class Sighter:
 
     async def _changes(self, follower: Follower) -> AsyncIterator[Sighting]:
         """Changes as they come, until a failure that was told is over."""
-        failed = False
+        failed, took = False, 0.0
         while True:
             try:
                 async with asyncio.timeout(_CONFIRM_SECONDS):
@@ -81,9 +85,12 @@ class Sighter:
                     for sighting in self._everything():
                         yield sighting
                 continue
-            await asyncio.sleep(_COALESCE_SECONDS)
+            least, most = _COALESCE_SECONDS
+            await asyncio.sleep(max(least, min(most, _SHARE * took)))
+            began = time.perf_counter()
             for key in follower.take():
                 yield self._sighting_of(key)
+            took = time.perf_counter() - began
             if failed and self.mirror.live:
                 return
             if not failed and (obstacles := self.mirror.obstacles):

@@ -17,8 +17,9 @@ from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.controllers import Controlled, controlled_by, instances_of, with_instances
 from killswitch_backends.kubernetes.ending import end_pod
 from killswitch_backends.kubernetes.manifests import manifest_of, same_manifest
+from killswitch_backends.kubernetes.pods import pod_of
 from killswitch_backends.kubernetes.reading import Reader
-from killswitch_backends.kubernetes.records import mapping, number, pod_of, text
+from killswitch_backends.kubernetes.records import mapping, number, text
 from killswitch_backends.kubernetes.resources import PODS, ObjectKey
 from killswitch_backends.problems import Changed, Conflict, Gone, Problem, Unsupported
 from killswitch_backends.protocol import (
@@ -73,7 +74,7 @@ class Single:
         key = ObjectKey.of(target)
         item = await self._read(key)
         pod, owner = pod_of(item), controlled_by(item, self.reader.kinds)
-        prior: dict[str, Json] = {"uid": pod.uid, "nodes": [pod.node] if pod.node else []}
+        prior: dict[str, Json] = {"uid": pod.uid, "nodes": [pod.node] if pod.node else [], "grace": pod.grace}
         if isinstance(owner, str):
             raise Unsupported(str(target), owner)
         if owner is None:

@@ -14,8 +14,9 @@ from killswitch_console.halting.plan import Collateral, Plan, PlannedTarget, Unt
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.stale import stale
-from killswitch_console.halting.verdict import AgentOutcome, Verdict
+from killswitch_console.halting.verdict import AgentOutcome, AgentState, Verdict
 from killswitch_inventory.agents import Agent, AgentKey
+from killswitch_inventory.scopes import ScopeKind
 
 Document = dict[str, Any]
 
@@ -45,7 +46,7 @@ def halt_document(record: HaltRecord, now: datetime, at_work: Holding | None = N
         "slo_seconds": header.slo_seconds,
         "slo_met": record.slo_met(now),
         "verdict": record.verdict,
-        "agents": [_agent(outcome) for outcome in record.agents],
+        "agents": [_agent(outcome, header) for outcome in record.agents],
         "targets": [_target(target, header) for target in record.targets],
         "untouched": [_untouched(u) for u in header.untouched],
         "collateral": [_collateral(c) for c in header.collateral],
@@ -164,8 +165,14 @@ def key_document(key: AgentKey) -> Document:
     return {"name": key.name, "class": key.agent_class, "tenant": key.tenant}
 
 
-def _agent(outcome: AgentOutcome) -> Document:
-    return {**key_document(outcome.key), "state": outcome.state, "layers": dict(outcome.layers)}
+def _agent(outcome: AgentOutcome, header: HaltHeader) -> Document:
+    """What is proven of an agent; a halt of one instance proves that one, and nothing of an agent that has others."""
+    proven: Document = {"state": outcome.state, "layers": dict(outcome.layers)}
+    if header.scope.kind is not ScopeKind.INSTANCE:
+        return {**key_document(outcome.key), **proven}
+    others_go_on = any(outcome.key in u.agents for u in header.untouched)
+    agent = {"state": AgentState.ACTING, "layers": {}} if others_go_on else proven
+    return {**key_document(outcome.key), **agent, "instances": [{"name": header.scope.instance, **proven}]}
 
 
 def _target(target: TargetProgress, header: HaltHeader) -> Document:

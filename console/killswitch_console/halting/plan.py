@@ -6,7 +6,7 @@ The data and the pure part: choosing targets from the fleet. Asking the platform
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -188,6 +188,8 @@ def _choose_instance(fleet: Fleet, scope: Scope, protection: Protection) -> Choi
             untouched.append(Untouched(str(target), (agent.key,), "protected by [protect]", Layer.PROCESS))
         else:
             bound[target].append(agent.key)
+            if left := [i.name for i in agent.instances if i.name != scope.instance and not i.terminating]:
+                untouched.append(Untouched(f"{agent.key.name}/*", (agent.key,), _others_go_on(left)))
     return Choice(
         agents=tuple(agents),
         targets={target: tuple(keys) for target, keys in bound.items()},
@@ -197,6 +199,11 @@ def _choose_instance(fleet: Fleet, scope: Scope, protection: Protection) -> Choi
             Collateral(target, others) for target in bound if (others := _others_in(fleet, target, bound[target]))
         ),
     )
+
+
+def _others_go_on(names: Sequence[str]) -> str:
+    count = f"{len(names)} other instances of it go on" if len(names) > 1 else f"its other instance {names[0]} goes on"
+    return f"{count}: only this one is halted"
 
 
 def _others_in(fleet: Fleet, instance: TargetId, mine: Iterable[AgentKey]) -> tuple[AgentKey, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,21 +39,7 @@ from simulated import Simulated, eventually, running
 ONE, TWO = target("refund-1"), target("refund-2")
 
 
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulated]:
-    async with running(specs=[agent("refund-1", replicas=3), agent("refund-2", replicas=1)]) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def backend(sim: Simulated) -> AsyncIterator[Backend]:
-    async with opened(sim) as table:
-        yield table
-
-
-@pytest.fixture
-def admin(sim: Simulated) -> Admin:
-    return Admin(sim)
+AGENTS = [agent("refund-1", replicas=3), agent("refund-2", replicas=1)]
 
 
 async def test_a_halt_is_one_patch_that_leaves_zero_and_a_mark(sim: Simulated, backend: Backend, admin: Admin) -> None:

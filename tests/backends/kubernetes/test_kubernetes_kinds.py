@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from disposable_cluster import REAL, Disposable, disposable
+from disposable_cluster import REAL
 from killswitch_backends.problems import Changed, Unsupported
-from killswitch_backends.protocol import Backend, Failure, Sight
+from killswitch_backends.protocol import Backend, Failure, Grade, Sight
 from killswitch_inventory.sightings import ListingComplete, TargetSighting
 from killswitch_inventory.targets import TargetId
 from kubernetes_table import (
     Admin,
-    agent,
     capture,
     comparable,
     halted,
@@ -22,6 +20,7 @@ from kubernetes_table import (
     observing,
     order,
     reading,
+    sighting,
     target,
 )
 from kubernetes_workloads import DEFINITIONS, definition, manifest, path
@@ -32,23 +31,6 @@ CUSTOM = () if REAL else ("Rollout", "Sandbox", "InferenceService")
 
 
 custom = pytest.mark.skipif(bool(REAL), reason="the controllers of custom kinds are the simulator's own")
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Disposable]:
-    async with disposable([agent("bystander-1", replicas=1)]) as found:
-        yield found
-
-
-@pytest.fixture
-def admin(cluster: Disposable) -> Admin:
-    return cluster.admin
-
-
-@pytest.fixture
-async def backend(cluster: Disposable) -> AsyncIterator[Backend]:
-    async with cluster.opened() as table:
-        yield table
 
 
 def running_pods(admin: Admin, name: str) -> list[dict[str, Any]]:
@@ -89,10 +71,12 @@ def start_job(admin: Admin, name: str, job: str) -> None:
 @pytest.mark.parametrize("kind", [*BUILT_IN, *CUSTOM])
 async def test_each_kind_stops_and_comes_back_as_it_was(admin: Admin, backend: Backend, kind: str) -> None:
     before = await made(admin, kind)
-    (watch,) = await halted(backend, target("refund-1", kind=kind))
-    async with observing(backend, [watch]) as seen:
-        proof = await seen.until(is_stopped)
+    async with sighting(backend):
+        (watch,) = await halted(backend, target("refund-1", kind=kind))
+        async with observing(backend, [watch]) as seen:
+            proof = await seen.until(is_stopped)
     assert proof.evidence is not None
+    assert proof.evidence.grade is Grade.OBSERVED
     assert not admin.pods(selector="agent=refund-1")
     restored = await backend.restore(watch, order())
     assert restored.evidence.detail

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from disposable_cluster import Disposable
 from killswitch_backends.protocol import Backend, Grade, Observation, Sight, Watch
 from kubernetes_table import (
     Admin,
@@ -27,21 +28,13 @@ from simulated import Simulated, eventually, running
 ONE, TWO = target("refund-1"), target("refund-2")
 
 
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulated]:
-    async with running(specs=[agent("refund-1", replicas=3), agent("refund-2", replicas=1)]) as simulator:
-        yield simulator
+AGENTS = [agent("refund-1", replicas=3), agent("refund-2", replicas=1)]
 
 
 @pytest.fixture
-async def backend(sim: Simulated) -> AsyncIterator[Backend]:
-    async with opened(sim) as table:
+async def backend(cluster: Disposable) -> AsyncIterator[Backend]:
+    async with cluster.opened() as table, sighting(table):
         yield table
-
-
-@pytest.fixture
-def admin(sim: Simulated) -> Admin:
-    return Admin(sim)
 
 
 async def _stopped(seen: Reading, what: object = ONE, *, within: float = 15.0) -> Observation:

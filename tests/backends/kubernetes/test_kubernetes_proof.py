@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from killswitch_backends.kubernetes.kinds.deployment import Deployment
 from killswitch_backends.kubernetes.listing import Query, queries_for
-from killswitch_backends.kubernetes.proof import Look, Nodes, judge
-from killswitch_backends.kubernetes.records import Pod, Selector, Workload
+from killswitch_backends.kubernetes.pods import Pod
+from killswitch_backends.kubernetes.proof import Ends, Look, Nodes, judge
+from killswitch_backends.kubernetes.records import Selector, Workload
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.problems import Gone, Problem, Unreachable
-from killswitch_backends.protocol import Accepted, Captured, Observation, Sight, Watch
+from killswitch_backends.protocol import Accepted, Captured, Grade, Observation, Sight, Watch
 from killswitch_inventory.agents import Health
 from killswitch_inventory.targets import BackendRef
 
@@ -56,10 +57,12 @@ POD = Pod(
     running=True,
     health=Health.OK,
     ends_at=None,
+    grace=30,
 )
 LEAVING = replace(POD, ends_at=NOW + timedelta(seconds=11))
 OVERDUE = replace(POD, ends_at=NOW - timedelta(seconds=30))
 READY = Nodes({"n1": True})
+ENDED = Ends(told=1)
 
 
 def _judge(
@@ -69,9 +72,11 @@ def _judge(
     *,
     seen: dict[str, str] | None = None,
     was_stopped: bool = False,
+    ends: Ends = ENDED,
 ) -> Observation:
     look = Look(workload, pods, nodes, NOW)
-    return judge(WATCH, Deployment(), look, seen={"p": "n1"} if seen is None else seen, was_stopped=was_stopped)
+    known = {"p": "n1"} if seen is None else seen
+    return judge(WATCH, Deployment(), look, seen=known, was_stopped=was_stopped, ends=ends)
 
 
 def test_nothing_left_on_ready_nodes_is_stopped() -> None:
@@ -134,16 +139,47 @@ def test_what_a_look_means(
     assert words in found.note
 
 
+@pytest.mark.parametrize(
+    ("ends", "sight", "words"),
+    [
+        (
+            Ends(forced=("a on node n1", "b on node n2")),
+            Sight.UNKNOWN,
+            "pod a on node n1 and 1 more was deleted by force",
+        ),
+        (Ends(strays=("a on node n1",)), Sight.DRAINING, "labels were changed"),
+        (Ends(unseen=1, wait=12.0), Sight.DRAINING, "over in 12 s"),
+        (Ends(unwatched=True, wait=0.5), Sight.DRAINING, "unwatched"),
+        (Ends(unseen=1, wait=-1.0), Sight.STOPPED, ""),
+        (Ends(told=2), Sight.STOPPED, ""),
+    ],
+)
+def test_what_the_ends_of_pods_mean(ends: Ends, sight: Sight, words: str) -> None:
+    found = _judge(ends=ends)
+    assert found.sight is sight
+    assert words in found.note
+
+
+def test_what_went_unwatched_is_bounded_and_says_so() -> None:
+    found = _judge(ends=Ends(told=1, unseen=1))
+    assert found.evidence is not None
+    assert found.evidence.grade is Grade.BOUNDED
+    assert "1 pods ended by their nodes' report; others went unwatched" in found.evidence.detail
+
+
 pods = st.lists(st.sampled_from([POD, LEAVING, replace(POD, over=True)]), max_size=3)
 states = st.sampled_from([READY, Nodes({"n1": False}), Nodes({})])
 workloads = st.sampled_from([OFF, STALE, REVIVED, GONE, LOST])
+words = st.just(("p on node n1",)) | st.just(())
+ends = st.builds(Ends, forced=words, strays=words, unseen=st.integers(0, 2), wait=st.floats(-5, 5))
 
 
-@given(workloads, pods | st.just(LOST), states, st.booleans())
-def test_stopped_never_without_an_empty_list_and_ready_nodes(
-    workload: Workload | Problem, found: list[Pod] | Problem, nodes: Nodes, was_stopped: bool
+@given(workloads, pods | st.just(LOST), states, st.booleans(), ends)
+def test_stopped_never_without_an_empty_list_ready_nodes_and_known_ends(
+    workload: Workload | Problem, found: list[Pod] | Problem, nodes: Nodes, was_stopped: bool, ends: Ends
 ) -> None:
-    if _judge(workload, found, nodes, was_stopped=was_stopped).sight is Sight.STOPPED:
+    if _judge(workload, found, nodes, was_stopped=was_stopped, ends=ends).sight is Sight.STOPPED:
+        assert ends == Ends(unseen=ends.unseen, wait=min(ends.wait, 0.0))
         assert workload in (OFF, GONE)
         assert not isinstance(found, Problem)
         assert all(pod.over for pod in found)

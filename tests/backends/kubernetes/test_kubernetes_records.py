@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from killswitch_backends.kubernetes.kinds import every_kind
 from killswitch_backends.kubernetes.kinds.deployment import Deployment
 from killswitch_backends.kubernetes.kinds.reading import last_writer
-from killswitch_backends.kubernetes.records import Owner, Selector, pod_of, selector_of
+from killswitch_backends.kubernetes.pods import pod_of
+from killswitch_backends.kubernetes.records import Owner, Selector, selector_of
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.problems import Unsupported
 from killswitch_backends.protocol import LabelKeys

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from disposable_cluster import REAL
 from killswitch_backends.problems import Conflict
 from killswitch_backends.protocol import Backend, Sight
-from kubernetes_table import Admin, agent, capture, comparable, halted, is_stopped, observing, opened, order, target
+from kubernetes_table import (
+    Admin,
+    agent,
+    capture,
+    comparable,
+    halted,
+    is_stopped,
+    observing,
+    opened,
+    order,
+    sighting,
+    target,
+)
 from kubernetes_workloads import API, DEFINITIONS, definition, path
-from simulated import Simulated, eventually, running
+from simulated import Simulated, eventually
 
 ONE, TWO = target("refund-1"), target("refund-2")
 GIT = json.dumps({f"payments/Deployment/refund-{n}": {"replicas": 2} for n in (1, 2)})
@@ -25,21 +37,8 @@ LONGER_THAN_ANY = {"ScaledObject": 2.0, "HorizontalPodAutoscaler": 2.5, "Agent":
 REVIVERS = ("HorizontalPodAutoscaler", "ScaledObject", "Application", "Kustomization", "Agent")
 
 
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulated]:
-    async with running(specs=[agent("refund-1"), agent("refund-2")]) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def admin(sim: Simulated) -> Admin:
-    return Admin(sim)
-
-
-@pytest.fixture
-async def backend(sim: Simulated) -> AsyncIterator[Backend]:
-    async with opened(sim) as table:
-        yield table
+pytestmark = pytest.mark.skipif(bool(REAL), reason="the controllers that revive here are the simulator's own")
+AGENTS = [agent("refund-1"), agent("refund-2")]
 
 
 def _reviver(kind: str) -> dict[str, Any]:
@@ -167,7 +166,8 @@ async def test_a_reviver_that_somebody_let_go_meanwhile_is_a_conflict(admin: Adm
 
 async def test_a_stubborn_operator_is_seen_each_time_and_put_down(admin: Admin, backend: Backend) -> None:
     admin.patch("refund-1", {"metadata": {"annotations": {"simulator/keep-replicas": "2"}}})
-    (watch,) = await halted(backend, ONE)
+    async with sighting(backend):
+        (watch,) = await halted(backend, ONE)
     async with observing(backend, [watch]) as seen:
         for _ in range(2):
             await seen.until(lambda item: item.sight is Sight.ACTING)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from disposable_cluster import Disposable
 from killswitch_backends.problems import Changed, Conflict
 from killswitch_backends.protocol import Backend, Sight
 from killswitch_inventory.sightings import ListingComplete, TargetSighting
@@ -17,29 +18,20 @@ from kubernetes_table import (
     halted,
     is_stopped,
     observing,
-    opened,
     order,
     reading,
+    sighting,
     target,
 )
 from kubernetes_workloads import manifest, path
-from simulated import Simulated, eventually, running
+from simulated import Simulated, eventually
+
+AGENTS = [agent("refund-1", replicas=3)]
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[Simulated]:
-    async with running(specs=[agent("refund-1", replicas=3)]) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def admin(sim: Simulated) -> Admin:
-    return Admin(sim)
-
-
-@pytest.fixture
-async def backend(sim: Simulated) -> AsyncIterator[Backend]:
-    async with opened(sim) as table:
+async def backend(cluster: Disposable) -> AsyncIterator[Backend]:
+    async with cluster.opened() as table, sighting(table):
         yield table
 
 

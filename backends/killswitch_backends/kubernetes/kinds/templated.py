@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from killswitch_backends.kubernetes.containers import grace_of
 from killswitch_backends.kubernetes.kinds.kind import Field, claim_of
 from killswitch_backends.kubernetes.kinds.reading import (
     controller_of,
@@ -77,6 +78,7 @@ class Templated:
             deleting="deletionTimestamp" in meta,
             parent=controller_of(meta),
             tracking=tracking_of(meta),
+            grace=grace_of({}, mapping(template.get("spec"))),
             canary=own.get(labels.canary) == "true",
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from killswitch_backends.kubernetes.api import Api, backoff
 from killswitch_backends.kubernetes.background import Background
@@ -12,11 +13,16 @@ from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.listing import Query
 from killswitch_backends.kubernetes.mirror.source import Source
 from killswitch_backends.kubernetes.mirror.stores import Accounts, Place, Pods, Workloads, parent_of
-from killswitch_backends.kubernetes.records import Pod, Workload
+from killswitch_backends.kubernetes.mirror.vanished import Vanishings
+from killswitch_backends.kubernetes.pods import Pod
+from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import POD, PODS, SERVICE_ACCOUNTS, ObjectKey
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Problem, Refused
 from killswitch_backends.protocol import LabelKeys
+
+_LEARN_SECONDS = 120.0
+"""Kinds may be installed while this runs: so often the cluster is asked what it serves."""
 
 
 class Follower:
@@ -42,7 +48,13 @@ class Mirror:
     """A live picture of the agents' workloads, pods and roles. Begins at first use and lasts as long as its tasks."""
 
     def __init__(
-        self, api: Api, settings: KubernetesSettings, catalogue: Catalogue, labels: LabelKeys, tasks: Background
+        self,
+        api: Api,
+        settings: KubernetesSettings,
+        catalogue: Catalogue,
+        labels: LabelKeys,
+        tasks: Background,
+        now: Callable[[], datetime],
     ) -> None:
         self._api, self._catalogue, self._labels, self._tasks = api, catalogue, labels, tasks
         self._selector = settings.selector or labels.agent
@@ -50,7 +62,10 @@ class Mirror:
         self._followers: set[Follower] = set()
         self._running: list[asyncio.Task[None]] = []
         self._workloads = {name: Workloads(kind, labels, self._touch) for name, kind in catalogue.kinds.items()}
-        self.pods = Pods(catalogue.kinds, self._touch, self._workloads[POD])
+        self.vanishings = Vanishings(now)
+        bare = self._workloads[POD]
+        self.pods = Pods(catalogue.kinds, self._touch, bare, vanishings=self.vanishings, now=now)
+        self._unlabelled = Pods(catalogue.kinds, self._touch, None, vanishings=self.vanishings, now=now)
         self.accounts = Accounts(self._account_changed)
         self._sources = [
             *(source for name in catalogue.kinds if name != POD for source in self._sources_of(name)),
@@ -60,6 +75,7 @@ class Mirror:
                 for namespace in self._namespaces
             ),
         ]
+        self._unlabelled_in: set[str] = set()
         self._learned = False
         self._learning: Problem | None = None
         """What keeps the custom kinds from being known."""
@@ -115,8 +131,38 @@ class Mirror:
 
     def pods_of(self, key: ObjectKey) -> list[Pod]:
         """The pods of a workload and of what it made, terminating ones included."""
-        made = [child for store in self._workloads.values() for child in store.children(key)]
-        return [pod for one in (key, *made) for pod in self.pods.of(one)]
+        keys = self._with_made(key)
+        pods = {pod.uid: pod for one in keys for pod in self._unlabelled.of(one)}
+        return list((pods | {pod.uid: pod for one in keys for pod in self.pods.of(one)}).values())
+
+    def has_pod(self, place: Place, uid: str) -> bool:
+        """Whether this very pod is there, as far as is known."""
+        return self.pods.has(place, uid) or self._unlabelled.has(place, uid)
+
+    def watched_since(self, key: ObjectKey, *, had_pods: bool) -> datetime | None:
+        """From when on no pod of a workload can have gone unnoticed; None: its pods are not watched.
+
+        Args:
+            key: the workload.
+            had_pods: whether it is known to have some: then some must have been seen here.
+        """
+        keys = self._with_made(key)
+        for store in (self.pods, self._unlabelled):
+            since = store.since.get(None) or store.since.get(key.namespace)
+            if since and (not had_pods or any(store.ever_had(one) for one in keys)):
+                return max(since, self.vanishings.forgotten or since)
+        return None
+
+    def watch_unlabelled(self, namespace: str) -> None:
+        """Watch all pods of a namespace too: a workload there has pods that do not carry its agent label."""
+        if namespace not in self._unlabelled_in:
+            self._unlabelled_in.add(namespace)
+            query = Query(namespace)
+            self._run([Source(self._api, PODS, query, self._unlabelled, self._stir, optional=True)])
+
+    def _with_made(self, key: ObjectKey) -> list[ObjectKey]:
+        """A workload and what it made."""
+        return [key, *(child for store in self._workloads.values() for child in store.children(key))]
 
     def _maker(self, workload: Workload) -> ObjectKey | None:
         """The known workload that made this one and answers for it."""
@@ -137,25 +183,32 @@ class Mirror:
         ]
 
     async def _learn(self) -> None:
-        """Find the custom kinds that the cluster serves, then watch them too."""
+        """Find the custom kinds that the cluster serves, then watch them too; look for new ones now and then."""
         failures = 0
-        while not self._catalogue.discovered:
+        while True:
             try:
-                await self._catalogue.discover()
+                await self._catalogue.discover(older_than=_LEARN_SECONDS if self._learned else None)
             except Problem as problem:
                 failures += 1
-                self._learning = problem
-                self._stir()
+                if not self._learned:
+                    self._learning = problem
+                    self._stir()
                 await asyncio.sleep(backoff(failures, getattr(problem, "retry_after", None), most=30.0))
-        self._learning = None
+                continue
+            failures = 0
+            self._watch_new_kinds()
+            await asyncio.sleep(_LEARN_SECONDS)
+
+    def _watch_new_kinds(self) -> None:
         fresh = [name for name in self._catalogue.kinds if name not in self._workloads]
         for name in fresh:
             self._workloads[name] = Workloads(self._catalogue.kinds[name], self._labels, self._touch)
         added = [source for name in fresh for source in self._sources_of(name)]
         self._sources += added
         self._run(added)
-        self._learned = True
-        self._stir()
+        if fresh or not self._learned:
+            self._learning, self._learned = None, True
+            self._stir()
 
     def _touch(self, key: ObjectKey) -> None:
         if (workload := self.workload(key)) and (made_by := self._maker(workload)):

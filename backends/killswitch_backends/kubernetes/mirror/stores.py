@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
+from killswitch_backends.kubernetes.containers import has_ended
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.records import Pod, Workload, mapping, pod_of, text
+from killswitch_backends.kubernetes.mirror.vanished import Vanishings
+from killswitch_backends.kubernetes.pods import Pod, pod_of
+from killswitch_backends.kubernetes.records import Workload, mapping, text
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.protocol import LabelKeys
 
@@ -70,40 +74,90 @@ class Workloads:
 class Pods:
     """Pods, found by the workload that their controller leads to."""
 
-    def __init__(self, kinds: Mapping[str, Kind], touch: Touch, bare: Workloads) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        touch: Touch,
+        bare: Workloads | None,
+        *,
+        vanishings: Vanishings,
+        now: Callable[[], datetime],
+    ) -> None:
         """``kinds`` may grow; ``bare`` is told of pods that nothing controls, which are workloads of their own."""
         self._kinds, self._touch, self._bare = kinds, touch, bare
+        self._vanishings, self._now = vanishings, now
         self._records: dict[Place, tuple[Pod, ObjectKey | None]] = {}
         self._of: defaultdict[ObjectKey, dict[Place, Pod]] = defaultdict(dict)
+        self._ever: set[ObjectKey] = set()
+        self.since: dict[str | None, datetime] = {}
+        """From when on each namespace (None: all) is watched without a gap that is not in ``vanishings``."""
 
     def of(self, key: ObjectKey) -> list[Pod]:
         """The pods of a workload, terminating ones included."""
         return list(self._of[key].values()) if key in self._of else []
 
+    def ever_had(self, key: ObjectKey) -> bool:
+        """Whether any pod of a workload was ever seen here."""
+        return key in self._ever
+
+    def has(self, place: Place, uid: str) -> bool:
+        """Whether this very pod is there, as far as is known."""
+        found = self._records.get(place)
+        return found is not None and found[0].uid == uid
+
     def put(self, item: Mapping[str, Any]) -> Place:
         place, pod = place_of(item), pod_of(item)
-        owner = owner_key(pod, self._kinds.values())
-        if pod.owner is None:
-            owner = self._key_of_bare(item)
+        owner = self._owner(pod)
+        if pod.owner is None and self._bare:
+            self._bare.put(item)
+        self._replaced(place, pod)
+        self._vanishings.found_again(pod.uid, by=self)
         self._forget(place, unless=owner)
         self._records[place] = (pod, owner)
         if owner:
             self._of[owner][place] = pod
+            self._ever.add(owner)
             self._touch(owner)
         return place
 
-    def _key_of_bare(self, item: Mapping[str, Any]) -> ObjectKey:
-        namespace, name = self._bare.put(item)
-        return ObjectKey(namespace, "Pod", name)
+    def _owner(self, pod: Pod) -> ObjectKey | None:
+        if pod.owner is None:
+            return ObjectKey(pod.namespace, "Pod", pod.name) if self._bare else None
+        return owner_key(pod, self._kinds.values())
+
+    def _replaced(self, place: Place, pod: Pod) -> None:
+        """Another pod of this name came up in a listing: the one before went while nobody watched."""
+        before = self._records.get(place)
+        if before and before[0].uid != pod.uid:
+            self._went_unseen(place)
 
     def drop(self, item: Mapping[str, Any]) -> None:
+        """It is gone, or not among those watched any more; ``item`` is how it was last.
+
+        A pod whose own grace is 0 is never waited for: the API server forgets it at once, whoever deletes it.
+        """
+        spec, status = mapping(item.get("spec")), mapping(item.get("status"))
+        pod = pod_of(item, every_label=True)
+        if has_ended(spec, status):
+            self._vanishings.ended(pod.uid)
+        else:
+            self._vanishings.add(pod, self._owner(pod), forced=pod.grace > 0, by=self)
         self._forget(place_of(item))
-        self._bare.drop(item)
+        if self._bare:
+            self._bare.drop(item)
 
     def keep_only(self, namespace: str | None, keys: set[Place]) -> None:
-        self._bare.keep_only(namespace, keys)
+        if self._bare:
+            self._bare.keep_only(namespace, keys)
         for place in [p for p in self._records if _within(namespace, p) and p not in keys]:
+            self._went_unseen(place)
             self._forget(place)
+        self.since.setdefault(namespace, self._now())
+
+    def _went_unseen(self, place: Place) -> None:
+        pod, owner = self._records[place]
+        if pod.node and not pod.over:
+            self._vanishings.add(pod, owner, forced=False, by=self)
 
     def _forget(self, place: Place, *, unless: ObjectKey | None = None) -> None:
         _, owner = self._records.pop(place, (None, None))

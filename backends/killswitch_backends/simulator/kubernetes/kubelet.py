@@ -26,6 +26,7 @@ EXIT_CODE = "simulator/exit-code"
 
 _START = (0.05, 0.2)
 """Seconds from being bound to running, at least and at most."""
+_OVER = ("Succeeded", "Failed")
 _LEAST_GRACE = 1
 """Seconds of grace that a kubelet gives even to a pod that was deleted by force."""
 
@@ -86,7 +87,7 @@ class Kubelet:
             if container is not None:
                 self._end_after(container, None)
         elif pod.deleting:
-            if pod.spec.get("nodeName") and pod.status.get("phase") not in ("Succeeded", "Failed"):
+            if pod.spec.get("nodeName") and pod.status.get("phase") not in _OVER:
                 self._end_after(container or self._known(pod), pod.meta["deletionGracePeriodSeconds"])
             else:
                 asyncio.get_running_loop().call_soon(self._finish, pod.key, pod.uid)
@@ -162,8 +163,14 @@ class Kubelet:
         container.timer = asyncio.get_running_loop().call_at(ends_at, self._ended, container)
 
     def _ended(self, container: Container) -> None:
-        """A container has ended; its object goes now, unless finalizers hold it."""
+        """A container has ended: first the status says so, then the object goes, unless finalizers hold it.
+
+        (The kubelet's status manager: a pod that was told to end gets its terminal phase before it is removed.)
+        """
         self._stop(container)
+        pod = self._store.get(kinds.POD, *container.key)
+        if pod and pod.uid == container.uid and pod.deleting and pod.status.get("phase") not in _OVER:
+            self._store.replace(pod, {**pod.value, "status": ended_status(pod, 137)})
         self._finish(container.key, container.uid)
 
     def _stop(self, container: Container) -> None:
@@ -179,7 +186,7 @@ class Kubelet:
             return
         if pod.meta.get("finalizers"):
             value = with_meta(pod.value, deletionGracePeriodSeconds=0)
-            if pod.status.get("phase") not in ("Succeeded", "Failed"):
+            if pod.status.get("phase") not in _OVER:
                 value = {**value, "status": ended_status(pod, 137)}
             self._store.replace(pod, value)
         else:
