@@ -87,7 +87,7 @@ async def trail_recorder(configuration: Configuration, session: Session, warn: W
     secret = signing_secret(configuration)
     audit, base = configuration.document.audit, configuration.path.parent
     resolve = session.scrubber.listening(resolve_secret)
-    direct = partial(send_directly, audit=audit, base=base, resolve=resolve) if audit.s3 else None
+    direct = partial(send_directly, directory=directory, audit=audit, base=base, resolve=resolve) if audit.s3 else None
     thread: SyncThread | None = None
     try:
         async with open_recorder(
@@ -110,14 +110,12 @@ def _synchronising(
     told: set[str] = set()
 
     def hear(done: Synchronised) -> None:
+        if done.recovered:
+            recorder.look_in_spool()
         for alarm in done.alarms:
             if alarm not in told:
                 recorder.note("audit.alarm", {"what": alarm})
-        lines = [*(f"AUDIT ALARM: {alarm}" for alarm in done.alarms)]
-        if done.problems:
-            behind = f"{done.behind} events" if done.anchored else "the trail"
-            lines.append(f"{behind} cannot be copied off this machine: {done.problems[0]}")
-        for line in lines:
+        for line in _news(done):
             if line not in told:
                 told.add(line)
                 warn(line)
@@ -133,6 +131,15 @@ def _synchronising(
 
     audit, base = configuration.document.audit, configuration.path.parent
     return SyncThread(trail_directory(configuration), audit, base, resolve, tell)
+
+
+def _news(done: Synchronised) -> list[str]:
+    """What a person must hear of one round."""
+    lines = [f"AUDIT ALARM: {alarm}" for alarm in done.alarms]
+    if done.problems:
+        behind = f"{done.behind} events" if done.anchored else "the trail"
+        lines.append(f"{behind} cannot be copied off this machine: {done.problems[0]}")
+    return lines
 
 
 def signing_secret(configuration: Configuration) -> Callable[[], Awaitable[str | None]]:

@@ -183,7 +183,9 @@ class Volume:
 
     def event(self, event_id: str) -> Event | None:
         """One event, by its id or its place."""
-        rows = self._rows("SELECT seq, body FROM event WHERE id = ? OR CAST(seq AS TEXT) = ?", (event_id, event_id))
+        rows = self._rows("SELECT seq, body FROM event WHERE id = ?", (event_id,))
+        if not rows and event_id.isascii() and event_id.isdigit():
+            rows = self._rows("SELECT seq, body FROM event WHERE seq = ?", (int(event_id[:18]),))
         return Event(int(rows[0][0]), _bytes(rows[0][1])) if rows else None
 
     def checkpoints(self) -> list[tuple[int, str]]:

@@ -140,6 +140,11 @@ class TrailRecorder:
             self._hurry.set()
         return entry
 
+    def look_in_spool(self) -> None:
+        """Somebody put events into the spool: they go into the trail with what is written next."""
+        self._leftover = True
+        self._some.set()
+
     async def record(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
         entry = self.put(kind, data, halt_id=halt_id, urgent=True)
@@ -186,9 +191,11 @@ class TrailRecorder:
         trail = self._trail or await self._open()
         if self._fallen or self._leftover:
             await self._replay(trail)
-        while not (self._urgent or self._queue):
+        while not (self._urgent or self._queue or self._leftover):
             if await self._minute_passed():
                 await self._append(trail, [], keep=True)
+        if self._leftover:
+            return  # what is in the spool goes first
         await self._linger()
         entries = self._take()
         try:

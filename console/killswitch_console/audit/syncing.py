@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Final
 
 from killswitch_backends.problems import Problem
+from killswitch_console.audit import fallen, recordings
 from killswitch_console.audit.anchoring import Alarm, Anchored, anchor, anchors_of
-from killswitch_console.audit.canonical import canonical
 from killswitch_console.audit.delivering import deliver, remember
 from killswitch_console.audit.events import Draft
 from killswitch_console.audit.mirrors import Later, Mirror
 from killswitch_console.audit.notes import Checkpoint
 from killswitch_console.audit.object_store import ObjectStore, open_store
 from killswitch_console.audit.reading import open_volume
+from killswitch_console.audit.recordings import finished
 from killswitch_console.audit.settings import Audit
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.audit.volumes import TrailDirectory
@@ -47,6 +48,10 @@ class Synchronised:
     delivered: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
+    recordings: int = 0
+    """Recordings of sessions that were sent."""
+    recovered: int = 0
+    """Events that had been sent past the trail, and lie in the spool now, to be put into it."""
 
     @property
     def behind(self) -> int:
@@ -88,19 +93,59 @@ async def open_sinks(audit: Audit, base: Path, resolve: Resolve) -> AsyncIterato
 async def synchronise(directory: TrailDirectory, sinks: Sinks) -> Synchronised:
     """Send everything that is new to everything there is. Never raises for a sink or a volume."""
     done = Synchronised()
+    reached = sinks.store is not None
     for path in directory.volumes():
         if sinks.store is not None:
-            await _anchor(path, sinks.store, done)
+            reached &= await _anchor(path, sinks.store, done)
         for mirror in sinks.mirrors:
             try:
                 taken = await deliver(path, mirror)
                 done.delivered[mirror.name] = done.delivered.get(mirror.name, 0) + taken
             except (Later, Problem, TrailUnavailable) as error:
                 done.problems.append(f"{mirror.name}: {error}")
+    if sinks.store is not None and reached:
+        await _send_recordings(directory, sinks.store, done)
+        await _recover(directory, sinks.store, done)
     return done
 
 
-async def _anchor(path: Path, store: ObjectStore, done: Synchronised) -> None:
+async def _send_recordings(directory: TrailDirectory, store: ObjectStore, done: Synchronised) -> None:
+    """Send the recordings that were not sent yet; a cursor of its own says so of each."""
+    current = directory.current()
+    if current is None:
+        return
+    try:
+        for recording in finished(directory):
+            name = f"recording:{recording.path.name}"
+            if _was_sent(directory, name):
+                continue
+            try:
+                done.recordings += await recordings.send(store, recording)
+            except Alarm as alarm:
+                done.alarms.append(str(alarm))
+            else:
+                remember(current, name, 1, None)
+    except (Problem, TrailUnavailable, OSError) as error:
+        done.problems.append(f"recordings: {error}")
+
+
+def _was_sent(directory: TrailDirectory, name: str) -> bool:
+    for path in directory.volumes():
+        with open_volume(path) as volume:
+            if volume.cursor(name) is not None:
+                return True
+    return False
+
+
+async def _recover(directory: TrailDirectory, store: ObjectStore, done: Synchronised) -> None:
+    try:
+        done.recovered = await fallen.recover(store, directory)
+    except (Problem, TrailUnavailable) as error:
+        done.problems.append(f"events sent past the trail: {error}")
+
+
+async def _anchor(path: Path, store: ObjectStore, done: Synchronised) -> bool:
+    """Anchor a volume; False when the store could not be reached."""
     try:
         with open_volume(path) as volume:
             cursor = volume.cursor("s3")
@@ -112,15 +157,26 @@ async def _anchor(path: Path, store: ObjectStore, done: Synchronised) -> None:
         done.alarms.append(str(alarm))
     except (Problem, TrailUnavailable) as error:
         done.problems.append(str(error))
+        return isinstance(error, TrailUnavailable)
+    return True
 
 
-async def send_directly(drafts: Sequence[Draft], audit: Audit, base: Path, resolve: Resolve) -> None:
-    """Send events that the trail cannot take to the object store, each under its own id. Raises ``Problem``."""
+async def send_directly(
+    drafts: Sequence[Draft], directory: TrailDirectory, audit: Audit, base: Path, resolve: Resolve
+) -> None:
+    """Send events that the trail cannot take to the object store. Raises ``Problem``."""
     async with open_sinks(audit, base, resolve) as sinks:
         if sinks.store is None:
             return
-        for draft in drafts:
-            await sinks.store.put_new(f"fallen/{draft.id}.json", canonical(draft.fields()))
+        await fallen.send(sinks.store, directory, drafts)
+
+
+async def compare_fallen(
+    directory: TrailDirectory, audit: Audit, base: Path, resolve: Resolve
+) -> tuple[list[str], list[str]]:
+    """What was sent past the trail and is other in it, or lacking (``fallen.compare``); nothing without a store."""
+    async with open_sinks(audit, base, resolve) as sinks:
+        return await fallen.compare(sinks.store, directory) if sinks.store is not None else ([], [])
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from killswitch_console.audit.events import NO_PREVIOUS
 from killswitch_console.audit.merkle import Edge, GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Volume, open_volume
+from killswitch_console.audit.recordings import changed
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.audit.volumes import TrailDirectory, key_name, log_id
 
@@ -80,6 +81,8 @@ class VolumeReport:
     findings: list[Finding] = field(default_factory=list)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
     """The last platform calls outside drills that have a request id, for the platforms' own logs."""
+    recordings: dict[str, str] = field(default_factory=dict)
+    """Files of recordings, each with the hash that its session gave."""
     retired: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """By log id: volumes that its events say were removed after they had been verified and anchored elsewhere."""
     first: Mapping[str, Any] = field(default_factory=dict)
@@ -193,6 +196,8 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
         return
     if seq == 1:
         report.first = data
+    elif kind == "session.recorded" and data.get("sha256"):
+        report.recordings[str(data.get("file"))] = str(data["sha256"])
     elif kind == RETIRED:
         report.retired |= {str(one.get("log")): one for one in _retired(data)}
     elif kind == "target.call" and data.get("request_id") and not body.get("drill"):
@@ -234,6 +239,8 @@ def verify_directory(
     retired = {log: data for report in reports for log, data in report.retired.items()}
     for report in reports:
         _check_continuity(report, others, retired, verifier)
+        for name in changed(directory, report.recordings):
+            report.tampered(f"recordings/{name}", "was changed since its session ended")
     missing = [log for log in sorted(anchors.keys() - others.keys()) if _ours(anchors[log])]
     if missing:
         lost = VolumeReport(directory.path)

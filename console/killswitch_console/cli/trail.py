@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_backends.problems import Problem
 from killswitch_backends.recalling import Word
 from killswitch_console.audit import asking
 from killswitch_console.audit.assembling import new_session, signing_secret, trail_directory, trail_recorder
@@ -133,8 +134,26 @@ async def _verify(options: argparse.Namespace) -> int:
     reports = await asyncio.to_thread(verify_directory, directory, verifier, anchors)
     if problem:
         reports[-1].unverifiable("the remote anchor", problem)
+    elif anchors and configuration is not None:
+        await _compare_fallen(configuration, directory, reports[-1])
     platforms = [] if configuration is None or options.offline else await _cross_checked(configuration, reports)
     return _tell(reports, platforms, verifier, as_json=options.json)
+
+
+async def _compare_fallen(configuration: Configuration, directory: TrailDirectory, report: VolumeReport) -> None:
+    """Hold what was sent past the trail against what is in it."""
+    from killswitch_console.audit.syncing import compare_fallen
+
+    audit, base = configuration.document.audit, configuration.path.parent
+    try:
+        changed, lacking = await compare_fallen(directory, audit, base, resolve_secret)
+    except (Problem, TrailUnavailable) as error:
+        report.unverifiable("events sent past the trail", str(error))
+        return
+    for what in changed:
+        report.tampered("the remote store", what)
+    for what in lacking:
+        report.unverifiable("the remote store", what)
 
 
 async def _cross_checked(configuration: Configuration, reports: Sequence[VolumeReport]) -> list[PlatformReport]:
@@ -343,7 +362,7 @@ async def _sync(options: argparse.Namespace) -> int:
                 print("another process synchronises now", file=sys.stderr)
                 return DONE
             done = await synchronise(directory, sinks)
-    if done.alarms:
+    if done.alarms or done.recovered:
         async with trail_recorder(configuration, new_session(configuration), session.warn) as recorder:
             for alarm in done.alarms:
                 recorder.note("audit.alarm", {"what": alarm})
@@ -356,6 +375,10 @@ def _tell_sync(done: Synchronised, *, as_json: bool) -> int:
     else:
         for a in done.anchored:
             print(f"{a.volume}: {a.now - a.before} events anchored, {a.now} of {a.total} in all")
+        if done.recordings:
+            print(f"{done.recordings} recordings sent")
+        if done.recovered:
+            print(f"{done.recovered} events that had been sent past the trail are put into it")
         for name, taken in done.delivered.items():
             print(f"{name}: {taken} events")
         for problem in [*(f"ALARM: {alarm}" for alarm in done.alarms), *done.problems]:

@@ -267,8 +267,8 @@ async def test_a_corrupt_row_does_not_block_the_rest(tmp_path: Path, receiver: R
 
 async def test_events_that_nothing_here_can_keep_go_to_the_store_at_once(tmp_path: Path, bucket: S3) -> None:
     (tmp_path / "file").write_text("in the way")
-    direct = partial(send_directly, audit=Audit(s3=bucket), base=Path("/"), resolve=no_secret)
     directory = TrailDirectory(tmp_path / "file" / "audit")
+    direct = partial(send_directly, directory=directory, audit=Audit(s3=bucket), base=Path("/"), resolve=no_secret)
     async with open_recorder(
         directory, a_session(), lambda _: None, signing_secret=own_key, direct=direct, journal_socket="/nonexistent"
     ) as recorder:
