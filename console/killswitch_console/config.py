@@ -78,6 +78,10 @@ VaultName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 CustodianName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
 
 
+ThemeName = Literal["dark", "light", "high-contrast", "colour-blind", "plain"]
+"""The console's colours; ``plain`` takes the terminal's own."""
+
+
 class DeclaredAgent(_Table):
     """An ``[[agent]]`` table: a binding that no label or tag tells."""
 
@@ -190,6 +194,8 @@ class Document(_Table):
     """Where break-glass credentials are kept, in the order in which they are tried."""
     breakglass: BreakGlassTable = BreakGlassTable()
     contact: list[Contact] = []
+    theme: ThemeName | None = None
+    """The console's colours (default: dark)."""
     keys: dict[str, Annotated[str, Field(min_length=1)]] = {}
     """The console's keys as a person wants them: from the id of a binding to keys, separated by commas."""
 

@@ -17,6 +17,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
 
 
+THEMES = ("dark", "light", "high-contrast", "colour-blind", "plain")
+"""As ``config.ThemeName`` has them; that costs an import of pydantic."""
+
+
+def add_theme(parser: argparse.ArgumentParser) -> None:
+    """``--theme``."""
+    parser.add_argument(
+        "--theme", choices=THEMES, help="the console's colours (default: as configured, else dark; NO_COLOR: plain)"
+    )
+
+
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """``--profile``."""
     parser.add_argument(

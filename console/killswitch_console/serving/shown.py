@@ -15,9 +15,10 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
+    parser.add_argument("--theme")
     options = parser.parse_args()
     configuration = load_configuration(Path(options.config))
-    return run_app(engine_settings(configuration), configuration, wall=True)
+    return run_app(engine_settings(configuration), configuration, wall=True, theme=options.theme)
 
 
 if __name__ == "__main__":

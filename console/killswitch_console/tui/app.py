@@ -30,7 +30,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
-from killswitch_console.tui import announcing, ending, keymap, terminal
+from killswitch_console.tui import announcing, ending, keymap, terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.invoking import Invoking
@@ -101,6 +101,7 @@ class ConsoleApp(App[int]):
         """Prepare the app; its engine starts once the first frame is painted."""
         plain = theme == terminal.PLAIN_THEME
         super().__init__(driver_class=driver, ansi_color=True if plain else None)
+        themes.register(self)
         if theme is not None:
             self.theme = theme
         self.state = state
@@ -388,6 +389,7 @@ def run_app(
     read_only: bool = False,
     mouse: bool = True,
     wall: bool = False,
+    theme: str | None = None,
     debug: bool = False,
 ) -> int:
     """Show the console until the person leaves it or a signal ends it; return the exit status.
@@ -417,7 +419,9 @@ def run_app(
         threads.append(EngineThread(settings, publish, read_only=read_only))
         return threads[0]
 
-    app = ConsoleApp(state, make_engine, theme=terminal.theme(), driver=_wall_driver() if wall else TerminalDriver)
+    app = ConsoleApp(
+        state, make_engine, theme=_theme(configuration, theme), driver=_wall_driver() if wall else TerminalDriver
+    )
     try:
         app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen and not wall else None
     except RecordingNeeded as error:
@@ -434,6 +438,11 @@ def run_app(
         ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
         return 1
     return app.return_code or 0
+
+
+def _theme(configuration: Configuration | None, given: str | None) -> str | None:
+    configured = configuration.document.theme if configuration is not None else None
+    return terminal.theme(given=given, configured=configured)
 
 
 def _wall_driver() -> type[Driver]:

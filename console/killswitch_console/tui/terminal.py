@@ -15,6 +15,9 @@ INSTEAD: Final = "use the commands instead: killswitch-console --help"
 PLAIN_THEME: Final = "ansi-dark"
 """The theme that uses the terminal's own colours only, and none of them under NO_COLOR."""
 
+DEFAULT_THEME: Final = "dark"
+"""See ``themes.py``, which costs an import of Textual."""
+
 
 def why_no_screen(
     environ: Mapping[str, str] = os.environ, stdin: TextIO | None = None, stderr: TextIO | None = None
@@ -31,6 +34,16 @@ def why_no_screen(
     return None
 
 
-def theme(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The theme that the environment asks for; None leaves it to Textual (and its TEXTUAL_THEME)."""
-    return PLAIN_THEME if "NO_COLOR" in environ and "TEXTUAL_THEME" not in environ else None
+def theme(
+    environ: Mapping[str, str] = os.environ, *, given: str | None = None, configured: str | None = None
+) -> str | None:
+    """The theme to use: what was asked for, else what the environment says, else what the configuration says.
+
+    ``NO_COLOR`` asks for the terminal's own colours, and none of them is used then; None leaves the choice to Textual's
+    TEXTUAL_THEME.
+    """
+    if given is None:
+        if "TEXTUAL_THEME" in environ:
+            return None
+        given = "plain" if "NO_COLOR" in environ else configured or DEFAULT_THEME
+    return PLAIN_THEME if given == "plain" else given

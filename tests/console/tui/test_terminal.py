@@ -34,7 +34,7 @@ def test_both_ends_must_be_a_terminal() -> None:
 def test_no_color_takes_the_plain_theme_unless_a_theme_is_asked_for() -> None:
     assert terminal.theme({"NO_COLOR": "1"}) == "ansi-dark"
     assert terminal.theme({"NO_COLOR": "1", "TEXTUAL_THEME": "nord"}) is None
-    assert terminal.theme({}) is None
+    assert terminal.theme({}) == "dark"
 
 
 def test_starting_the_app_imports_no_sdk() -> None:

@@ -9,7 +9,7 @@ SUMMARY = "open the console (the same as naming no command)"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config
+    from killswitch_console.cli.options import add_config, add_theme
 
     add_config(parser)
     parser.add_argument(
@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-mouse", action="store_true", help="leave the mouse to the terminal, for its own selection"
     )
+    add_theme(parser)
     parser.add_argument("--drill", metavar="NAME", help="take part in a drill that somebody leads on this machine")
 
 
@@ -31,7 +32,11 @@ def run(options: argparse.Namespace) -> int:
 
     configuration = session.configuration(options)
     return run_app(
-        engine_settings(configuration), configuration, read_only=options.read_only, mouse=not options.no_mouse
+        engine_settings(configuration),
+        configuration,
+        read_only=options.read_only,
+        mouse=not options.no_mouse,
+        theme=options.theme,
     )
 
 

@@ -15,7 +15,7 @@ PORT = 8023
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from killswitch_console.cli.options import add_config
+    from killswitch_console.cli.options import add_config, add_theme
 
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"default {PORT}; 0 takes a free one")
@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--public-url", metavar="URL", help="what browsers call it, where a proxy with TLS stands before it"
     )
     parser.add_argument("--viewers", type=int, default=8, metavar="N", help="browsers at a time (default 8)")
+    add_theme(parser)
     add_config(parser)
 
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, OverflowError) as error:
         raise UsageError(f"cannot listen on {options.host} port {options.port}: {error}; try --port 0") from error
     gate = _gate(options, int(listening.getsockname()[1]), public)
-    command = console_command(str(configuration.path), None)
+    command = console_command(str(configuration.path), options.theme)
     display = Display(
         command=command, environment=configuration.document.environment, gate=gate, viewers=options.viewers
     )
