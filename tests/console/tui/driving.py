@@ -69,11 +69,13 @@ class Driven:
 
 @asynccontextmanager
 async def console(
-    world: World, state_dir: Path, *, size: tuple[int, int] = (80, 24), agents: int = 5
+    world: World, state_dir: Path, *, size: tuple[int, int] = (80, 24), agents: int = 5, read_only: bool = False
 ) -> AsyncIterator[Driven]:
     """The console on a scripted world, once it has listed everything; its engine ends with it."""
     try:
-        async with console_of(settings(world, state_dir), world, size=size, agents=agents) as driven:
+        async with console_of(
+            settings(world, state_dir), world, size=size, agents=agents, read_only=read_only
+        ) as driven:
             yield driven
     finally:
         world.stops.set()  # a halt that a test left open must be able to end
@@ -81,14 +83,14 @@ async def console(
 
 @asynccontextmanager
 async def console_of(
-    chosen: EngineSettings, world: World, *, size: tuple[int, int], agents: int
+    chosen: EngineSettings, world: World, *, size: tuple[int, int], agents: int, read_only: bool = False
 ) -> AsyncIterator[Driven]:
     """The console on any engine's settings, once so many agents are known."""
-    state = ConsoleState(chosen.environment, ALICE, chosen.objectives, layers=chosen.layers)
+    state = ConsoleState(chosen.environment, ALICE, chosen.objectives, layers=chosen.layers, read_only=read_only)
     threads: list[EngineThread] = []
 
     def make(publish: Callable[[EngineEvent], None]) -> EngineThread:
-        threads.append(EngineThread(chosen, publish))
+        threads.append(EngineThread(chosen, publish, read_only=read_only))
         return threads[0]
 
     app = ConsoleApp(state, make)
