@@ -51,6 +51,7 @@ from killswitch_console.halting.refusals import (
 from killswitch_console.halting.restore_desk import RestoreAsked, RestoreDesk
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.settings import EngineSettings
+from killswitch_console.halting.sight_notes import noting
 from killswitch_console.halting.sighting import LONGEST_SECONDS, Opener, Sighter
 from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.threads import ForgettingExecutor
@@ -103,7 +104,7 @@ class Engine:
         self.ledger = ledger
         self.recorder = recorder
         self.notifier = notifier
-        self._publish = publish = guarded(publish)
+        self._publish = publish = noting(guarded(publish), recorder)
         self._now = now
         fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
         last_known = LastKnown(settings.state_dir / "fleet")
@@ -486,5 +487,6 @@ async def open_engine(
             finally:
                 sighting.cancel()
             await asyncio.wait([sighting], timeout=CLOSE_SECONDS)
+            engine.glass.overwrite()
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):
                 _LOG.warning("sighting ended early: %r", defect)
