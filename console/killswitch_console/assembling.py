@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from killswitch_backends.emergency import EmergencyCredential, EmergencyKind, Lend
+from killswitch_backends.naming import NamesTargets
+from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.audit.assembling import new_session, recorder_opener, screen_opener
 from killswitch_console.audit.scrubbing import Scrubber
@@ -44,7 +46,7 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
     """What an engine needs of a configuration.
 
     Raises:
-        ConfigurationError: for a declared target that is not a target id.
+        ConfigurationError: for a declared or protected target that is not a target id.
     """
     document = configuration.document
     scrubber = Scrubber()
@@ -59,7 +61,7 @@ def engine_settings(configuration: Configuration) -> EngineSettings:
         },
         layers={table.kind.kind: table.kind.layer for table in configuration.backends},
         declared=tuple(_declaration(configuration, agent) for agent in document.agent),
-        protection=Protection(frozenset(document.protect.agents), frozenset(document.protect.targets)),
+        protection=_protection(configuration),
         objectives=_objectives(document.slo),
         two_person=frozenset(ScopeKind(kind) for kind in document.restore.two_person),
         recorder=recorder_opener(configuration, session),
@@ -145,11 +147,30 @@ def _authority(table: AuthorityTable | None) -> Authority | None:
 
 
 def _declaration(configuration: Configuration, agent: DeclaredAgent) -> Declaration:
-    try:
-        targets = tuple(TargetId.parse(text) for text in agent.targets)
-    except TargetIdError as error:
-        raise ConfigurationError(f"{configuration.path}: [[agent]] {agent.name}: {error}") from error
+    where = f"{configuration.path}: [[agent]] {agent.name}: targets"
+    targets = tuple(_target(configuration, text, where) for text in agent.targets)
     return Declaration(AgentKey(agent.agent_class, agent.tenant, agent.name), targets)
+
+
+def _protection(configuration: Configuration) -> Protection:
+    """What no scope may touch: a target that nothing can be called by would protect nothing, and is an error."""
+    protect = configuration.document.protect
+    where = f"{configuration.path}: [protect] targets"
+    targets = (str(_target(configuration, text, where)) for text in protect.targets)
+    return Protection(frozenset(protect.agents), frozenset(targets))
+
+
+def _target(configuration: Configuration, text: str, where: str) -> TargetId:
+    """A target id of the configuration, as its platform writes them."""
+    try:
+        target = TargetId.parse(text)
+        for table in configuration.backends:
+            if table.kind.kind == target.backend.kind and isinstance(table.kind, NamesTargets):
+                table.kind.check_name(target)
+                break
+    except (TargetIdError, Problem) as error:
+        raise ConfigurationError(f"{where}: {error}") from error
+    return target
 
 
 def _objectives(slo: Slo) -> Objectives:

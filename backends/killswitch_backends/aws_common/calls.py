@@ -24,6 +24,7 @@ from killswitch_backends.aws_common.session import (
     create_client,
     create_client_as,
     open_session,
+    region_known,
 )
 from killswitch_backends.aws_common.settings import AwsSettings
 from killswitch_backends.problems import Problem, Refused, Throttled, Unauthenticated, Unreachable
@@ -131,6 +132,11 @@ class Aws:
                 limit=_CALL_SECONDS,
                 to_its_end=urgency is Urgency.MARK,  # a restore must not be overtaken by the mark it cancels
             )
+        except Unreachable as problem:
+            if (region := self._unknown_region()) is None:
+                raise
+            todo = "correct `region` of this table, or of its profile"
+            raise Refused(where, f"no region {region} is known, and {problem.what}", todo=todo) from problem
         except Throttled as problem:
             self.heard_at = asyncio.get_running_loop().time()
             if bucket is not None and platform_code(problem) not in BUSY:
@@ -153,6 +159,12 @@ class Aws:
             if to_its_end:
                 await asyncio.wait({asyncio.ensure_future(outcome(sent))}, timeout=limit)
             raise
+
+    def _unknown_region(self) -> str | None:
+        """The region, if AWS itself is asked and no region of that name is known to the SDK."""
+        if self._session is None or self.settings.endpoint_url or region_known(self._session, self.region):
+            return None
+        return self.region
 
     def close(self) -> None:
         """Close every connection. Calls that still hang end in their threads, unheard."""

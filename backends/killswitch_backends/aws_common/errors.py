@@ -26,11 +26,12 @@ GONE = frozenset({
     "ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException",
     "ProvisionedConcurrencyConfigNotFoundException",
 })  # fmt: skip
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 WRONG_CREDENTIALS = frozenset({
-    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+    "InvalidClientTokenId", "UnrecognizedClientException",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException", "AuthFailure", "InvalidToken", "RequestExpired", "InvalidIdentityToken",
+    "MissingAuthenticationTokenException", "AuthFailure", "InvalidToken", "InvalidIdentityToken",
     "NotAuthorized",
 })  # fmt: skip
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
@@ -63,8 +64,11 @@ def problem_of_answer(error: ClientError, where: str) -> Problem:
     code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     operation = error.operation_name
     words = f"{operation}: {code}" + (f": {_message_of(error)}" if _message_of(error) else "")
+    if code in EXPIRED:
+        return Unauthenticated(where, f"its credentials have expired ({operation}: {code})", todo="renew them")
     if code in WRONG_CREDENTIALS:
-        return Unauthenticated(where, f"{operation}: {code}", todo="renew or correct the credentials of this table")
+        todo = "correct `profile` or `credentials_file` of this table, or the keys there"
+        return Unauthenticated(where, f"AWS does not know its credentials ({operation}: {code})", todo=todo)
     if code in DENIED:
         return Refused(where, f"not allowed: {words}", todo=f"allow {_action(operation)} for the console's identity")
     if code in THROTTLES or status == 429:
@@ -101,19 +105,33 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:_LONGEST_MESSAGE]
 
 
-_LAMBDA_VERBS = ("Function", "EventSource", "Provisioned", "Versions", "Resource", "Durable")
+_SERVICES = {
+    "GetResources": "tag",
+    "GetMetricData": "cloudwatch",
+    "GetCallerIdentity": "sts",
+    "AssumeRole": "sts",
+    "LookupEvents": "cloudtrail",
+    "ListDistributions": "cloudfront",
+    "DescribeScalableTargets": "application-autoscaling",
+    "RegisterScalableTarget": "application-autoscaling",
+    "ListPodIdentityAssociations": "eks",
+    "DescribePodIdentityAssociation": "eks",
+    "AttachPolicy": "organizations",
+    "DetachPolicy": "organizations",
+    "DescribePolicy": "organizations",
+    "ListTargetsForPolicy": "organizations",
+    "SimulatePrincipalPolicy": "iam",
+}
+_IAM_WORDS = ("Role", "User", "Group", "AccountAuthorization")
+_LAMBDA_WORDS = ("Function", "EventSource", "Provisioned", "Versions", "Resource", "Durable")
 
 
 def _action(operation: str) -> str:
-    """The IAM action of an operation, as far as its name tells the service."""
-    if operation == "GetResources":
-        return "tag:GetResources"
-    if operation == "GetMetricData":
-        return "cloudwatch:GetMetricData"
-    if operation == "GetCallerIdentity":
-        return "sts:GetCallerIdentity"
-    if any(word in operation for word in ("Role", "AccountAuthorization")):
+    """The IAM action of an operation: of those that this console calls, its name tells the service."""
+    if service := _SERVICES.get(operation):
+        return f"{service}:{operation}"
+    if any(word in operation for word in _IAM_WORDS):
         return f"iam:{operation}"
-    if any(word in operation for word in _LAMBDA_VERBS):
+    if any(word in operation for word in _LAMBDA_WORDS):
         return f"lambda:{operation}"
     return operation

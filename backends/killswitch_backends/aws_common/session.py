@@ -77,6 +77,12 @@ def create_client(session: Session, settings: AwsSettings, service: str) -> Any:
     )
 
 
+def region_known(session: Session, region: str) -> bool:
+    """Whether the SDK knows a region of this name (services of no region are said to be in ``aws-global``)."""
+    partitions = session.get_available_partitions()
+    return region.startswith("aws") or any(region in session.get_available_regions("lambda", p) for p in partitions)
+
+
 def create_client_as(session: Session, settings: AwsSettings, service: str, keys: Mapping[str, str]) -> Any:
     """One client with temporary credentials that STS gave (its ``Credentials``) instead of the session's own."""
     return session.create_client(

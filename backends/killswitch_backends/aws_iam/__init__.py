@@ -15,7 +15,7 @@ from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_backends.provenance import Provenance
-from killswitch_inventory.targets import BackendRef, Layer
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 __all__ = ["KIND", "IamKind", "IamSettings"]
 
@@ -49,6 +49,14 @@ class IamKind:
                 yield backend
             finally:
                 backend.close()
+
+    def check_name(self, target: TargetId) -> None:
+        """See ``naming.NamesTargets``."""
+        from killswitch_backends.aws_iam.entities import ref_of
+        from killswitch_backends.aws_iam.settings import is_organization_policy
+
+        if not is_organization_policy(target.path):
+            ref_of(target)
 
     def with_emergency(
         self, settings: IamSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend

@@ -83,6 +83,8 @@ def ref_of(target: TargetId) -> Ref:
     kind, _, name = target.path.partition("/")
     if kind not in set(Kind) or not name or "/" in name:
         raise Refused(
-            str(target), "is no identity", todo="expected iam:NAME/role/ROLE (or user, group), without the path"
+            str(target),
+            "is no identity",
+            todo=f"write iam:{target.backend.name}/role/ROLE (or user/USER, group/GROUP), without ARN or path",
         )
     return Ref(Kind(kind), name)

@@ -19,7 +19,7 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws, platform_code
 from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_common.tags import stamp
-from killswitch_backends.aws_iam.settings import Scp
+from killswitch_backends.aws_iam.settings import SCP_PREFIX, Scp
 from killswitch_backends.problems import Problem, Unreachable
 from killswitch_backends.protocol import (
     Accepted,
@@ -38,7 +38,6 @@ from killswitch_inventory.agents import Health
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
-PREFIX = "scp/"
 _ATTACHED_ALREADY, _NOT_ATTACHED = "DuplicatePolicyAttachmentException", "PolicyNotAttachedException"
 _NEVER = "an organisation policy never affects the management account"
 _SPARING = ("arnnotlike", "arnnotequals", "stringnotlike", "stringnotequals")
@@ -56,7 +55,7 @@ class OrganizationStop:
 
     @property
     def target(self) -> TargetId:
-        return TargetId(self.ref, f"{PREFIX}{self.scp.policy_id}")
+        return TargetId(self.ref, f"{SCP_PREFIX}{self.scp.policy_id}")
 
     async def sighting(self) -> TargetSighting:
         """The policy as the fleet sees it. Raises a ``Problem`` where Organizations cannot be asked."""

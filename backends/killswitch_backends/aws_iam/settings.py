@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from killswitch_backends.aws_common.settings import AwsSettings
+
+SCP_PREFIX = "scp/"
+_POLICY_ID = r"p-[0-9a-zA-Z_]{8,128}"
+
+
+def is_organization_policy(path: str) -> bool:
+    """Whether a target's path names an organisation policy: ``scp/p-examplepolicy1``."""
+    return re.fullmatch(f"{SCP_PREFIX}{_POLICY_ID}", path) is not None
 
 
 class Scp(BaseModel):
@@ -12,7 +22,7 @@ class Scp(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    policy_id: str = Field(pattern=r"^p-[0-9a-zA-Z_]{8,128}$")
+    policy_id: str = Field(pattern=f"^{_POLICY_ID}$")
     target_id: str = Field(pattern=r"^(r-[0-9a-z]{4,32}|\d{12}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$")
     """An account, an organisational unit or a root."""
 

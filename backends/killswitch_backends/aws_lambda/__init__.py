@@ -16,7 +16,7 @@ from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.policies import PolicyText, Tables
 from killswitch_backends.protocol import Backend, Surroundings
 from killswitch_backends.provenance import Provenance
-from killswitch_inventory.targets import BackendRef, Layer
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 __all__ = ["KIND", "LambdaKind", "LambdaSettings"]
 
@@ -56,6 +56,12 @@ class LambdaKind:
             yield LambdaBackend(
                 ref=ref, aws=aws, settings=settings, budgets=self._budgets, marks=marks, surroundings=surroundings
             )
+
+    def check_name(self, target: TargetId) -> None:
+        """See ``naming.NamesTargets``."""
+        from killswitch_backends.aws_lambda.functions import check_name
+
+        check_name(target)
 
     def with_emergency(
         self, settings: LambdaSettings, surroundings: Surroundings, credential: EmergencyCredential, lend: Lend

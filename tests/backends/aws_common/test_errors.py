@@ -61,6 +61,23 @@ def test_a_denied_call_names_the_action_to_allow() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [
+        ("PutUserPolicy", "iam:PutUserPolicy"),
+        ("GetGroup", "iam:GetGroup"),
+        ("AttachPolicy", "organizations:AttachPolicy"),
+        ("LookupEvents", "cloudtrail:LookupEvents"),
+        ("ListDistributions", "cloudfront:ListDistributions"),
+        ("RegisterScalableTarget", "application-autoscaling:RegisterScalableTarget"),
+        ("TagResource", "lambda:TagResource"),
+        ("AssumeRole", "sts:AssumeRole"),
+    ],
+)
+def test_the_action_to_allow_has_its_service(operation: str, action: str) -> None:
+    assert f"allow {action} for" in str(problem_of_answer(answer("AccessDenied", 403, operation=operation), "x"))
+
+
 def test_a_rejected_signature_never_quotes_the_session_token() -> None:
     told = "The request signature does not match.\n\nx-amz-security-token:SECRETTOKEN\n"
     problem = problem_of_answer(answer("SignatureDoesNotMatch", 403, message=told), "iam:prod")

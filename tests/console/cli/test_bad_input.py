@@ -251,3 +251,29 @@ def test_a_record_of_another_version_is_one_line(
     code, line = fails(capsys, "status", "--config", str(config))
     assert code == 2
     assert "cannot read" in line
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "what"),
+    [
+        ("agent", "lambda:prod/arn:aws:lambda:eu-central-1:111122223333:function:refund:live", "lambda:prod/FUNCTION"),
+        ("agent", "lambda:prod/refund:3", "without ARN, version or alias"),
+        ("agent", "lambda:prod/us-east-1.greeter", "take the function off its CloudFront distribution"),
+        ("agent", "iam:prod/arn:aws:iam::111122223333:role/agents/refund", "iam:prod/role/ROLE"),
+        ("agent", "iam:prod/role/agents/refund", "without ARN or path"),
+        ("protect", "lambda:prod/refund:live", "without ARN, version or alias"),
+        ("protect", "refund", "refund"),
+    ],
+)
+def test_a_name_that_can_be_no_target_is_refused_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, target: str, what: str
+) -> None:
+    port = closed_port()
+    tables = lambda_table(port) + lambda_table(port).replace("[[lambda]]", "[[iam]]")
+    declared = f'[[agent]]\nname = "a"\nclass = "c"\ntenant = "t"\ntargets = ["{target}"]\n'
+    named = declared if key == "agent" else f'[protect]\ntargets = ["{target}"]\n'
+    config = write(tmp_path, f'environment = "test"\n{tables}{named}')
+    code, line = fails(capsys, "plan", "global", "--config", str(config))
+    assert code == 2
+    assert f"{config}: [{'[agent]] a' if key == 'agent' else 'protect]'}" in line
+    assert what in line
