@@ -67,7 +67,9 @@ async def _deployed(admin: Admin, specs: Sequence[AgentSpec]) -> None:
     for spec in specs:
         body = manifest("Deployment", spec.name, replicas=spec.replicas)
         body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = max(1, math.ceil(spec.grace))
-        body["metadata"]["annotations"] = {}
+        labels = {"agent-class": spec.agent_class, "agent-tenant": spec.tenant}
+        for meta in (body["metadata"], body["spec"]["template"]["metadata"]):
+            meta["labels"] = meta["labels"] | labels
         admin.call("POST", path("Deployment"), body)
     wanted = {spec.name: spec.replicas for spec in specs}
     await eventually(lambda: {name: _ready(admin, name) for name in wanted} == wanted, within=60, every=0.2)

@@ -13,6 +13,7 @@ from killswitch_inventory.sightings import ListingComplete, TargetSighting
 from killswitch_inventory.targets import TargetId
 from kubernetes_table import (
     Admin,
+    agent,
     capture,
     comparable,
     halted,
@@ -26,6 +27,7 @@ from kubernetes_table import (
 from kubernetes_workloads import DEFINITIONS, definition, manifest, path
 from simulated import eventually
 
+AGENTS = [agent("bystander-1", replicas=1)]
 BUILT_IN = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
 CUSTOM = () if REAL else ("Rollout", "Sandbox", "InferenceService")
 
