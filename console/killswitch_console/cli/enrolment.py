@@ -88,7 +88,7 @@ async def show(options: argparse.Namespace) -> int:
         for name, probe in probes.items():
             print(f"vault {name}: {probe.state}" + (f" - {probe.detail} {probe.todo}" if probe.detail else ""))
         print_table(
-            ("CREDENTIAL", "KIND", "OPENS", "AGE", "TESTED", "USED", "ROTATE BY", ""),
+            ("CREDENTIAL", "KIND", "OPENS", "AGE", "TESTED", "USED", "ROTATE BY", "STANDING"),
             [_row(entry, now) for entry in entries],
         )
     red = any(entry.health(now)[0] is Light.RED for entry in entries)
@@ -117,7 +117,7 @@ async def test(options: argparse.Namespace) -> int:
     if options.json:
         print_json([{"name": r.name, "passed": r.passed, "says": r.says} for r in results])
     else:
-        print_table(("CREDENTIAL", "", "SAYS"), [(r.name, "ok" if r.passed else "FAILED", r.says) for r in results])
+        print_table(("CREDENTIAL", "TEST", "SAYS"), [(r.name, "ok" if r.passed else "FAILED", r.says) for r in results])
     return DONE if all(result.passed for result in results) else UNPROVEN
 
 

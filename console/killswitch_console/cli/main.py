@@ -54,8 +54,10 @@ def _run(given: list[str]) -> int:
     if given in (["--version"], ["-V"]):
         print(f"killswitch-console {__version__}")
         return DONE
-    debug = "--debug" in given
-    options = _parse([argument for argument in given if argument != "--debug"])
+    debug, plain = "--debug" in given, "--plain" in given or bool(os.environ.get("KILLSWITCH_PLAIN"))
+    _adapt(plain=plain)
+    options = _parse([argument for argument in given if argument not in ("--debug", "--plain")])
+    options.plain = plain
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -67,6 +69,17 @@ def _run(given: list[str]) -> int:
         if debug:
             raise
         return _explain(error)
+
+
+def _adapt(*, plain: bool) -> None:
+    """Speak as the terminal and the person can take it."""
+    from killswitch_console import ascii_only
+
+    ascii_only.adapt(os.environ)
+    if plain:
+        from killswitch_console.cli.output import speak_linearly
+
+        speak_linearly()
 
 
 def _explain(error: Exception) -> int:
@@ -114,6 +127,9 @@ def _parse(given: list[str]) -> argparse.Namespace:
 def _configure(module: ModuleType, parser: argparse.ArgumentParser) -> None:
     module.configure(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.add_argument(
+        "--plain", action="store_true", help="one 'name: value' a line, for screen readers (or KILLSWITCH_PLAIN=1)"
+    )
     parser.set_defaults(run=module.run)
 
 

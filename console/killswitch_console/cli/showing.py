@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import TextIO
 
 from killswitch_console.cli.main import DONE, UNPROVEN
-from killswitch_console.cli.output import print_json, print_table
+from killswitch_console.cli.output import linear, print_facts, print_json, print_table
 from killswitch_console.cli.speaking import Voice, silence
 from killswitch_console.halting.cut_short import told
 from killswitch_console.halting.document import halt_document, is_open, moment, names
@@ -36,6 +37,9 @@ from killswitch_console.halting.stale import stale
 from killswitch_console.halting.verdict import Verdict
 from killswitch_console.hostile import clean
 from killswitch_inventory.targets import TargetId
+
+LINEAR_SECONDS = 3.0
+"""How often counts are told with ``--plain``."""
 
 MOST_LINES = 20
 """Rows of one list that are shown; how many more there are is always said."""
@@ -89,7 +93,7 @@ def print_halts(
         for r in records
     ]
     if rows:
-        print_table(("HALT", "SCOPE", "VERDICT", "", "INVOKED", "BY"), rows)
+        print_table(("HALT", "SCOPE", "VERDICT", "IN FORCE", "INVOKED", "BY"), rows)
     else:
         print("no halts are known here")
 
@@ -109,9 +113,23 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     """One halt: verdict first, then what is not proven, then the counts."""
     header, now = record.header, utc_now()
     took = f"{record.elapsed(now):.1f} s of {header.slo_seconds:g} s"
-    by = f"by {header.invoker}"
-    _line(sys.stdout, f"{record.verdict.upper()}  {header.halt_id}  {header.scope}  {took}  {by}")
-    print(f"reason: {clean(header.reason)}" + (f"  incident: {clean(header.incident)}" if header.incident else ""))
+    if linear():
+        print_facts(
+            [
+                ("verdict", record.verdict),
+                ("halt", header.halt_id),
+                ("scope", str(header.scope)),
+                ("took", took),
+                ("by", str(header.invoker)),
+                ("reason", header.reason),
+                *([("incident", header.incident)] if header.incident else []),
+            ]
+        )
+    else:
+        by = f"by {header.invoker}"
+        _line(sys.stdout, f"{record.verdict.upper()}  {header.halt_id}  {header.scope}  {took}  {by}")
+        incident = f"  incident: {clean(header.incident)}" if header.incident else ""
+        print(f"reason: {clean(header.reason)}{incident}")
     counts = Counter(target.state for target in record.targets)
     print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     if force := _force(record, holding):
@@ -158,6 +176,7 @@ class Progress:
         self.voice = Voice()
         self._states: dict[str, TargetState] = {}
         self._shown = ""
+        self._next_counts = 0.0
 
     def __call__(self, event: EngineEvent) -> None:
         """Take one engine event."""
@@ -167,6 +186,9 @@ class Progress:
                 self._say(f"halt {record.header.halt_id} of {record.header.scope} is under way")
             case TargetsMoved(_, targets):
                 self._states.update({str(t.target): t.state for t in targets})
+                if linear() and monotonic() < self._next_counts:
+                    return  # who hears every line read aloud wants few of them; the end is told whole
+                self._next_counts = monotonic() + LINEAR_SECONDS
                 counts = Counter(self._states.values())
                 self._say(", ".join(f"{n} {state}" for state, n in sorted(counts.items())))
             case Warned(text):
@@ -223,9 +245,10 @@ class HoldProgress(Progress):
 def _lines(out: TextIO, title: str, lines: list[str]) -> None:
     if not lines:
         return
-    _line(out, f"{title} ({len(lines)}):")
+    if not linear():
+        _line(out, f"{title} ({len(lines)}):")
     for line in lines[:MOST_LINES]:
-        _line(out, f"  {line}")
+        _line(out, f"{title}: {line}" if linear() else f"  {line}")
     if len(lines) > MOST_LINES:
         _line(out, f"  and {len(lines) - MOST_LINES} more (--json shows all)")
 

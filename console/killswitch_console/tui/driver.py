@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from killswitch_console import ascii_only
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -50,6 +52,7 @@ class Outlet(threading.Thread):
         """
         super().__init__(daemon=True, name="terminal output")
         self._fileno = fileno
+        self._ascii = ascii_only.wanted(os.environ)
         self._on_drained = on_drained
         self._on_gone = on_gone
         self._waiting: deque[bytes] = deque()
@@ -61,7 +64,7 @@ class Outlet(threading.Thread):
 
     def write(self, text: str) -> None:
         """Hand over some output; it is dropped if the terminal does not keep up or is gone."""
-        data = text.encode("utf-8", "replace")
+        data = self._encode(text)
         with self._some:
             if self.gone or self._dropping:
                 return
@@ -76,9 +79,12 @@ class Outlet(threading.Thread):
             if self._dropping:
                 self._waiting.clear()
                 self._size = 0
-            self._append(text.encode("utf-8", "replace"))
+            self._append(self._encode(text))
             self._closing = True
             self._some.notify()
+
+    def _encode(self, text: str) -> bytes:
+        return ascii_only.to_ascii(text).encode("ascii") if self._ascii else text.encode("utf-8", "replace")
 
     def _append(self, data: bytes) -> None:
         self._waiting.append(data)

@@ -34,6 +34,21 @@ def why_no_screen(
     return None
 
 
+def why_lines_only(environ: Mapping[str, str] = os.environ, *, plain: bool) -> str | None:
+    """Why a person gets lines instead of a screen here; None where a screen can be tried.
+
+    A terminal that cannot draw, or a person who wants to hear lines. Where there is no terminal at all nobody reads.
+    """
+    if plain:
+        return "the console draws a screen; here is what it would show, in lines"
+    both = (
+        sys.__stdin__ is not None and sys.__stderr__ is not None and sys.__stdin__.isatty() and sys.__stderr__.isatty()
+    )
+    if both and (term := environ.get("TERM", "")) in _DUMB:
+        return f"a terminal of type {term or 'unset'!r} cannot draw the console; here is what it would show, in lines"
+    return None
+
+
 def theme(
     environ: Mapping[str, str] = os.environ, *, given: str | None = None, configured: str | None = None
 ) -> str | None:

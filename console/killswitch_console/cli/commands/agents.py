@@ -66,6 +66,6 @@ def _print(agents: list[Agent], unclassified: int) -> None:
         )
         for agent in agents
     ]
-    print_table(("AGENT", "CLASS", "TENANT", "HEALTH", "RUNS", "", "LAYERS"), rows)
+    print_table(("AGENT", "CLASS", "TENANT", "HEALTH", "RUNS", "HALT", "LAYERS"), rows)
     if unclassified:
         print(f"\n{unclassified} process targets carry no agent label and belong to no agent")

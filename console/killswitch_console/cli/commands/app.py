@@ -26,6 +26,12 @@ def run(options: argparse.Namespace) -> int:
     """Open the console; exit when the person leaves it."""
     if options.drill is not None:
         return _join(options.drill)
+    from killswitch_console.tui.terminal import why_lines_only
+
+    if why := why_lines_only(plain=options.plain):
+        from killswitch_console.cli.overview import overview
+
+        return overview(options, why)
     from killswitch_console.assembling import engine_settings
     from killswitch_console.cli import session
     from killswitch_console.tui.app import run_app

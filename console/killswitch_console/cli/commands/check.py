@@ -63,7 +63,7 @@ def _show(report: Report, *, whole: bool) -> None:
         for section, finding in shown
     ]
     if rows:
-        print_table(("", "SUBJECT", "", "WHAT"), rows)
+        print_table(("AREA", "SUBJECT", "STANDING", "WHAT"), rows)
     well = sum(finding.standing is Standing.OK for _, finding in report.findings)
     verdict = "all green" if report.green else "NOT ALL GREEN"
     print(f"{verdict}: {well} of {len(report.findings)} findings are ok in {report.environment}")
