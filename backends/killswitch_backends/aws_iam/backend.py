@@ -20,7 +20,7 @@ from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
 from killswitch_backends.aws_iam.directory import Unread, account, named
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref, ref_of
-from killswitch_backends.aws_iam.halting import deny, in_words, tags_of
+from killswitch_backends.aws_iam.halting import NO_MARK, deny, in_words, tags_of, unmarkable
 from killswitch_backends.aws_iam.observing import PACE, look, probed
 from killswitch_backends.aws_iam.organization import OrganizationStop
 from killswitch_backends.aws_iam.planning import plan_of
@@ -203,7 +203,7 @@ class IamBackend:
         bound = self._bound(at)
         if ref.kind is not Kind.GROUP:  # which IAM cannot tag: the deny itself names the halt
             self._marks.write(target, order.halt_id, partial(self._api.tag, ref, tags_of(order, halted), Urgency.MARK))
-        return Accepted(target, at, request, bound, in_words(halted, bound), halted)
+        return Accepted(target, at, request, bound, in_words(ref, halted, bound), halted)
 
     async def finish_marks(self) -> None:
         """See ``marks.MarksBehind``."""
@@ -268,7 +268,10 @@ class IamBackend:
         if self._organization and watch.target == self._organization.target:
             return await self._organization.look(watch)
         bound = watch.accepted.bound or self._bound(watch.accepted.at)
-        seen = await look(self._api, watch, self._now, bound=bound, unmarked=self._marks.failure(watch.target))
+        unmarked = self._marks.failure(watch.target)
+        if unmarkable(ref_of(watch.target), watch.accepted.halted):
+            unmarked = NO_MARK
+        seen = await look(self._api, watch, self._now, bound=bound, unmarked=unmarked)
         if self._probe is None or seen.sight not in (Sight.DRAINING, Sight.STOPPED):
             return seen
         return await probed(self._probe, watch, seen)

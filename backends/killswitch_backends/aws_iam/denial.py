@@ -23,8 +23,11 @@ def denial(halt_id: str) -> str:
 
 
 def sid_of(halt_id: str) -> str:
-    """A halt's Sid: IAM takes letters and digits only."""
-    return _SID + re.sub(r"[^A-Za-z0-9]", "", halt_id)
+    """A halt's Sid: IAM takes letters and digits only, so everything else, and ``Z``, is written as ``Z`` and its code.
+
+    Groups cannot be tagged: this is all the mark they have, so the id must be read back from it as it was.
+    """
+    return _SID + re.sub(r"[^A-Ya-z0-9]", lambda found: f"Z{ord(found[0]):02x}", halt_id)
 
 
 def sid_in(document: Mapping[str, Json] | None) -> str | None:
@@ -37,8 +40,8 @@ def sid_in(document: Mapping[str, Json] | None) -> str | None:
 
 
 def halt_in(sid: str) -> str:
-    """What is left of the halt's id in its Sid."""
-    return sid.removeprefix(_SID)
+    """The id of the halt that wrote a Sid."""
+    return re.sub(r"Z([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), sid.removeprefix(_SID))
 
 
 def denies_all(document: Mapping[str, Json] | None) -> bool:

@@ -9,7 +9,7 @@ from killswitch_backends.aws_common.calls import platform_code
 from killswitch_backends.aws_common.tags import mark_tags
 from killswitch_backends.aws_iam.api import IamApi
 from killswitch_backends.aws_iam.denial import denial, deny_all_arn, sid_of
-from killswitch_backends.aws_iam.entities import Ref
+from killswitch_backends.aws_iam.entities import Kind, Ref
 from killswitch_backends.aws_iam.prior import BY, INLINE, MANAGED, Prior
 from killswitch_backends.problems import Refused
 from killswitch_backends.protocol import Json, Order
@@ -38,7 +38,16 @@ def tags_of(order: Order, halted: Mapping[str, Json]) -> dict[str, str]:
     return {**mark_tags(order), BY: str(halted["by"])}
 
 
-def in_words(halted: Mapping[str, Json], bound: datetime) -> str:
+def in_words(ref: Ref, halted: Mapping[str, Json], bound: datetime) -> str:
     """What was done, for the record."""
     how = "inline deny-all" if halted["by"] == INLINE else "AWSDenyAll attached, its inline policy quota is full"
-    return f"{how}; in force everywhere by {bound:%H:%M:%SZ}"
+    unseen = f"; {NO_MARK}" if unmarkable(ref, halted) else ""
+    return f"{how}; in force everywhere by {bound:%H:%M:%SZ}{unseen}"
+
+
+NO_MARK = "no halt mark: IAM cannot tag groups, and AWS's own policy names no halt; only this bastion's ledger knows it"
+
+
+def unmarkable(ref: Ref, halted: Mapping[str, Json]) -> bool:
+    """Whether nothing on the identity can say which halt it is in."""
+    return ref.kind is Kind.GROUP and halted.get("by") == MANAGED

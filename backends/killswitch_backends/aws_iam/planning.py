@@ -49,7 +49,7 @@ def _risks(entity: Entity, trusts: TrustGraph | None, halted_too: frozenset[str]
         if risk:
             yield risk
     else:
-        yield "a user that leaves the group is free of the deny; IAM cannot tag groups, so it carries no halt mark"
+        yield "a user that leaves the group is free of the deny; IAM tags no groups, so the deny alone names the halt"
 
 
 def _unsupported(entity: Entity) -> str | None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from killswitch_backends.aws_common.tags import claims_in, is_canary, mark_in
-from killswitch_backends.aws_iam.denial import is_denied
+from killswitch_backends.aws_iam.denial import halt_in, is_denied, sid_in
 from killswitch_backends.aws_iam.entities import Entity
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.agents import Health
-from killswitch_inventory.sightings import TargetSighting
+from killswitch_inventory.sightings import HaltMark, TargetSighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
+
+
+def _mark_of_deny(entity: Entity) -> HaltMark | None:
+    """The deny names its halt too: all there is on a group, which has no tags, and on what could not be tagged."""
+    sid = sid_in(entity.deny)
+    return HaltMark(halt_in(sid), "", "") if sid else None
 
 
 def sighted(
@@ -26,7 +32,7 @@ def sighted(
         identity=entity.arn,
         aliases=aliases,
         health=Health.OK,
-        mark=mark_in(entity.tags),
+        mark=mark_in(entity.tags) or _mark_of_deny(entity),
         off=is_denied(entity.arn, entity.attached, (entity.deny, *entity.documents)),
         canary=is_canary(entity.tags, labels),
         facts={"path": entity.path, "policies": str(len(entity.inline) + len(entity.attached))},

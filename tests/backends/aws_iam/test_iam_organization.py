@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from aws_servers import STARTERS, Names, Server, captured, halted, listed, opened, order, patiently, seen
-from killswitch_backends.aws_iam import KIND
+from killswitch_backends.aws_iam import KIND, IamSettings
+from killswitch_backends.aws_iam.backend import IamBackend
 from killswitch_backends.aws_iam.organization import spares
+from killswitch_backends.aws_iam.rights import needs
 from killswitch_backends.protocol import Identity, Sight
 from killswitch_console.halting.plan import Protection, choose
 from killswitch_inventory.agents import How
@@ -82,6 +84,23 @@ async def test_one_that_was_attached_before_stays(moto: Server) -> None:
         watch = await halted(backend, f"scp/{table['scp']['policy_id']}")
         await backend.restore(watch, order())
     assert attached(moto, table)
+
+
+async def test_it_calls_what_its_policy_allows_and_nothing_else(moto: Server) -> None:
+    table, made = prepared(moto, denying()), set()
+    async with opened(KIND, table) as backend:
+        assert isinstance(backend, IamBackend)
+        client = await backend._aws.client("organizations")
+        client.meta.events.register("before-call.organizations", lambda model, **_: made.add(model.name))
+        path = f"scp/{table['scp']['policy_id']}"
+        await listed(backend)
+        await backend.preflight([TargetId(backend.ref, path)])
+        watch = await halted(backend, path)
+        await seen(backend, watch, Sight.STOPPED)
+        await patiently(lambda: backend.restore(watch, order()))
+    without = needs(IamSettings.model_validate({key: value for key, value in table.items() if key != "scp"}))
+    more = {need.action for need in needs(IamSettings.model_validate(table))} - {need.action for need in without}
+    assert {f"organizations:{name}" for name in made} == more
 
 
 async def test_one_for_the_consoles_own_account_must_spare_it(moto: Server) -> None:

@@ -13,11 +13,12 @@ import pytest
 from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, seen
 from killswitch_backends.aws_iam import KIND
 from killswitch_backends.aws_iam.chaining import TrustGraph
-from killswitch_backends.aws_iam.denial import POLICY_NAME, denial, denies_all, sid_in, sid_of
+from killswitch_backends.aws_iam.denial import POLICY_NAME, denial, denies_all, halt_in, sid_in, sid_of
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref
 from killswitch_backends.aws_iam.planning import plan_of
 from killswitch_backends.problems import Refused, Unreachable
 from killswitch_backends.protocol import Grade, Identity, Sight
+from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef, TargetId
 
 
@@ -82,8 +83,31 @@ async def test_a_mark_that_is_refused_does_not_fail_the_halt_and_is_said(
         watch = await halted(backend, f"role/{name}", halt_id="h-7")
         assert "no halt mark" in (await seen(backend, watch, Sight.STOPPED)).note
         again = await captured(backend, watch.target)  # the deny itself still tells whose it is
-        assert again.marked_by == "h7"
+        assert again.marked_by == "h-7"
+        assert _halt_seen((await listed(backend))[f"role/{name}"]) == "h-7"
         await patiently(lambda: backend.restore(watch, order("h-7")))
+
+
+def _halt_seen(sighting: TargetSighting) -> str:
+    return sighting.mark.halt_id if sighting.mark else ""
+
+
+async def test_a_group_shows_its_halt_by_the_deny_and_says_so_where_even_that_cannot(
+    simulator: Server, faults: Any
+) -> None:
+    name, iam = Names.new("group"), simulator.client("iam")
+    iam.create_group(GroupName=name, Path="/agents/")
+    async with opened(KIND, simulator.table(propagation_seconds=0)) as backend:
+        watch = await halted(backend, f"group/{name}", halt_id="h-20261122-163000-ab12")
+        assert _halt_seen((await listed(backend))[f"group/{name}"]) == "h-20261122-163000-ab12"
+        await patiently(lambda: backend.restore(watch, order("h-20261122-163000-ab12")))
+        faults.add(operation="iam.PutGroupPolicy", kind="error", status=409, code="LimitExceeded", count=1)
+        watch = await halted(backend, f"group/{name}", halt_id="h-2")
+        assert watch.accepted.halted["by"] == "managed"
+        assert "no halt mark: IAM cannot tag groups" in watch.accepted.detail
+        assert "only this bastion's ledger knows it" in (await seen(backend, watch, Sight.STOPPED)).note
+        await patiently(lambda: backend.restore(watch, order("h-2")))
+    assert iam.list_attached_group_policies(GroupName=name)["AttachedPolicies"] == []
 
 
 async def test_without_the_account_wide_listing_roles_are_listed_one_by_one(
@@ -134,6 +158,7 @@ def test_a_deny_is_known_by_its_sid_and_only_if_it_denies_everything() -> None:
     document = json.loads(denial("halt-2026/11"))
     assert sid_in(document) == sid_of("halt-2026/11")
     assert sid_of("halt-2026/11").isalnum()
+    assert halt_in(sid_of("halt-2026/11Z")) == "halt-2026/11Z"
     assert denies_all(document)
     weakened = json.loads(json.dumps(document).replace('"Action": "*"', '"Action": "s3:*"'))
     assert not denies_all(weakened)
