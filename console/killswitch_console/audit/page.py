@@ -41,14 +41,17 @@ svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
 .tick { stroke: #ddd; } .slo { stroke: #a3170f; stroke-width: 2; stroke-dasharray: 6 3; } .lane-slo { stroke: #a3170f; stroke-width: 2; }
 .end-line { stroke: #1b1b1f; } .bar { fill: #b9d3ee; } .call { fill: #38648f; } .proof { fill: #0a6b2d; } .error { fill: #c97900; }
 .revival { fill: #a3170f; } .restore { fill: #6a3d9a; }
-.key span { margin-right: 1rem; } footer { margin-top: 2rem; color: #555; font-size: 12px; overflow-wrap: anywhere; }
-@media print { body { margin: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; } tr, svg, dl { break-inside: avoid; } thead { display: table-header-group; } }
+.cut { fill: #fff; stroke: #999; stroke-dasharray: 2 3; }
+.key span { margin-right: 1rem; } .k-call { color: #38648f; } .k-proof { color: #0a6b2d; } .k-error { color: #c97900; }
+.k-revival { color: #a3170f; } .k-restore { color: #6a3d9a; } footer { margin-top: 2rem; color: #555; font-size: 12px; overflow-wrap: anywhere; }
+@media print { * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } body { margin: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; } tr, svg, dl { break-inside: avoid; } thead { display: table-header-group; } }
 """  # noqa: E501  (style sheet)
 
 _KEY: Final = (
-    '<p class="key"><span>&#9679; call answered</span><span class="good">&#9679; proven stopped</span>'
-    '<span class="bad">&#9650; revival</span><span>&#9670; restored</span>'
-    '<span class="bad">| objective of the backend</span></p>'
+    '<p class="key"><span class="k-call">&#9679; call answered</span>'
+    '<span class="k-proof">&#9679; proven stopped</span>'
+    '<span class="k-error">&#9679; error</span><span class="k-revival">&#9650; revival</span>'
+    '<span class="k-restore">&#9670; restored</span><span class="k-revival">| objective of the backend</span></p>'
 )
 
 

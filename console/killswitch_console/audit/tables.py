@@ -71,6 +71,13 @@ def summary(body: Body) -> str:
         case "halt.intent":
             names = [str(t.get("target")) for t in data.get("targets", [])]
             return f"{len(names)} targets: " + ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        case "plan.shown":
+            parts = [f"{len(data.get(part) or ())} {part}" for part in ("targets", "untouched", "collateral", "risks")]
+            return ", ".join(parts)
+        case "trail.created":
+            return f"volume {data.get('log')}" + (" continues the one before" if data.get("continues") else "")
+        case "trail.retired":
+            return f"{data.get('volume')}, {data.get('events')} events, kept at {data.get('kept_at')}"
         case "target.call":
             return f"attempt {data.get('attempt')}, request id {data.get('request_id') or '-'}; {data.get('detail')}"
         case "target.state" | "target.revived":

@@ -6,12 +6,13 @@ One SVG without scripts or outside references; it prints. Time runs to the right
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 from typing import Final
 
+from killswitch_console.audit.axis import Axis, spoken
 from killswitch_console.audit.events import Body
 
 WIDTH: Final = 960
@@ -47,8 +48,8 @@ def timeline(events: Sequence[Body]) -> str:
     scope_slo = data.get("slo_ms", 0) / 1000
     ended = {e["kind"]: _seconds(e["at"]) - begin for e in events if e["kind"] in ("halt.ended", "restore.ended")}
     moments = [t for lane in lanes.values() for t in _moments(lane)]
-    span = max([1.0, scope_slo, *objectives.values(), *moments, *ended.values()]) * 1.04
-    return _svg(str(data.get("scope")), dict(sorted(lanes.items())), span, scope_slo, objectives, ended)
+    axis = Axis.of([scope_slo, *objectives.values(), *moments, *ended.values()], LEFT, WIDTH - 20)
+    return _svg(str(data.get("scope")), dict(sorted(lanes.items())), axis, scope_slo, objectives, ended)
 
 
 def _place(event: Body, at: float, lanes: defaultdict[str, _Lane]) -> None:
@@ -78,22 +79,19 @@ def _seconds(at: str) -> float:
 
 
 def _svg(
-    scope: str, lanes: dict[str, _Lane], span: float, slo: float, objectives: dict[str, float], ended: dict[str, float]
+    scope: str, lanes: dict[str, _Lane], axis: Axis, slo: float, objectives: dict[str, float], ended: dict[str, float]
 ) -> str:
     height = TOP + ROW * len(lanes) + 46
     foot = height - 40
-
-    def x(at: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - 20) * max(0.0, at) / span, 1)
-
+    x = axis.place
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg">',
         f"<title>Timeline of the halt of {escape(scope)}</title>",
         f'<text x="8" y="18" class="head">{escape(_cut(scope, 60))}</text>',
     ]
-    for second in _ticks(span):
+    for second, said in axis.ticks():
         parts.append(f'<line x1="{x(second)}" y1="{TOP - 8}" x2="{x(second)}" y2="{foot}" class="tick"/>')
-        parts.append(f'<text x="{x(second)}" y="{foot + 14}" class="label middle">{second:g} s</text>')
+        parts.append(f'<text x="{x(second)}" y="{foot + 14}" class="label middle">{said}</text>')
     for number, (name, lane) in enumerate(lanes.items()):
         y = TOP + ROW * number
         parts += _lane(name, lane, y, x, objectives.get(name.partition(":")[0]))
@@ -102,17 +100,18 @@ def _svg(
         parts.append(f'<text x="{x(slo) - 4}" y="{TOP - 14}" class="label end">objective {slo:g} s</text>')
     for kind, at in ended.items():
         parts.append(f'<line x1="{x(at)}" y1="{TOP - 8}" x2="{x(at)}" y2="{foot}" class="end-line"/>')
-        parts.append(f'<text x="{x(at)}" y="{foot + 30}" class="label middle">{escape(kind)} {at:.1f} s</text>')
+        anchor, shift = ("end", 18) if x(at) > WIDTH - 90 else ("middle", 0)
+        said = f"{escape(kind)} {spoken(round(at, 1))}"
+        parts.append(f'<text x="{x(at) + shift}" y="{foot + 30}" class="label {anchor}">{said}</text>')
+    parts += _cut_out(axis, foot)
     return "\n".join([*parts, "</svg>"])
 
 
-def _lane(name: str, lane: _Lane, y: int, x: object, slo: float | None) -> list[str]:
-    assert callable(x)  # noqa: S101  (a closure; for the type checker)
+def _lane(name: str, lane: _Lane, y: int, x: Callable[[float], float], slo: float | None) -> list[str]:
     middle = y + ROW // 2
     parts = [f'<text x="8" y="{middle + 4}" class="label">{escape(_cut(name, 22))}</text>']
-    done = lane.proofs or lane.restores
-    if lane.calls and done:
-        begin, end = x(min(lane.calls)), x(max(done))
+    if lane.calls and lane.proofs:
+        begin, end = x(min(lane.calls)), x(max(lane.proofs))
         parts.append(
             f'<rect x="{begin}" y="{middle - 7}" width="{max(2, round(end - begin, 1))}" height="14" class="bar"/>'
         )
@@ -141,10 +140,16 @@ def _thin(times: Sequence[float], most: int = 200) -> list[float]:
     return [ordered[round(i * (len(ordered) - 1) / (most - 1))] for i in range(most)]
 
 
-def _ticks(span: float) -> list[float]:
-    steps = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
-    step = next((s for s in steps if span / s <= 8), span / 8)
-    return [i * step for i in range(int(span / step) + 1)]
+def _cut_out(axis: Axis, foot: int) -> list[str]:
+    """The mark where the axis leaves a stretch out."""
+    if axis.cut is None:
+        return []
+    left, right, seconds = axis.cut
+    middle = round((left + right) / 2, 1)
+    return [
+        f'<rect x="{left}" y="{TOP - 10}" width="{right - left}" height="{foot - TOP + 10}" class="cut"/>',
+        f'<text x="{middle}" y="{TOP - 14}" class="label middle">{spoken(round(seconds))} later</text>',
+    ]
 
 
 def _cut(text: str, most: int) -> str:

@@ -19,6 +19,9 @@ from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, hea
 WIDE: Final = 100
 """From this width on there is room for who did it."""
 
+_ROOMY: Final = 150
+"""From this width on there is room for a target's whole name."""
+
 _PLACE, _AT, _KIND, _BY = 9, 17, 18, 18
 
 _TONES: Final = {
@@ -64,9 +67,9 @@ def state(standing: Standing, checked: Checked, now: datetime, width: int) -> li
 
 
 def _size(standing: Standing) -> Line:
-    events = f" {standing.events:,} events"
+    events = f"{standing.events:,} events"
     volumes = f" in {standing.volumes} volumes" if standing.volumes > 1 else ""
-    spans: list[Span] = [(events + volumes, Tone.STRONG)]
+    spans: list[Span] = [(" Audit trail  ", Tone.ACCENT), (events + volumes, Tone.STRONG)]
     if standing.receipt:
         spans.append((f"  receipt {standing.receipt}", Tone.MUTED))
     if standing.unsigned > 0 and standing.events:
@@ -121,7 +124,8 @@ def row(event: Event, width: int) -> Line:
     try:
         body = event.fields
         kind, data = str(body["kind"]), body["data"]
-        said = f"{data.get('target') or data.get('scope') or ''} {summary(body)}".strip()
+        about = _short(str(data.get("target") or data.get("scope") or ""), width)
+        said = f"{about} {summary(body)}".strip()
         at, by = str(body["at"]), str(body["actor"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ((right(f"{event.seq}", _PLACE - 1), Tone.BAD), ("  its bytes do not read: they were changed", Tone.BAD))
@@ -136,6 +140,11 @@ def row(event: Event, width: int) -> Line:
     room = width - _PLACE - _AT - _KIND - (_BY if width >= WIDE else 0)
     spans.append((fit(clean(said, most=400), room), Tone.PLAIN))
     return tuple(spans)
+
+
+def _short(about: str, width: int) -> str:
+    """What an event is about, by its last name where there is no room for all of them."""
+    return about if width >= _ROOMY else about.rpartition("/")[2]
 
 
 def _tone(kind: str) -> Tone:

@@ -115,14 +115,14 @@ class AuditScreen(ConsoleScreen):
 
     def _standing(self, width: int) -> list[Line]:
         reader = self._reader
-        lines = [plain(" Audit trail", Tone.ACCENT)]
-        if reader is not None and reader.looked:
-            lines += audit.state(reader.standing, self._checked, self.now, width)
+        if reader is None or not reader.looked:
+            return [plain(" Audit trail", Tone.ACCENT)]
+        lines = audit.state(reader.standing, self._checked, self.now, width)
         if self._problem:
             lines += wrapped(clean(self._problem, most=300), width - 2, tone=Tone.BAD, indent=" ")
         if self._said:
             lines.append(self._said)
-        if self._question and reader is not None:
+        if self._question:
             lines.append(audit.searching(self._question, reader.count, reader.left, reader.total))
         return lines
 
