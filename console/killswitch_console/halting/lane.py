@@ -18,7 +18,8 @@ from killswitch_backends.protocol import Backend, Captured, Failure, Observation
 from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board
-from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.doubting import Doubts
+from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.retrying import Backoff, is_final
 from killswitch_console.halting.reviving import Reviving
 from killswitch_console.halting.yielding import AGAIN_SECONDS, Yielding, given_up, under_way
@@ -56,6 +57,7 @@ class Lane:
         """Work on one backend; ``yielding``: this is a hold, which gives way to other consoles' restores."""
         self._yielding = yielding
         self._to_ask: asyncio.Queue[Observation] = asyncio.Queue()
+        self._doubts = Doubts()
         self._given_up: set[TargetId] = set()
         """What another console restored: it is looked at no more."""
         self.backend = backend
@@ -79,6 +81,8 @@ class Lane:
         What was accepted already (before an interruption) is looked at first, and halted again if it acts.
         """
         for target in targets:
+            if self._yielding is not None and target.state is TargetState.STOPPED:
+                self._doubts.inherit(target.target, asyncio.get_running_loop().time())
             if target.accepted is not None and target.captured is not None:
                 self._watch(Watch(target.captured, target.accepted))
             else:
@@ -196,7 +200,7 @@ class Lane:
 
     def _seen(self, observation: Observation) -> None:
         target = observation.target
-        if target in self._given_up:
+        if target in self._given_up or self._doubts.puts_off(observation, asyncio.get_running_loop().time()):
             return
         after = states.observed(self._board[target], observation)
         if observation.sight is not Sight.ACTING or target in self._underway:
@@ -241,7 +245,9 @@ class Lane:
         self._again(target, pause)  # it keeps the prior state it had before the halt
 
     def calm_down(self) -> None:
-        """Note which fights are over."""
+        """Note which fights are over, and which doubts did not settle."""
+        for observation in self._doubts.due(asyncio.get_running_loop().time()):
+            self._seen(observation)
         for progress in self._reviving.calm(self._board.__getitem__):
             self._board.move(progress)
 

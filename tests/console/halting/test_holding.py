@@ -326,3 +326,42 @@ class TestLeases:
         assert lease is not None
         assert lease.wanted_for() is None
         lease.release()
+
+
+class TestHandover:
+    """One console takes over from another: an earlier proof stands until the new watch has had its time."""
+
+    def states_seen(self, events: list[EngineEvent], target: str) -> set[TargetState]:
+        return {t.state for e in of(TargetsMoved, events) for t in e.targets if str(t.target) == target}
+
+    def held_by_another(self, world: World, tmp_path: Path, events: list[EngineEvent], faults: int) -> None:
+        async def main() -> None:
+            async with opened(world, tmp_path) as engine:
+                await halt(engine)
+            world.strike("look", deployment("a0"), *[Fault.UNREACHABLE_BEFORE] * faults)
+            async with holding(world, tmp_path, events):
+                await asyncio.sleep(20)
+
+        run(main)
+
+    def test_a_watch_that_sees_late_undoes_no_proof(self, tmp_path: Path) -> None:
+        world, events = small_fleet(1), list[EngineEvent]()
+        self.held_by_another(world, tmp_path, events, faults=6)
+        assert self.states_seen(events, deployment("a0")) <= {TargetState.STOPPED}
+
+    def test_a_watch_that_sees_nothing_for_long_does(self, tmp_path: Path) -> None:
+        world, events = small_fleet(1), list[EngineEvent]()
+        self.held_by_another(world, tmp_path, events, faults=100)
+        assert TargetState.UNKNOWN in self.states_seen(events, deployment("a0"))
+
+    def test_what_acts_counts_at_once(self, tmp_path: Path) -> None:
+        world, events = small_fleet(1), list[EngineEvent]()
+
+        async def main() -> None:
+            async with opened(world, tmp_path) as engine:
+                await halt(engine)
+            world.things[TargetId.parse(deployment("a0"))].set(2)
+            async with holding(world, tmp_path, events):
+                await until(lambda: bool(of(Revived, events)), within=3)
+
+        run(main)
