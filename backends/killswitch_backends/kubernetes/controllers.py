@@ -17,6 +17,8 @@ INSTANCES = f"{MARK_PREFIX}instances"
 _ANNOTATION = f"/metadata/annotations/{INSTANCES.replace('/', '~1')}"
 REMOVABLE = ("Deployment", "ReplicaSet", "Rollout")
 """Kinds whose controller takes away the pod with the lowest deletion cost when it has one replica less."""
+ORDERED = ("StatefulSet",)
+"""Kinds whose controller takes away its last pod, and no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,40 @@ def controlled_by(item: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Control
     if pod.owner is None:
         return None
     for kind in kinds.values():
-        if kind.name in REMOVABLE and (name := kind.owns(pod.owner)):
+        if kind.name in (*REMOVABLE, *ORDERED) and (name := kind.owns(pod.owner)):
             key = ObjectKey(pod.namespace, kind.name, name)
             return Controlled(key, kind.resource.path(key.namespace, key.name))
     return _never_alone(pod.owner)
 
 
+_INSTEAD = {
+    "DaemonSet": "a DaemonSet makes such a pod again on its node (halt the whole agent, or drain that node)",
+    "Job": "a Job with less parallelism ends whichever pod it likes (halt the whole Job)",
+}
+
+
 def _never_alone(owner: Owner) -> str:
-    return f"a {owner.kind} makes such a pod again whatever its replicas are (halt the whole agent)"
+    return _INSTEAD.get(
+        owner.kind, f"a {owner.kind} makes such a pod again whatever its replicas are (halt the whole agent)"
+    )
+
+
+def not_next(owner: Controlled, controller: Mapping[str, Any], pod: str, *, back: bool = False) -> str:
+    """Why this pod is not the one that an ordered controller takes away next, or (``back``) makes next.
+
+    Empty: it is, or its controller lets choose.
+    """
+    if owner.key.kind not in ORDERED:
+        return ""
+    spec = mapping(controller.get("spec"))
+    replicas = number(spec.get("replicas"))
+    count = (1 if replicas is None else replicas) - (not back)
+    next_one = f"{owner.key.name}-{(number(mapping(spec.get('ordinals')).get('start')) or 0) + count}"
+    if pod == next_one:
+        return ""
+    if back:
+        return f"a {owner.key.kind} makes its pods in order: {next_one} comes back before {pod}"
+    return f"a {owner.key.kind} gives up its last pod only: halt {next_one} first, or the whole agent"
 
 
 def instances_of(controller: Mapping[str, Any]) -> tuple[int, Mapping[str, str]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from killswitch_backends.kubernetes.changes import is_off
-from killswitch_backends.kubernetes.controllers import REMOVABLE
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
 from killswitch_backends.kubernetes.pods import Pod
@@ -115,7 +114,7 @@ class Sighter:
             seen_at=self.now(),
             claims=(workload.claim,) if workload.claim else (),
             runs_as=tuple(self._runs_as(workload, role)),
-            instances=tuple(self._instance_of(key, pod) for pod in sorted(pods, key=_by_name) if not pod.over),
+            instances=tuple(self._instance_of(pod) for pod in sorted(pods, key=_by_name) if not pod.over),
             concurrency=sum(pod.running for pod in pods) if pods or off else workload.ready,
             health=health_of(workload, pods, off=off),
             mark=workload.mark.told if workload.mark else None,
@@ -134,9 +133,8 @@ class Sighter:
             )
             yield RunsAs(account, How.POD_IDENTITY, certain=False)
 
-    def _instance_of(self, key: ObjectKey, pod: Pod) -> Instance:
-        alone = key.kind == POD or key.kind in REMOVABLE
-        ends = ObjectKey(pod.namespace, POD, pod.name).target(self.ref) if alone else None
+    def _instance_of(self, pod: Pod) -> Instance:
+        ends = ObjectKey(pod.namespace, POD, pod.name).target(self.ref)  # preflight says where it cannot end alone
         return Instance(pod.name, pod.health, terminating=pod.ends_at is not None, where=pod.node, target=ends)
 
     def _failure(self, problem: Problem) -> SightingFailed:

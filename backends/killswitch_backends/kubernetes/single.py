@@ -2,6 +2,7 @@
 
 One of many is given the lowest deletion cost and its controller one replica less, so that the controller itself removes
 it; if it removes another one (pods that are not ready go first), ours is ended as well and that other one comes again.
+Of a StatefulSet only the last pod can be ended so, and they come back in the reverse order.
 The controller carries the mark: which pods were ended by which halt, and how many replicas there were before.
 """
 
@@ -14,7 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from killswitch_backends.kubernetes.api import Api
-from killswitch_backends.kubernetes.controllers import Controlled, controlled_by, instances_of, with_instances
+from killswitch_backends.kubernetes.controllers import (
+    REMOVABLE,
+    Controlled,
+    controlled_by,
+    instances_of,
+    not_next,
+    with_instances,
+)
 from killswitch_backends.kubernetes.ending import end_pod
 from killswitch_backends.kubernetes.manifests import manifest_of, same_manifest
 from killswitch_backends.kubernetes.pods import pod_of
@@ -65,7 +73,11 @@ class Single:
         if isinstance(owner, str):
             return Preflight(target, "nothing", 0, unsupported=owner)
         risk = f"an autoscaler of {owner.key.kind} {owner.key.name} may add an instance again"
-        replicas = number(mapping((await self._controller(owner)).get("spec")).get("replicas"))
+        controller = await self._controller(owner)
+        name = ObjectKey.of(target).name
+        if name not in instances_of(controller)[1] and (reason := not_next(owner, controller, name)):
+            return Preflight(target, "nothing", 0, unsupported=reason)
+        replicas = number(mapping(controller.get("spec")).get("replicas"))
         action = f"end this instance: scale {replicas} -> {(replicas or 1) - 1} with this pod first to go"
         return Preflight(target, action, 2, risks=(risk,))
 
@@ -82,6 +94,8 @@ class Single:
             return Captured(target, prior, self.now(), int(not pod.over), already_off=pod.over)
         controller = await self._controller(owner)
         replicas, ended = instances_of(controller)
+        if key.name not in ended and (reason := not_next(owner, controller, key.name)):
+            raise Unsupported(str(target), reason)
         now = number(mapping(controller.get("spec")).get("replicas"))
         prior |= {"controller": str(owner.key), "replicas": 1 if now is None else now}
         by = ended.get(key.name)
@@ -121,7 +135,8 @@ class Single:
             replicas = number(mapping(controller.get("spec")).get("replicas"))
             if replicas != prior["replicas"] or not replicas:
                 raise Changed(f"{self.api.where}/{key}", f"{owner.key} has {replicas} replicas, not as captured")
-            await self._first_to_go(key, prior)
+            if owner.key.kind in REMOVABLE:
+                await self._first_to_go(key, prior)
             marked = {**ended, key.name: order.halt_id}
             patch = with_instances(controller, before if ended else replicas, marked, replicas - 1)
             try:
@@ -163,9 +178,12 @@ class Single:
         controller = await self._controller(Controlled(*self._owner(prior)))
         before, ended = instances_of(controller)
         replicas = number(mapping(controller.get("spec")).get("replicas"))
-        if key.name not in ended or replicas == before - len(ended):
+        if key.name not in ended:
             return []
-        return [FieldChange("replicas", before - len(ended), replicas)]
+        if replicas != before - len(ended):
+            return [FieldChange("replicas", before - len(ended), replicas)]
+        reason = not_next(Controlled(*self._owner(prior)), controller, key.name, back=True)
+        return [FieldChange("instances", key.name, reason)] if reason else []
 
     async def restore(self, watch: Watch) -> Restored:
         """Give it back: the pod by its manifest, or the replica. Raises ``Conflict`` or another ``Problem``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from disposable_cluster import Disposable
-from killswitch_backends.problems import Changed, Conflict
-from killswitch_backends.protocol import Backend, Sight
+from killswitch_backends.problems import Changed, Conflict, Unsupported
+from killswitch_backends.protocol import Backend, Failure, Sight
 from killswitch_inventory.sightings import ListingComplete, TargetSighting
 from kubernetes_table import (
     Admin,
@@ -111,14 +112,53 @@ async def test_a_bare_pod_is_deleted_and_made_again_from_its_manifest(admin: Adm
 
 
 async def test_an_instance_names_what_ends_it_alone(admin: Admin, backend: Backend) -> None:
-    admin.call("POST", path("StatefulSet"), manifest("StatefulSet", "ledger-1"))
-    await eventually(lambda: len(admin.pods(selector="agent=ledger-1")) == 2)
     async with reading(backend.sight()) as sights:
         await sights.until(lambda item: isinstance(item, ListingComplete))
         seen = {s.target.path: s for s in sights.seen if isinstance(s, TargetSighting)}
     assert {i.target for i in seen["payments/Deployment/refund-1"].instances} == {
         target(name, kind="Pod") for name in names(admin)
     }
-    assert {i.target for i in seen["payments/StatefulSet/ledger-1"].instances} == {None}
-    (plan,) = await backend.preflight([target("ledger-1-0", kind="Pod")])
+
+
+async def made(admin: Admin, kind: str, name: str, **spec: int) -> dict[str, Any]:
+    """An agent of a kind with two pods that run."""
+    admin.call("POST", path(kind), manifest(kind, name, **spec))
+
+    def running() -> int:
+        pods = admin.pods(selector=f"agent={name}")
+        return sum(pod["status"].get("phase") == "Running" for pod in pods)
+
+    await eventually(lambda: running() >= (1 if kind == "DaemonSet" else 2), within=20)
+    return comparable(admin.call("GET", path(kind, name)))
+
+
+async def test_of_a_stateful_set_the_last_pod_ends_and_comes_back_last(admin: Admin, backend: Backend) -> None:
+    before = await made(admin, "StatefulSet", "ledger-1")
+    first, last = target("ledger-1-0", kind="Pod"), target("ledger-1-1", kind="Pod")
+    (plan,) = await backend.preflight([first])
+    assert plan.unsupported == "a StatefulSet gives up its last pod only: halt ledger-1-1 first, or the whole agent"
+    (failure,) = [item async for item in backend.capture([first], fresh=True)]
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.problem, Unsupported)
+    (one,) = await halted(backend, last, halt_id="H1")
+    async with observing(backend, [one]) as seen:
+        await seen.until(is_stopped)
+    assert [pod["metadata"]["name"] for pod in admin.pods(selector="agent=ledger-1")] == ["ledger-1-0"]
+    (two,) = await halted(backend, first, halt_id="H2")
+    with pytest.raises(Conflict, match="ledger-1-0 comes back before"):
+        await backend.restore(one, order("H1"))
+    await backend.restore(two, order("H2"))
+    await backend.restore(one, order("H1"))
+    assert comparable(admin.call("GET", path("StatefulSet", "ledger-1"))) == before
+    await eventually(lambda: len(admin.pods(selector="agent=ledger-1")) == 2, within=20)
+
+
+@pytest.mark.parametrize(("kind", "instead"), [("DaemonSet", "drain that node"), ("Job", "halt the whole Job")])
+async def test_what_nobody_can_end_alone_says_what_to_do(
+    admin: Admin, backend: Backend, kind: str, instead: str
+) -> None:
+    await made(admin, kind, "other-1")
+    name = admin.pods(selector="agent=other-1")[0]["metadata"]["name"]
+    (plan,) = await backend.preflight([target(name, kind="Pod")])
     assert plan.unsupported is not None
+    assert instead in plan.unsupported
