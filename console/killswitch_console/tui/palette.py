@@ -14,6 +14,8 @@ from textual.screen import Screen
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.model import Grouping
+from killswitch_console.tui.terminal import PLAIN_THEME
+from killswitch_console.tui.themes import THEMES
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope, ScopeError, ScopeKind
 
@@ -39,7 +41,7 @@ class Palette:
 
     def __init__(self, app: ConsoleApp, screen: Screen[Any]) -> None:
         self._app = app
-        self._fixed = [*_places(app), *_keys(screen), *_settings(app), *_open_halts(app)]
+        self._fixed = [*_places(app), *_keys(screen), *_settings(), *_open_halts(app)]
         classes, tenants = app.state.fleet.classes_and_tenants()
         self._scopes = [f"{kind}:{name}" for kind, names in (("class", classes), ("tenant", tenants)) for name in names]
 
@@ -120,14 +122,14 @@ def _keys(screen: Screen[Any]) -> Iterator[Entry]:
 _SELF: Final = frozenset({"palette"})
 
 
-def _settings(app: ConsoleApp) -> Iterator[Entry]:
+def _settings() -> Iterator[Entry]:
     for grouping in Grouping:
         yield Entry(
             f"group by {grouping}",
             "the fleet",
             lambda app, grouping=grouping: app.group_by(grouping),  # type: ignore[misc]
         )
-    for name in sorted(app.available_themes):
+    for name in (*(theme.name for theme in THEMES), PLAIN_THEME):
         yield Entry(f"theme {name}", "colours", lambda app, name=name: setattr(app, "theme", name))  # type: ignore[misc]
 
 

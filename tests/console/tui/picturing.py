@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3] / "snapshots"
 
 
 SIZES = ((80, 24), (120, 40), (200, 60))
-LIGHT = "textual-light"
+LIGHT = "light"
 
 REST = 3
 """How often in a row a screen must be the same to be at rest."""

@@ -141,7 +141,9 @@ async def still_console(
     """The console on the still world."""
     world = world or still_world()
     engine = StillEngine(still_fleet(world, broken=broken), world, records)
-    app = ConsoleApp(ConsoleState("production", ALICE), lambda publish: StillPort(engine, publish), now=lambda: NOW)
+    app = ConsoleApp(
+        ConsoleState("production", ALICE), lambda publish: StillPort(engine, publish), now=lambda: NOW, theme="dark"
+    )
     app.signs = StillSigns()
     async with app.run_test(size=size) as pilot:
         driven = Driven(app, pilot, world)

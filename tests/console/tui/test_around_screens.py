@@ -59,7 +59,8 @@ def test_lights_are_as_long_as_there_is_room_and_the_quiet_ones_give_way() -> No
     text = {width: "".join(span for span, _ in fitted(told, width)) for width in (60, 30, 20, 12, 5)}
     assert text[60] == " long platforms   trail synced   drill"
     assert text[30] == " plat   trail synced   drill", "what would push out another light is told shortly"
-    assert text[20] == " plat   trail"
+    assert text[20] == " plat   trail synced", "the last one gave way"
+    assert text[12] == " plat"
     assert text[5] == " plat"
     assert all(length(fitted(told, width)) <= width for width in text)
 
@@ -231,6 +232,7 @@ async def test_laggards_are_forced_after_a_dialog_that_says_what_that_risks(tmp_
         await driven.pilot.pause(0.05)
         assert len(world.halted) == halted, "the default is Cancel"
         await driven.press("f")
+        await driven.sees("Grace 0", "Type  refund")
         await driven.type("refund")
         await driven.press("enter")
         await driven.until(lambda: len(world.halted) == halted + 3)

@@ -1,4 +1,4 @@
-"""The keys of the fleet: moving, grouping, filtering, problems, marks; many keys to one console, which starts slowly."""
+"""The keys of the fleet: moving, grouping, filtering, problems, marks; many keys to one console."""
 
 from __future__ import annotations
 

@@ -148,9 +148,7 @@ async def test_who_appears_in_a_held_scope_is_named_and_so_is_what_the_hold_leav
         await driven.sees("! new in the scope, and left: iam:prod/role/shared", "SLO met: 4.2 s of 60 s")
 
 
-async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(
-    check: Pictures, told: list[str]
-) -> None:
+async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(check: Pictures, told: list[str]) -> None:
     others = [
         ForeignHalt(
             f"h-20261122-02{minute}00-beef",
@@ -174,9 +172,7 @@ async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(
         await driven.until(lambda: "known by its marks only" in told[-1])
 
 
-async def test_a_restore_that_takes_two_waits_for_another_person(
-    check: Pictures, told: list[str]
-) -> None:
+async def test_a_restore_that_takes_two_waits_for_another_person(check: Pictures, told: list[str]) -> None:
     halt = held()
     async with still_console(size=(120, 40), records=[halt]) as driven:
         driven.state.two_person = frozenset({ScopeKind.CLASS})

@@ -56,8 +56,8 @@ async def test_commands_lead_where_keys_lead() -> None:
         await command(driven, "show billing-3")
         assert isinstance(driven.app.screen, FleetScreen)
         await driven.sees("billing-3")
-        await command(driven, "theme textual-light")
-        assert driven.app.theme == "textual-light"
+        await command(driven, "theme light")
+        assert driven.app.theme == "light"
 
 
 async def test_it_is_narrowed_down_completed_and_left_by_keys() -> None:

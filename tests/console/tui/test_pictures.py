@@ -153,3 +153,54 @@ async def test_the_help(check: Pictures) -> None:
         await driven.press("question_mark")
         await driven.sees("Everywhere")
         await check.everywhere(driven, "help")
+
+
+async def test_a_filter_and_marks(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
+        await driven.press("l", "j", "space", "space", "slash")
+        await driven.type("tenant:acme !class:research")
+        await driven.sees("3 of 12 agents", "* 2 marked")
+        await check.everywhere(driven, "fleet-filtered")
+
+
+async def test_the_palette(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
+        await driven.press("colon")
+        await driven.type("halt out")
+        await driven.sees("halt class:outreach")
+        await check.everywhere(driven, "palette")
+
+
+async def test_forcing_laggards(check: Pictures) -> None:
+    halt = record("class:outreach", under_way, begun=timedelta(seconds=30), ended=False)
+    async with still_console(size=(120, 40)) as driven:
+        driven.app.inbox.put(HaltBegun(halt))
+        await driven.sees("HALTING class:outreach")
+        driven.app.open_halt(halt.header.halt_id, halt.header.scope)
+        await driven.sees("f Force")
+        await driven.press("f")
+        await driven.sees("without grace?", "Type  outreach")
+        await check.everywhere(driven, "force")
+
+
+async def test_the_log(check: Pictures) -> None:
+    halt = record("class:outreach", under_way, begun=timedelta(seconds=70), ended=False)
+    async with still_console(size=(120, 40)) as driven:
+        driven.app.inbox.put(HaltBegun(halt))
+        await driven.sees("HALTING class:outreach")
+        await driven.press("7")
+        await driven.sees("SLO of class:outreach is overrun")
+        driven.app.tell("iam:prod answers slowly; asking less often", wrong=True)
+        driven.app.freshen()
+        driven.app.clear_notifications()
+        await check.everywhere(driven, "log")
+
+
+async def test_a_drill_that_may_only_be_looked_at(check: Pictures) -> None:
+    async with still_console(size=(120, 40)) as driven:
+        driven.state.drill = driven.state.read_only = True
+        driven.state.environment = "drill"
+        driven.app.freshen()
+        driven.app.screen.refresh_bindings()
+        await driven.sees("DRILL", "read-only")
+        await check.everywhere(driven, "fleet-drill")

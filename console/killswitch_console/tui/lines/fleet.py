@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
-from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, plain, spread, wrapped
+from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, length, plain, spread, wrapped
 from killswitch_console.tui.model import FleetModel
 from killswitch_console.tui.state import ConsoleState
 from killswitch_inventory.fleet import Sightedness
@@ -43,4 +43,6 @@ def chosen(fleet: FleetModel, width: int, *, ranging: bool) -> list[Line]:
         spans.append((f" * {len(fleet.marked):,} marked", Tone.ACCENT))
         spans.append(("  range: v ends it" if ranging else "  H halts them, u unmarks", Tone.MUTED))
     tail: Line = (("Esc clears ", Tone.MUTED),) if fleet.filter.text and not ranging else ()
+    if len(spans) > 2 and length(spans) + length(tail) >= width:
+        spans.pop()  # the keys stand in the help as well
     return [spread(tuple(spans), tail, width)] if spans else []

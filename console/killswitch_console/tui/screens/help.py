@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from killswitch_console.tui.app import ConsoleApp
 
 EVERYWHERE = (
+    (":", "any command, place or scope, by typing a part of it"),
     ("o", "open what is halting or held"),
     ("?", "this help"),
     ("Esc", "one step back"),
@@ -28,7 +29,7 @@ EVERYWHERE = (
 class HelpLines(ShortListing):
     """All keys, if the terminal is high enough."""
 
-    MOST = 30
+    MOST = 44
 
 
 class HelpDialog(ModalScreen[None]):
