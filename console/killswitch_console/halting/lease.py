@@ -10,9 +10,12 @@ import asyncio
 import fcntl
 import json
 import os
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -99,11 +102,16 @@ class Leases:
         Raises:
             HaltBusy: naming who keeps it, after ``seconds``.
         """
+        taking = _Taking(partial(self.take, halt_id, work))
         try:
             async with asyncio.timeout(DISK_SECONDS):
-                lease = await asyncio.to_thread(self.take, halt_id, work)
+                lease = await asyncio.to_thread(taking)
         except TimeoutError:
+            taking.abandon()
             return Lease(self._folder / halt_id, None)
+        except asyncio.CancelledError:
+            taking.abandon()
+            raise
         if lease is not None:
             return lease
         queue: int | None = None
@@ -140,6 +148,31 @@ class Leases:
             return None
         finally:
             os.close(descriptor)
+
+
+class _Taking:
+    """The taking of a lease in a thread, by somebody who may not wait for the end of it."""
+
+    def __init__(self, take: Callable[[], Lease | None]) -> None:
+        self._take = take
+        self._lock = threading.Lock()
+        self._taken: Lease | None = None
+        self._abandoned = False
+
+    def __call__(self) -> Lease | None:
+        lease = self._take()
+        with self._lock:
+            if self._abandoned and lease is not None:
+                lease.release()
+            self._taken = lease
+        return lease
+
+    def abandon(self) -> None:
+        """Nobody wants it any more, whether it was taken or will be."""
+        with self._lock:
+            self._abandoned = True
+            if self._taken is not None:
+                self._taken.release()
 
 
 def _next(path: Path) -> Path:
