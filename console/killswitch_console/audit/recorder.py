@@ -7,33 +7,27 @@ The writer puts everything that waits into one transaction, reopens a trail that
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Any, Final
 
-from killswitch_console.audit.events import Draft
+from killswitch_console.audit.gaps import gap, late_ones
 from killswitch_console.audit.ladder import Ladder, Rung
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.notes import Checkpoint, Signer
-from killswitch_console.audit.session import Moment, Session
+from killswitch_console.audit.session import Session
 from killswitch_console.audit.spool import Spooled, SpoolError
 from killswitch_console.audit.storage import Head, TrailUnavailable
 from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered, open_trail
 from killswitch_console.audit.volumes import TrailDirectory
+from killswitch_console.audit.waiting import Entry, Waiting, give_up
 from killswitch_console.halting.recording import RecordingNeeded, Warn
 
 TRAIL_SECONDS: Final = 0.15
 """A halt's wait for the trail itself, before the ladder."""
 
 REQUIRE_SECONDS: Final = 5.0
-BATCH: Final = 2000
-NOTE_SECONDS: Final = 1.0
-"""How long what nobody waits for may stay in memory, so that it is written together."""
-
 KEEP_SECONDS: Final = 60.0
 """A checkpoint is kept at least this often while there is something new."""
 
@@ -42,26 +36,6 @@ CLOSE_SECONDS: Final = 3.0
 
 _KEPT_AT: Final = frozenset({"halt.ended", "restore.ended", "session.ended"})
 _AT_ONCE: Final = _KEPT_AT | {"session.started"}
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """An event on its way into the trail. It happened at its moment; it is made into a draft when it is written."""
-
-    moment: Moment
-    make: Callable[[], Draft]
-    done: asyncio.Future[None]
-    rung: Rung | None = None
-    required: bool = False
-    """It is put in now or never: what it tells of does not happen otherwise."""
-    _draft: Draft | None = None
-
-    @property
-    def draft(self) -> Draft:
-        """The event as the trail takes it."""
-        if self._draft is None:
-            self._draft = self.make()
-        return self._draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +67,9 @@ class TrailRecorder:
         self._signing_secret = signing_secret
         self._warn = warn
         self._rotate_events = rotate_events
-        self._urgent: deque[Entry] = deque()
-        self._queue: deque[Entry] = deque()
+        self._waiting = Waiting()
         self._fallen: list[Entry] = []
         """What the trail did not take, oldest first."""
-        self._some = asyncio.Event()
-        self._hurry = asyncio.Event()
-        """Somebody waits for what is queued, or there is a batch of it."""
         self._trail: Trail | None = None
         self._head: Head | None = None
         self._lost: Mapping[str, Any] | None = None
@@ -115,7 +85,7 @@ class TrailRecorder:
         head = self._head
         signed = head is not None and head.note is not None
         receipt = Checkpoint("", head.edge.size, head.edge.root()).receipt if head and signed else ""
-        return TrailStatus(receipt, self._broken, len(self._urgent) + len(self._queue) + len(self._fallen))
+        return TrailStatus(receipt, self._broken, len(self._waiting) + len(self._fallen))
 
     def note(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
@@ -134,16 +104,13 @@ class TrailRecorder:
         moment = self.session.moment(kind)
         make = partial(self.session.draft, kind, data, halt_id=halt_id, moment=moment)
         entry = Entry(moment, make, asyncio.get_running_loop().create_future(), required=required)
-        (self._urgent if urgent else self._queue).append(entry)
-        self._some.set()
-        if urgent or kind in _AT_ONCE or len(self._queue) >= BATCH:
-            self._hurry.set()
+        self._waiting.put(entry, urgent=urgent, at_once=kind in _AT_ONCE)
         return entry
 
     def look_in_spool(self) -> None:
         """Somebody put events into the spool: they go into the trail with what is written next."""
         self._leftover = True
-        self._some.set()
+        self._waiting.some.set()
 
     async def record(self, kind: str, data: Mapping[str, Any], *, halt_id: str | None = None) -> None:
         """See ``Recorder``."""
@@ -170,19 +137,19 @@ class TrailRecorder:
         pause, longest = RETRY_SECONDS
         rotated = False
         while True:
-            tried = [entry for entry in self._urgent if entry.required]
+            tried = self._waiting.required
             try:
                 await self._write_next()
                 pause, rotated = RETRY_SECONDS[0], False
             except TrailClosed as error:  # most often a rotation: the new volume is there already
                 await self._let_go()
                 if rotated:
-                    _give_up(tried)
+                    give_up(tried)
                     await self._failed(error)
                     await self._wait(pause)
                 rotated = True
             except Exception as error:  # noqa: BLE001  (whatever befalls the trail, the writer goes on)
-                _give_up(tried)
+                give_up(tried)
                 await self._failed(error)
                 await self._wait(pause)
                 pause = min(2 * pause, longest)
@@ -191,57 +158,33 @@ class TrailRecorder:
         trail = self._trail or await self._open()
         if self._fallen or self._leftover:
             await self._replay(trail)
-        while not (self._urgent or self._queue or self._leftover):
+        while not (self._waiting or self._leftover):
             if await self._minute_passed():
                 await self._append(trail, [], keep=True)
         if self._leftover:
             return  # what is in the spool goes first
-        await self._linger()
-        entries = self._take()
+        await self._waiting.linger()
+        entries = self._waiting.take()
         try:
             await self._append(trail, entries, keep=any(e.draft.kind in _KEPT_AT for e in entries))
         except TrailClosed:
-            self._urgent.extendleft(reversed(entries))
+            self._waiting.put_back(entries)
             raise
         except BaseException:
-            _give_up([entry for entry in entries if entry.required])
+            give_up(entries)
             self._fallen += [entry for entry in entries if not entry.required]
             raise
 
-    async def _linger(self) -> None:
-        """Let notes gather: while a halt is sending its requests, each transaction would hold it up."""
-        if self._urgent:
-            await asyncio.sleep(0)  # what is recorded in the same breath (a halt and its first intents) goes together
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(NOTE_SECONDS):
-                await self._hurry.wait()
-
-    def _take(self) -> list[Entry]:
-        self._hurry.clear()
-        entries: list[Entry] = []
-        for queue in (self._urgent, self._queue):
-            while queue and len(entries) < BATCH:
-                if not (entry := queue.popleft()).done.cancelled():
-                    entries.append(entry)
-        return sorted(entries, key=lambda entry: entry.moment.mono_ns)
-
-    def _take_what_may_fall(self) -> list[Entry]:
-        """What waits, but for what is required: that stays for the next try, or is given up with this one."""
-        entries = self._take()
-        self._urgent.extendleft(reversed([entry for entry in entries if entry.required]))
-        return [entry for entry in entries if not entry.required]
-
     async def _minute_passed(self) -> bool:
         """Wait for something to write; whether instead a checkpoint is due."""
-        self._some.clear()
-        if self._urgent or self._queue:
+        self._waiting.some.clear()
+        if self._waiting:
             return False
         loop = asyncio.get_running_loop()
         dirty = self._head is not None and self._kept_size != self._head.size
         try:
             async with asyncio.timeout_at(self._kept_at + KEEP_SECONDS if dirty else None):
-                await self._some.wait()
+                await self._waiting.some.wait()
         except TimeoutError:
             return loop.time() >= self._kept_at + KEEP_SECONDS
         return False
@@ -297,7 +240,7 @@ class TrailRecorder:
         self._broken = str(error) if isinstance(error, TrailUnavailable) else f"internal error: {error!r}"
         if isinstance(error, TrailTampered):
             self.note("audit.alarm", {"what": str(error)})
-        self._fallen += self._take_what_may_fall()
+        self._fallen += self._waiting.take_what_may_fall()
         await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
 
     async def _let_go(self) -> None:
@@ -325,26 +268,24 @@ class TrailRecorder:
         """Pause before the next try; what comes meanwhile falls at once, what is required ends the pause."""
         deadline = asyncio.get_running_loop().time() + seconds
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            self._some.clear()
-            if any(entry.required and not entry.done.done() for entry in self._urgent):
+            self._waiting.some.clear()
+            if self._waiting.required:
                 return  # somebody waits: try at once
-            self._fallen += self._take_what_may_fall()
+            self._fallen += self._waiting.take_what_may_fall()
             await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
             try:
                 async with asyncio.timeout(left):
-                    await self._some.wait()
+                    await self._waiting.some.wait()
             except TimeoutError:
                 return
 
     async def _replay(self, trail: Trail) -> None:
         """Put in what fell, of this process and of those before it, after an event that says so."""
         spooled = await self._spooled()
-        waiting = {entry.draft.id: entry.draft for entry in self._fallen}
-        waiting |= {draft.id: draft for draft in (spooled.drafts if spooled else ())}
-        late = [_late(draft) for draft in await trail.missing(sorted(waiting.values(), key=lambda d: (d.at, d.id)))]
+        late = await late_ones(trail, self._fallen, spooled)
         if late or (spooled and spooled.damaged):
-            gap = self._gap(late, spooled)
-            self._head = await trail.append([gap, *late], keep=True)
+            marked = gap(self.session, late, self._fallen, spooled, why=self._broken)
+            self._head = await trail.append([marked, *late], keep=True)
             self._warn(f"the audit trail is written again; {len(late)} events were put in late")
         for entry in self._fallen:
             if not entry.done.done():
@@ -362,22 +303,6 @@ class TrailRecorder:
             self._warn_once(f"the spool of the audit trail cannot be read: {error}")
             return None
 
-    def _gap(self, late: list[Draft], spooled: Spooled | None) -> Draft:
-        """The event that marks a gap. The same spool gives the same id, whichever process replays it."""
-        digest = spooled.digest if spooled and spooled.end else ""
-        times = [draft.at for draft in late]
-        data = {
-            "reason": self._broken or "an earlier run could not write the trail, or ended before it could",
-            "from": min(times, default=None),
-            "to": max(times, default=None),
-            "events": len(late),
-            "rungs": dict(Counter(str(entry.rung) for entry in self._fallen if entry.rung)),
-            "spool_sha256": digest or None,
-            "damaged": spooled.damaged if spooled else 0,
-        }
-        event_id = sha256(b"gap" + digest.encode()).hexdigest()[:26].upper() if digest else None
-        return self.session.draft("audit.gap", data, event_id=event_id)
-
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
             self._warned.add(text)
@@ -393,18 +318,8 @@ class TrailRecorder:
             self.note("session.recorded", recorded)
         ended = self.put("session.ended", {"unwritten": len(self._fallen)})
         await asyncio.wait({ended.done}, timeout=0.0 if self._broken else CLOSE_SECONDS)
-        await self._fall([e for e in [*self._fallen, *self._urgent, *self._queue] if e.rung is None], self._broken)
+        await self._fall([e for e in [*self._fallen, *self._waiting] if e.rung is None], self._broken)
         await self._ladder.settle()
-        held = sum(e.rung is Rung.MEMORY for e in [*self._fallen, *self._urgent, *self._queue])
+        held = sum(e.rung is Rung.MEMORY for e in [*self._fallen, *self._waiting])
         if held:
             self._warn(f"{held} audit events could not be stored anywhere and are lost with this process")
-
-
-def _late(draft: Draft) -> Draft:
-    return replace(draft, late=True)
-
-
-def _give_up(required: list[Entry]) -> None:
-    """Tell those who required their events that these are not in the trail."""
-    for entry in required:
-        entry.done.cancel()
