@@ -51,3 +51,30 @@ async def test_a_full_disk_costs_no_event(small_disk: Path) -> None:
     assert sorted(found) == list(range(300))
     (report,) = verify_directory(directory, verifier_of(directory), {})
     assert report.findings == []
+
+
+@pytest.mark.chaos
+async def test_a_disk_that_was_remounted_read_only_costs_no_event(small_disk: Path) -> None:
+    directory, warnings = TrailDirectory(small_disk / "audit"), list[str]()
+    async with recording(directory):
+        pass
+    remounted(small_disk, "ro")
+    async with recording(directory, warnings) as recorder:
+        try:
+            await recorder.record("halt.intent", {"n": 1}, halt_id="h-1")
+            with pytest.raises(RecordingNeeded):
+                await recorder.require("restore.confirmed", {})
+            assert any("AUDIT TRAIL NOT WRITTEN" in text and "in memory ONLY" in text for text in warnings), warnings
+        finally:
+            remounted(small_disk, "rw")
+        await recorder.require("plan.shown", {})
+        await eventually(lambda: "halt.intent" in [body["kind"] for body in bodies(directory)], within=40)
+    kinds = [body["kind"] for body in bodies(directory)]
+    assert "audit.gap" in kinds
+    assert "restore.confirmed" not in kinds
+    (report,) = verify_directory(directory, verifier_of(directory), {})
+    assert report.findings == []
+
+
+def remounted(path: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(path)], check=True)

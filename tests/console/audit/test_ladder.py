@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.spool import PREPARED_BYTES, Spool
-from killswitch_console.audit.verifying import verify_directory
+from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.recording import RECORD_SECONDS, RecordingNeeded
 from simulated import eventually
@@ -111,6 +112,29 @@ async def test_a_damaged_trail_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == damaged
     assert "halt.intent" in [draft.kind for draft in Spool(directory.spool).read().drafts]
     assert any("AUDIT TRAIL NOT WRITTEN" in text for text in warnings)
+
+
+async def test_a_corrupt_page_at_the_start_is_told_and_rotated_away(tmp_path: Path) -> None:
+    """The header and the schema are well; what holds the last events is not."""
+    directory, warnings = TrailDirectory(tmp_path / "audit"), list[str]()
+    async with trail_of(directory) as (trail, session):
+        await trail.append(drafts(session, 300))
+    path = current(directory)
+    content = path.read_bytes()
+    half = len(content) // 8192 * 4096
+    path.write_bytes(content[:half] + b"\xa5" * (len(content) - half))
+    async with recording(directory, warnings) as recorder:
+        await recorder.record("halt.intent", {}, halt_id="h-1")
+        with pytest.raises(RecordingNeeded):
+            await recorder.require("restore.confirmed", {})
+    assert any("AUDIT TRAIL NOT WRITTEN" in text and "in the spool" in text for text in warnings)
+    await rotate(directory, a_session(), directory.signer())
+    async with recording(directory):
+        pass
+    (before, after) = verify_directory(directory, verifier_of(directory), {})
+    assert standing(before.findings) is Standing.TAMPERED
+    assert after.first["damaged"] == path.name
+    assert {"audit.gap", "halt.intent"} <= after.kinds.keys()
 
 
 async def test_the_next_session_replays_what_a_dead_one_spooled(tmp_path: Path) -> None:
