@@ -96,6 +96,7 @@ def _glass(configuration: Configuration, surroundings: Surroundings, scrubber: S
         },
         register=register_of(configuration),
         learn=scrubber.learn,
+        forget=scrubber.forget,
         two_custodians=frozenset(ScopeKind(kind) for kind in configuration.document.breakglass.two_custodians),
     )
 

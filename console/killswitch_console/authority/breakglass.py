@@ -20,7 +20,7 @@ from killswitch_console.halting.recording import Recorder
 from killswitch_console.halting.sighting import Opener
 from killswitch_console.notify.notice import Notice, NoticeKind, Notifier
 from killswitch_console.vault.credential import Credential
-from killswitch_console.vault.memory import PrivateMemory, harden
+from killswitch_console.vault.memory import PrivateMemory, harden, overwrite_freed
 from killswitch_console.vault.register import Register, RegisterError
 from killswitch_console.vault.vault import Vault
 from killswitch_console.vault.vaults import NoVaultOpened, open_first
@@ -28,6 +28,8 @@ from killswitch_inventory.scopes import Scope, ScopeKind
 from killswitch_inventory.targets import BackendRef
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
+CLOSING_SECONDS = 5.0
+"""How long connections with broken glass may take to close after it was sealed."""
 PUSH_SECONDS = 2.0
 """How long telling people may take before the glass breaks all the same."""
 
@@ -47,6 +49,8 @@ class GlassSettings:
     register: Register | None = None
     learn: Callable[[str], None] = lambda _: None
     """Told each secret, so that it is blanked wherever it might show."""
+    forget: Callable[[str], None] = lambda _: None
+    """Told each secret once it is sealed again."""
     two_custodians: frozenset[ScopeKind] = frozenset()
     """Scopes that take two custodians when they are halted, resumed or restored with broken glass."""
 
@@ -71,6 +75,8 @@ class Glass:
         self._recorder, self._notifier = recorder, notifier
         self._reopen, self._warn, self._busy, self._now, self._changed = reopen, warn, busy, now, changed
         self._memory = PrivateMemory()
+        self._learned: list[str] = []
+        self._freed: set[int] = set()
         self._turn = asyncio.Lock()
         self._sealer: asyncio.Task[None] | None = None
         self.opening: Opening | None = None
@@ -111,6 +117,7 @@ class Glass:
                 await self._recorder.record("glass.failed", {"invoker": asdict(invoker), "why": str(failure)})
                 raise
             self._memory.wipe()
+            self._freed.add(len(passphrase))
             openers = self._openers(credentials)
             opening = replace(self._opening(vault.name, credentials, openers), custodians=custodians, alone=alone)
             await self._note_use(opening)
@@ -171,16 +178,31 @@ class Glass:
             try:
                 await self._reopen({ref: self._normal[ref] for ref in touched})
             finally:
-                self._memory.wipe()
+                self._forget()
+        asyncio.get_running_loop().call_later(CLOSING_SECONDS, self.overwrite)
 
     def close(self) -> None:
-        """Wipe the credentials at the end of a session."""
+        """Wipe the credentials at the end of a session; ``overwrite`` once its connections are closed."""
         if self._sealer is not None:
             self._sealer.cancel()
         if self.opening is not None:
             self._recorder.note("glass.sealed", {"why": "the session ended"})
             self._show(None, "the session ended")
+        self._forget()
+
+    def overwrite(self) -> None:
+        """Take the place of what platforms' libraries held of the secrets, once they have let go of it."""
+        if self.opening is None and self._freed and not self._busy():
+            overwrite_freed(self._freed)
+            self._freed.clear()
+
+    def _forget(self) -> None:
+        """Wipe what is ours."""
         self._memory.wipe()
+        for secret in self._learned:
+            self._settings.forget(secret)
+            self._freed.add(len(secret))
+        self._learned.clear()
 
     def _show(self, opening: Opening | None, why: str) -> None:
         self.opening = opening
@@ -209,8 +231,9 @@ class Glass:
         by_name = {str(ref): ref for ref in self._settings.openers}
         lent: defaultdict[BackendRef, list[EmergencyCredential]] = defaultdict(list)
         for credential in credentials:
-            for secret in credential.fields.values():
+            for secret in credential.secrets:
                 self._settings.learn(secret)
+                self._learned.append(secret)
             for ref in (by_name[name] for name in credential.backends if name in by_name):
                 lent[ref].append(EmergencyCredential(kind=str(credential.kind), fields=credential.fields))
         for ref, given in lent.items():

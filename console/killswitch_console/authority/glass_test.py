@@ -39,7 +39,7 @@ class _Failed(Exception):
 async def tried(settings: GlassSettings, credential: Credential) -> GlassTest:
     """Try one credential on every table it is meant for."""
     by_name = {str(ref): opener for ref, opener in settings.openers.items()}
-    for secret in credential.fields.values():
+    for secret in credential.secrets:
         settings.learn(secret)
     said, identities, passed = list[str](), dict[str, str](), bool(credential.backends)
     for backend in credential.backends:

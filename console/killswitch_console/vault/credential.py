@@ -31,6 +31,14 @@ FIELDS: Mapping[CredentialKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """The fields that a credential of each kind must have, and those it may have."""
 
+SECRET_FIELDS: Mapping[CredentialKind, tuple[str, ...]] = {
+    CredentialKind.AWS_KEY: ("secret_access_key",),
+    CredentialKind.KUBERNETES_CERTIFICATE: ("key",),
+    CredentialKind.LAUNCHDARKLY_TOKEN: ("token",),
+    CredentialKind.TRIGGER_URL: ("url",),
+}
+"""The fields that must never show; the others say whose it is and where it leads."""
+
 BACKENDS: Mapping[CredentialKind, tuple[str, ...]] = {
     CredentialKind.AWS_KEY: ("lambda", "iam"),
     CredentialKind.KUBERNETES_CERTIFICATE: ("kubernetes",),
@@ -53,6 +61,11 @@ class Credential:
     backends: tuple[str, ...]
     """The tables it opens: ``lambda:prod``, ``iam:prod``."""
     fields: Mapping[str, str] = field(repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of it must never show."""
+        return tuple(self.fields[key] for key in SECRET_FIELDS[self.kind])
 
     def __post_init__(self) -> None:
         needed, optional = FIELDS[self.kind]

@@ -68,7 +68,7 @@ def seal(content: bytes | bytearray, passphrase: bytes | bytearray) -> bytes:
 
     header = Header(datetime.now(UTC), os.urandom(16), os.urandom(12))
     head = header.encoded()
-    sealed = ChaCha20Poly1305(_key(passphrase, header)).encrypt(header.nonce, bytes(content), head)
+    sealed = ChaCha20Poly1305(_key(passphrase, header)).encrypt(header.nonce, content, head)
     return head + base64.b64encode(sealed) + b"\n"
 
 
@@ -113,7 +113,11 @@ def _argon2id(passphrase: bytes | bytearray, salt: bytes, memory_kib: int, passe
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     kdf = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory_kib)
-    return kdf.derive(bytes(passphrase))
+    key = kdf.derive(passphrase)  # type: ignore[arg-type]  # any buffer; a copy in bytes could not be wiped
+    # the library's own copies lie where the next call of this thread puts its own: let them be of nothing
+    least = Argon2id(salt=bytes(len(salt)), length=32, iterations=1, lanes=1, memory_cost=8)
+    least.derive(bytes(len(passphrase)))
+    return key
 
 
 def _parts(container: bytes) -> tuple[Header, bytes, bytes]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from console.tui.driving import Driven, console_of
@@ -144,6 +145,20 @@ async def test_the_ceremony_opens_frames_every_screen_and_is_sealed(tmp_path: Pa
         await driven.press("1")
         await driven.until(lambda: not framed(driven))
         assert "BREAK-GLASS" not in driven.text
+
+
+async def test_a_passphrase_typed_fast_stays_out_of_the_other_fields(tmp_path: Path) -> None:
+    """All keys are there before the first is looked at, as after a stalled line."""
+    async with glazed(small_world(), tmp_path, await sealed_file(tmp_path)) as driven:
+        await driven.press("b")
+        await driven.sees("● file: sealed")
+        for key in [*"down", "enter", *"INC-7", "enter", *PASSPHRASE, "enter"]:
+            name = {"-": "minus"}.get(key, key)
+            character = "\r" if key == "enter" else key
+            driven.app.post_message(events.Key(name, character))
+        await driven.sees("BREAK-GLASS IS OPEN")
+        fields = {name: driven.app.screen.query_one(name, Input).value for name in ("#reason", "#incident")}
+        assert fields == {"#reason": "down", "#incident": "INC-7"}
 
 
 async def test_it_is_offered_where_the_normal_path_fails(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class BreakGlassScreen(ConsoleScreen):
     CHANGING: ClassVar[frozenset[str]] = frozenset({"go_on", "seal"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="breakglass.back"),
+        Binding("enter", "next", "Next", show=False, priority=True, id="breakglass.next"),
         Binding("ctrl+n", "go_on", "Break the glass", id="breakglass.go_on"),
         Binding("ctrl+s", "seal", "Seal now", id="breakglass.seal"),
         Binding("pageup", "scroll(-1)", "Scroll", show=False, priority=True, id="breakglass.up"),
@@ -169,16 +170,19 @@ class BreakGlassScreen(ConsoleScreen):
         self._probes, self._entries, self._trouble = await self.console_app.ask(look, name="look at vaults")
         self.freshen_body()
 
-    @on(Input.Submitted)
-    @on(SecretLine.Submitted)
-    def _submitted(self) -> None:
-        """To the next field that is shown, and on the last one on with it."""
+    def action_next(self) -> None:
+        """To the next field that is shown, and on the last one on with it.
+
+        At once, before the next key is looked at: a passphrase typed fast must not run into the field before it.
+        """
         fields = [w for w in self.query("Input, SecretLine").results() if w.parent is not None and w.parent.display]
-        after = fields[fields.index(self.focused) + 1 :] if self.focused in fields else []
+        if self.focused not in fields:
+            return
+        after = fields[fields.index(self.focused) + 1 :]
         if after:
-            after[0].focus()
+            self.set_focus(after[0])
         else:
-            self.action_go_on()
+            fields[-1].call_later(self.action_go_on)  # once it has taken in the keys before this one
 
     def action_go_on(self) -> None:
         """Break the glass, or countersign it, once everything is there."""

@@ -19,9 +19,6 @@ _DOTS = 40
 class SecretLine(Lines, can_focus=True):
     """Takes a passphrase."""
 
-    class Submitted(Message):
-        """Enter was pressed in it."""
-
     class Edited(Message):
         """Something was typed or removed."""
 
@@ -56,10 +53,8 @@ class SecretLine(Lines, can_focus=True):
         return character is not None and character.isprintable()
 
     def on_key(self, event: events.Key) -> None:
-        """Type, remove, submit."""
-        if event.key == "enter":
-            self.post_message(self.Submitted())
-        elif event.key == "backspace":
+        """Type and remove; Enter is the screen's."""
+        if event.key == "backspace":
             while self._secret and (self._secret.pop() & 0xC0) == 0x80:
                 pass
         elif event.key == "ctrl+u":
