@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-from kubernetes_table import Admin, agent, comparable
+from kubernetes_table import Admin, agent, comparable, table_of
 from simulated import Simulated, eventually, running
 
 FLEET = [agent(f"refund-{n}", replicas=2, grace=0.4, role=None) for n in range(30)]
@@ -135,3 +136,60 @@ async def test_names_that_differ_by_namespace_only_are_two_targets() -> None:
             await engine.halt(await engine.plan(Scope.parse("tenant:acme")), invoker=INVOKER, reason="drill")
         assert admin.deployment("refund-1")["spec"]["replicas"] == 0
         assert admin.deployment("refund-1", namespace="ledger")["spec"]["replicas"] == 2
+
+
+async def test_what_is_deleted_between_plan_and_halt_is_stopped_with_the_reason() -> None:
+    async with running(specs=FLEET[:3]) as sim:
+        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
+            await engine.discover()
+            plan = await engine.plan(Scope.parse("class:refund"))
+            Admin(sim).delete("refund-0")
+            record = await engine.halt(plan, invoker=INVOKER, reason="drill")
+            (gone,) = [t for t in record.targets if t.target.path.endswith("/refund-0")]
+            assert gone.state is TargetState.STOPPED
+            assert gone.evidence is not None
+            assert "the object was deleted" in gone.evidence.detail
+            assert record.verdict is Verdict.STOPPED
+            assert sim.truth()["refund-0"]["running"] == 0
+
+
+async def test_a_pod_deleted_by_force_leaves_the_verdict_incomplete() -> None:
+    specs = [agent("refund-0", replicas=2, grace=3.0, role=None), agent("refund-1", role=None)]
+    async with running(specs=specs) as sim:
+        admin = Admin(sim)
+        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
+            await engine.discover()
+            plan = await engine.plan(Scope.parse("class:refund"))
+            halting = asyncio.create_task(engine.halt(plan, invoker=INVOKER, reason="drill", timeout=8))
+            await eventually(lambda: admin.deployment("refund-0")["spec"]["replicas"] == 0)
+            (pod, *_) = admin.pods(selector="agent=refund-0")
+            path = f"/api/v1/namespaces/payments/pods/{pod['metadata']['name']}"
+            admin.call("DELETE", path, {"gracePeriodSeconds": 0})
+            record = await halting
+        states = {t.target.path.rpartition("/")[2]: t.state for t in record.targets}
+        assert states == {"refund-0": TargetState.UNKNOWN, "refund-1": TargetState.STOPPED}
+        assert record.verdict is Verdict.INCOMPLETE
+
+
+async def test_of_several_clusters_one_fails_alone() -> None:
+    here = [agent("refund-1", role=None), agent("refund-2", role=None)]
+    there = [agent("refund-3", role=None)]
+    async with running(specs=here) as sim, running(specs=there) as other:
+        config = kubernetes_alone(sim)
+        kubeconfig = table_of(other)["kubeconfig"]
+        config.write_text(f'{config.read_text()}\n[[kubernetes]]\nname = "east"\nkubeconfig = "{kubeconfig}"\n')
+        async with open_engine(engine_settings(load_configuration(config))) as engine:
+            await engine.discover()
+            plan = await engine.plan(Scope.parse("class:refund"))
+            assert {t.target.backend.name for t in plan.targets} == {"sim", "east"}
+            other.faults.add(operation="kubernetes", kind="error", status=503)
+            record = await engine.halt(plan, invoker=INVOKER, reason="drill", timeout=6)
+            states = {t.target.path.rpartition("/")[2]: t.state for t in record.targets}
+            assert states["refund-1"] is states["refund-2"] is TargetState.STOPPED
+            assert states["refund-3"] is not TargetState.STOPPED
+            assert record.verdict is Verdict.INCOMPLETE
+            assert sum(state["running"] for state in sim.truth().values()) == 0
+            other.faults.clear()
+            again = await engine.resume(record.header.halt_id, timeout=30)
+        assert again.verdict is Verdict.STOPPED
+        assert other.truth()["refund-3"]["running"] == 0

@@ -28,13 +28,19 @@ from kubernetes_table import (
     sighting,
     target,
 )
-from kubernetes_workloads import API, DEFINITIONS, definition, path
+from kubernetes_workloads import API, DEFINITIONS, definition, manifest, path
 from simulated import Simulated, eventually
 
 ONE, TWO = target("refund-1"), target("refund-2")
 GIT = json.dumps({f"payments/Deployment/refund-{n}": {"replicas": 2} for n in (1, 2)})
-LONGER_THAN_ANY = {"ScaledObject": 2.0, "HorizontalPodAutoscaler": 2.5, "Agent": 3.0, "Kustomization": 2.5}
-REVIVERS = ("HorizontalPodAutoscaler", "ScaledObject", "Application", "Kustomization", "Agent")
+LONGER_THAN_ANY = {
+    "ScaledObject": 2.0,
+    "HorizontalPodAutoscaler": 2.5,
+    "Agent": 3.0,
+    "Kustomization": 2.5,
+    "HelmRelease": 2.5,
+}
+REVIVERS = ("HorizontalPodAutoscaler", "ScaledObject", "Application", "Kustomization", "HelmRelease", "Agent")
 
 
 pytestmark = pytest.mark.skipif(bool(REAL), reason="the controllers that revive here are the simulator's own")
@@ -58,6 +64,9 @@ def _reviver(kind: str) -> dict[str, Any]:
         case "Kustomization":
             meta["annotations"] = {"simulator/desired": GIT}
             spec = {"interval": "1s"}
+        case "HelmRelease":
+            meta["annotations"] = {"simulator/desired": GIT}
+            spec = {"interval": "1s", "driftDetection": {"mode": "enabled"}}
         case _:
             spec = {"declarative": {"deployment": {"replicas": 2}}}
     return {"apiVersion": API[kind], "kind": kind, "metadata": meta, "spec": spec}
@@ -78,8 +87,8 @@ async def with_reviver(admin: Admin, kind: str) -> dict[str, Any]:
     match kind:
         case "Application":
             tracking = {"annotations": {"argocd.argoproj.io/tracking-id": "refund-1:apps/Deployment:payments/refund-1"}}
-        case "Kustomization":
-            prefix = "kustomize.toolkit.fluxcd.io"
+        case "Kustomization" | "HelmRelease":
+            prefix = API[kind].partition("/")[0]
             tracking = {"labels": {f"{prefix}/name": "refund-1", f"{prefix}/namespace": "payments"}}
         case "Agent":
             uid = made["metadata"]["uid"]
@@ -104,12 +113,42 @@ async def test_a_reviver_is_named_held_and_let_go_as_it_was(admin: Admin, backen
     (watch,) = await halted(backend, ONE)
     async with observing(backend, [watch]) as seen:
         await seen.until(is_stopped)
-        await asyncio.sleep(LONGER_THAN_ANY.get(kind, 5.5))  # real time is the subject: it would have acted by now
+        await asyncio.sleep(LONGER_THAN_ANY.get(kind, 2.5))  # real time is the subject: it would have acted by now
     assert admin.deployment("refund-1")["spec"]["replicas"] == 0
     assert comparable(found(admin, kind)) != before
     await backend.restore(watch, order())
     assert comparable(found(admin, kind)) == before
     assert comparable(admin.deployment("refund-1")) == deployment
+
+
+@pytest.mark.parametrize("kind", REVIVERS)
+async def test_each_of_them_does_revive_what_is_only_scaled_to_zero(admin: Admin, kind: str) -> None:
+    """Or to hold it would prove nothing."""
+    await with_reviver(admin, kind)
+    admin.scale("refund-1", 0)
+    await eventually(lambda: admin.deployment("refund-1")["spec"]["replicas"] > 0, within=8)
+
+
+async def test_a_scaled_job_starts_no_more_jobs_and_begins_again(admin: Admin, backend: Backend) -> None:
+    admin.call("POST", DEFINITIONS, definition("ScaledJob"))
+    name = definition("ScaledJob")["metadata"]["name"]
+    await eventually(lambda: admin.call("GET", f"{DEFINITIONS}/{name}").get("status"))
+    body = manifest("ScaledJob", "queue-1", pollingInterval=1)
+    body["metadata"]["annotations"] = {"simulator/active": "true"}
+    admin.call("POST", path("ScaledJob"), body)
+    await eventually(lambda: bool(admin.pods(selector="agent=queue-1")))
+    before = comparable(admin.call("GET", path("ScaledJob", "queue-1")))
+    async with sighting(backend):
+        (watch,) = await halted(backend, target("queue-1", kind="ScaledJob"))
+        async with observing(backend, [watch]) as seen:
+            await seen.until(is_stopped)
+            jobs = len(admin.call("GET", path("Job"))["items"])
+            await asyncio.sleep(2.5)  # real time is the subject: it would have started two by now
+    assert len(admin.call("GET", path("Job"))["items"]) == jobs
+    assert not admin.pods(selector="agent=queue-1")
+    await backend.restore(watch, order())
+    assert comparable(admin.call("GET", path("ScaledJob", "queue-1"))) == before
+    await eventually(lambda: len(admin.call("GET", path("Job"))["items"]) > jobs)
 
 
 async def test_left_alone_on_request_a_reviver_revives_and_is_told(sim: Simulated, admin: Admin) -> None:

@@ -1,17 +1,23 @@
 """Autoscalers that wake what is at zero: the HorizontalPodAutoscaler of Kubernetes 1.37, and KEDA.
 
-Load is what annotations say: ``simulator/wanted-replicas`` on an HPA, ``simulator/active`` on a ScaledObject.
+Load is what annotations say: ``simulator/wanted-replicas`` on an HPA, ``simulator/active`` on what is KEDA's.
 """
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from killswitch_backends.simulator.kubernetes import kinds as builtin
 from killswitch_backends.simulator.kubernetes.controllers.looping import Looping
+from killswitch_backends.simulator.kubernetes.controllers.pods import owner_reference
+from killswitch_backends.simulator.kubernetes.defaults import with_defaults
 from killswitch_backends.simulator.kubernetes.kinds import Kinds
-from killswitch_backends.simulator.kubernetes.objects import Stored
+from killswitch_backends.simulator.kubernetes.objects import Stored, timestamp
 from killswitch_backends.simulator.kubernetes.storage import Store
 
 WANTED = "simulator/wanted-replicas"
 ACTIVE = "simulator/active"
+PAUSED = "autoscaling.keda.sh/paused"
 PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
 _EVERY = 1.0
 """Seconds; the real HPA controller looks every 15, KEDA every 30 unless told otherwise."""
@@ -62,6 +68,33 @@ class KedaLoop(Looping):
             self.put(*place, {"replicas": max(1, stored.spec.get("minReplicaCount", 0))})
 
 
+class KedaJobs(Looping):
+    """KEDA's ScaledJob: one more Job at each look while its trigger is active, unless it is paused."""
+
+    def __init__(self, store: Store, kinds: Kinds) -> None:
+        super().__init__(store, kinds, "keda.sh", "ScaledJob")
+        self._made = 0
+
+    def interval(self, stored: Stored) -> float:
+        return float(stored.spec.get("pollingInterval", _EVERY))
+
+    def look(self, stored: Stored) -> None:
+        if stored.annotations.get(PAUSED) == "true" or stored.annotations.get(ACTIVE) != "true":
+            return
+        self._made += 1
+        meta = {
+            "name": f"{stored.name}-{self._made}",
+            "namespace": stored.namespace,
+            "uid": str(UUID(int=self._made, version=4)),
+            "generation": 1,
+            "creationTimestamp": timestamp(),
+            "labels": {"scaledjob.keda.sh/name": stored.name},
+            "ownerReferences": [owner_reference(stored)],
+        }
+        job = {"metadata": meta, "spec": stored.spec["jobTargetRef"], "status": {}}
+        self._store.insert(builtin.JOB, with_defaults(builtin.JOB, job))
+
+
 def autoscalers(store: Store, kinds: Kinds) -> tuple[Looping, ...]:
     """Every autoscaler."""
-    return (HorizontalAutoscaler(store, kinds), KedaLoop(store, kinds))
+    return (HorizontalAutoscaler(store, kinds), KedaLoop(store, kinds), KedaJobs(store, kinds))

@@ -51,6 +51,17 @@ class FluxLoop(Looping):
             self.keep(stored)
 
 
+class HelmLoop(FluxLoop):
+    """Flux's HelmRelease: corrects drift at each interval where that is enabled, unless suspended."""
+
+    def __init__(self, store: Store, kinds: Kinds) -> None:
+        Looping.__init__(self, store, kinds, "helm.toolkit.fluxcd.io", "HelmRelease")
+
+    def look(self, stored: Stored) -> None:
+        if (stored.spec.get("driftDetection") or {}).get("mode") == "enabled":
+            super().look(stored)
+
+
 class StubbornOperator(Looping):
     """Writes its number of replicas every two seconds, whoever else wrote another."""
 
@@ -92,4 +103,5 @@ class KagentLoop(Looping):
 
 def tools(store: Store, kinds: Kinds) -> tuple[Looping, ...]:
     """All of them."""
-    return (ArgoLoop(store, kinds), FluxLoop(store, kinds), StubbornOperator(store, kinds), KagentLoop(store, kinds))
+    loops = (ArgoLoop, FluxLoop, HelmLoop, StubbornOperator, KagentLoop)
+    return tuple(loop(store, kinds) for loop in loops)

@@ -1,0 +1,62 @@
+"""1,000 Deployments: our halt until the last is accepted, beside ``kubectl scale -l`` on the same simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from benchmarks.cold_start import kubernetes_only
+from benchmarks.measuring import Row
+from benchmarks.thousand_deployments import AGENTS, at_rest, our_halt
+from killswitch_backends.simulator.seams import Runtime
+from killswitch_console.assembling import engine_settings
+from killswitch_console.config import load_configuration
+from killswitch_console.halting.engine import open_engine
+from simulated import Simulated, eventually, process
+
+ROUNDS = 3
+FASTER = 50
+
+
+async def measure() -> list[Row]:
+    async with process(agents=AGENTS, seed=1) as sim:
+        count = sum(spec.runtime is Runtime.KUBERNETES for spec in sim.specs)
+        ours: list[float] = []
+        async with open_engine(engine_settings(load_configuration(kubernetes_only(sim)))) as engine:
+            await engine.discover()
+            for _ in range(ROUNDS):
+                await at_rest(sim)
+                ours.append((await our_halt(engine, sim))[0])
+            await at_rest(sim)
+        theirs = [await kubectl_halt(sim)]
+        await eventually(lambda: nothing_runs(sim), within=60)
+    what = f"{count} Deployments: confirmation to last accepted"
+    return [Row(what, ours, limit=1 / FASTER, baseline=theirs, peer="kubectl scale -l")]
+
+
+def deployments(sim: Simulated) -> dict[str, str]:
+    """The namespace of each agent that runs on Kubernetes."""
+    return {spec.name: spec.namespace for spec in sim.specs if spec.runtime is Runtime.KUBERNETES}
+
+
+def nothing_runs(sim: Simulated) -> bool:
+    truth = sim.truth()
+    return not any(truth[name]["running"] for name in deployments(sim))
+
+
+async def kubectl_halt(sim: Simulated) -> float:
+    """Seconds that kubectl takes to scale all of them to zero, one namespace after another: it knows no other way."""
+    kubeconfig = sim.config_path.parent / f"{sim.config_path.stem}-simulator" / "kubeconfig"
+    began = time.perf_counter()
+    for namespace in sorted(set(deployments(sim).values())):
+        await _scale(kubeconfig, namespace)
+    return time.perf_counter() - began
+
+
+async def _scale(kubeconfig: Path, namespace: str) -> None:
+    words = ("kubectl", "--kubeconfig", str(kubeconfig), "--namespace", namespace)
+    scale = ("scale", "deployment", "--selector", "agent", "--replicas", "0")
+    child = await asyncio.create_subprocess_exec(*words, *scale, stdout=asyncio.subprocess.DEVNULL)
+    code = await child.wait()
+    assert code == 0, f"kubectl exited {code}"
