@@ -54,6 +54,7 @@ async def test_a_stubborn_operator_is_reported_revived() -> None:
         assert held.returncode in (0, 4)
         await eventually(lambda: sim.truth()["refund-1"]["running"] > 0)
         again = await answer(sim.config_path, "resume", done["halt_id"])
+        assert again["revivals"] >= 1, again
         assert again["targets"][0]["prior"]["replicas"] == 2
         assert again["verdict"] == "stopped"
 

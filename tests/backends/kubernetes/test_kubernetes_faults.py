@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from engine_runs import INVOKER
 from killswitch_console.assembling import engine_settings
 from killswitch_console.config import load_configuration
-from killswitch_console.halting.engine import open_engine
+from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
@@ -139,18 +140,24 @@ async def test_names_that_differ_by_namespace_only_are_two_targets() -> None:
 
 
 async def test_what_is_deleted_between_plan_and_halt_is_stopped_with_the_reason() -> None:
-    async with running(specs=FLEET[:3]) as sim:
-        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
-            await engine.discover()
-            plan = await engine.plan(Scope.parse("class:refund"))
-            Admin(sim).delete("refund-0")
-            record = await engine.halt(plan, invoker=INVOKER, reason="drill")
-            (gone,) = [t for t in record.targets if t.target.path.endswith("/refund-0")]
-            assert gone.state is TargetState.STOPPED
-            assert gone.evidence is not None
-            assert "the object was deleted" in gone.evidence.detail
-            assert record.verdict is Verdict.STOPPED
-            assert sim.truth()["refund-0"]["running"] == 0
+    async with running(specs=FLEET[:3]) as sim, kubernetes_engine(sim) as engine:
+        plan = await engine.plan(Scope.parse("class:refund"))
+        Admin(sim).delete("refund-0")
+        record = await engine.halt(plan, invoker=INVOKER, reason="drill")
+        (gone,) = [t for t in record.targets if t.target.path.endswith("/refund-0")]
+        assert gone.state is TargetState.STOPPED
+        assert gone.evidence is not None
+        assert "the object was deleted" in gone.evidence.detail
+        assert record.verdict is Verdict.STOPPED
+        assert sim.truth()["refund-0"]["running"] == 0
+
+
+@asynccontextmanager
+async def kubernetes_engine(sim: Simulated) -> AsyncIterator[Engine]:
+    """An engine that knows the simulated cluster alone, and has seen it."""
+    async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
+        await engine.discover()
+        yield engine
 
 
 async def test_a_pod_deleted_by_force_leaves_the_verdict_incomplete() -> None:

@@ -91,6 +91,8 @@ async def all_that_it_does(sim: Simulated, admin: Admin, backend: Backend) -> No
             done: set[Any] = set()
             while len(done) < len(watches):
                 done.add((await seen.until(is_stopped)).target)
+        assert isinstance(backend, ForeseesRestores)
+        await backend.foresee(watches, order())
         for watch in watches:
             await backend.restore(watch, order())
         one = admin.pods(selector="agent=refund-4")[0]["metadata"]["name"]
