@@ -22,7 +22,7 @@ from killswitch_console.drills.desk import Desk
 from killswitch_console.drills.desk_view import DeskView, ScriptRow, view_of
 from killswitch_console.drills.facilitating import Lead
 from killswitch_console.hostile import clean
-from killswitch_console.tui import terminal
+from killswitch_console.tui import terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.lines.spans import Line, Tone, heading, plain
 from killswitch_console.tui.signals import ending_signals
@@ -31,6 +31,8 @@ from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_console.tui.widgets.picklist import PickList
 
 LOOK_SECONDS: Final = 0.5
+
+PANES: Final = ("What happens", "Ground truth", "Objectives and notes")
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -41,7 +43,7 @@ HELP: Final = (
     ". : on to the next inject, then pause",
     "a: add a message (FROM: TEXT)    A: an alert",
     "w: write a note ([OBJECTIVE:] TEXT)    v: rate (OBJECTIVE P|S|M|U)",
-    "t: ground truth, or events    : any command of the desk (`add kind=fault ...`)",
+    "t: ground truth, objectives with notes, events    : any command of the desk (`add kind=fault ...`)",
     "e: end    x: abort    q: leave, once it is over",
     "F12: THIS IS REAL - responders' consoles leave drill mode at once",
 )
@@ -83,24 +85,24 @@ class DeskApp(App[int]):
     Footer { background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,enter", "now", "Bring now"),
+        Binding("f12", "line('real')", "REAL", priority=True),
+        Binding("n,enter", "now", "Now"),
         Binding("h", "hold", "Hold"),
         Binding("s", "skip", "Skip"),
-        Binding("space", "pause", "Pause/go"),
-        Binding("plus,equals_sign", "speed(1)", "Faster", key_display="+"),
+        Binding("space", "pause", "Pause"),
+        Binding("plus,equals_sign", "speed(1)", "Faster", show=False),
         Binding("minus", "speed(-1)", "Slower", show=False),
         Binding("m", "line('speed max')", "Max", show=False),
-        Binding("full_stop", "line('step')", "Step", key_display="."),
+        Binding("full_stop", "line('step')", "Step", show=False),
         Binding("a", "ask('say', 'message, FROM: TEXT')", "Add"),
         Binding("A", "ask('alert', 'alert, FROM: TEXT')", "Add an alert", show=False),
         Binding("w", "ask('note', 'note, [OBJECTIVE:] TEXT')", "Note"),
         Binding("v", "ask('rate', 'rate, OBJECTIVE P|S|M|U')", "Rate"),
-        Binding("t", "truth", "Truth"),
-        Binding("colon", "ask('', 'command')", "Command", key_display=":"),
+        Binding("t", "pane", "Truth"),
+        Binding("colon", "ask('', 'command')", "Command", show=False),
         Binding("e", "ask('end', 'end the drill: type yes')", "End"),
         Binding("x", "ask('abort', 'abort the drill, why')", "Abort", show=False),
         Binding("question_mark", "keys", "Keys", key_display="?"),
-        Binding("f12", "line('real')", "REAL EVENT", priority=True),
         Binding("q", "leave", "Leave"),
         Binding("escape", "close_question", show=False),
     ]
@@ -108,12 +110,15 @@ class DeskApp(App[int]):
     def __init__(self, submit: Callable[[str], None], look: Callable[[], None], *, theme: str | None = None) -> None:
         """Prepare; ``submit`` and ``look`` are called in this app's loop and must not block."""
         super().__init__(driver_class=TerminalDriver, ansi_color=True if theme == terminal.PLAIN_THEME else None)
+        themes.register(self)
         if theme is not None:
             self.theme = theme
         self._submit, self._look = submit, look
         self._loop_here: asyncio.AbstractEventLoop | None = None
         self._command = ""
-        self._shows_truth = self._whole = False
+        self._whole = False
+        self._pane = 0
+        """Which of ``PANES`` the right side shows."""
         self.view: DeskView | None = None
         self.done = False
         """The drill's thread has ended."""
@@ -127,7 +132,6 @@ class DeskApp(App[int]):
                 yield Lines(self._chosen, id="chosen")
                 with Vertical(id="below"):
                     yield Lines(self._expected, id="expected")
-                    yield Lines(self._objectives, id="objectives")
             with Vertical(id="right"):
                 yield Lines(lambda width: [heading(self._right_title(), width)], id="right-title")
                 yield Events(self._right, id="events")
@@ -158,7 +162,7 @@ class DeskApp(App[int]):
         self.view = view
         if not self._whole:
             return
-        for name in ("header", "chosen", "expected", "objectives", "right-title"):
+        for name in ("header", "chosen", "expected", "right-title"):
             self.query_one(f"#{name}", Lines).show()
         self.query_one(PickList).follow()
         self.query_one(Events).follow()
@@ -190,16 +194,13 @@ class DeskApp(App[int]):
     def _expected(self, width: int) -> list[Line]:
         return [] if self.view is None else drawing.expected(self.view, width)
 
-    def _objectives(self, width: int) -> list[Line]:
-        return [] if self.view is None else drawing.objectives(self.view, width)
-
     def _right_title(self) -> str:
-        return "Ground truth (t: events)" if self._shows_truth else "What happens (t: ground truth)"
+        return f"{PANES[self._pane]} (t: {PANES[(self._pane + 1) % len(PANES)].lower()})"
 
     def _right(self, width: int) -> list[Line]:
         if self.view is None:
             return []
-        return drawing.truth(self.view, width) if self._shows_truth else drawing.happenings(self.view, width)
+        return (drawing.happenings, drawing.truth, drawing.evaluation)[self._pane](self.view, width)
 
     def _question(self, _: int) -> list[Line]:
         return [plain(f" {self._asked}: ", Tone.STRONG)]
@@ -245,9 +246,9 @@ class DeskApp(App[int]):
         nearest = min(range(len(SPEEDS)), key=lambda place: abs(SPEEDS[place] - now))
         self.action_line(f"speed {SPEEDS[max(0, min(nearest + by, len(SPEEDS) - 1))]:g}")
 
-    def action_truth(self) -> None:
-        """Events, or what agents really do."""
-        self._shows_truth = not self._shows_truth
+    def action_pane(self) -> None:
+        """Events, what agents really do, or objectives with what was noted."""
+        self._pane = (self._pane + 1) % len(PANES)
         self.query_one("#right-title", Lines).show()
         self.query_one(Events).show()
 

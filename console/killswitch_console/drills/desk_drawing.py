@@ -96,17 +96,14 @@ def _script_row(row: ScriptRow, longest: int, width: int) -> Line:
     when = (
         "  by hand"
         if row.by_hand and row.when is None
-        else ("        ?" if row.when is None else f"{clock_text(row.when):>9}")
+        else ("         " if row.when is None else f"{clock_text(row.when):>9}")
     )
     if row.by_hand and row.stage == "due":
         when = "  YOURS  "
     head = f" {symbol} {row.stage:9}{when}  "
     rest = width - len(head) - longest - 2
-    return (
-        (head, tone),
-        (f"{fit(clean(row.id), longest)}  ", Tone.STRONG),
-        (fit(clean(row.text, most=300), rest), Tone.PLAIN),
-    )
+    said = f"[{row.waits}] {clean(row.text, most=300)}" if row.waits else clean(row.text, most=300)
+    return ((head, tone), (f"{fit(clean(row.id), longest)}  ", Tone.STRONG), (fit(said, rest), Tone.PLAIN))
 
 
 def chosen(row: ScriptRow | None, width: int) -> list[Line]:
@@ -150,6 +147,18 @@ def objectives(view: DeskView, width: int) -> list[Line]:
     return lines if view.objectives else [*lines, plain(" none are written down", Tone.MUTED)]
 
 
+def evaluation(view: DeskView, width: int) -> list[Line]:
+    """Objectives with their ratings, and everything that was noted."""
+    lines = objectives(view, width)
+    notes = [happened for happened in view.events if happened.event == "facilitator.noted"]
+    lines += [heading("Notes", width)] if notes else []
+    for happened in notes:
+        about = happened.facts.get("objective")
+        said = clean(f"{f'[{about}] ' if about else ''}{happened.facts.get('text', '')}", most=600)
+        lines.append(((f" {clock_text(happened.at)}  ", Tone.MUTED), (fit(said, width - 9), Tone.PLAIN)))
+    return lines
+
+
 def happenings(view: DeskView, width: int) -> list[Line]:
     """Everything that happened, oldest first."""
     told = [happened for happened in view.events if happened.event != "facilitator.did"]
@@ -177,7 +186,7 @@ def event_line(happened: Happened, width: int) -> Line:
 
 def truth(view: DeskView, width: int) -> list[Line]:
     """What every agent really does, whatever the console says."""
-    lines = [heading("Ground truth: responders do not see this", width)]
+    lines = [heading("What responders do not see", width)]
     for row in view.truth:
         last = row.last_action_at[11:19] or row.last_action_at
         counts = f"running {row.running:<3} actions {row.actions:<7} denied {row.denied:<6} last {last}"

@@ -39,6 +39,8 @@ class ScriptRow:
     when: float | None
     """When it is due, or came; None: nobody knows yet."""
     by_hand: bool
+    waits: str
+    """For what, while nobody knows when."""
     text: str
     expected: str
 
@@ -154,7 +156,11 @@ def _recorded(inject: AnyInject, events: Sequence[Happened]) -> ScriptRow:
 
 def _script_row(inject: AnyInject, stage: str, when: float | None) -> ScriptRow:
     text = str(getattr(inject, "text", "") or getattr(inject, "operation", "") or inject.kind)
-    return ScriptRow(inject.id, inject.kind, stage, when, inject.by_hand, text, inject.expected)
+    waits = ""
+    if when is None and (inject.after or inject.when):
+        waits = f"after {inject.after}" if inject.after else f"on {inject.when.event if inject.when else ''}"
+        waits += f" + {inject.delay:g} s" if inject.delay else ""
+    return ScriptRow(inject.id, inject.kind, stage, when, inject.by_hand, waits, text, inject.expected)
 
 
 def expected_at(scenario: Scenario, events: Sequence[Happened], at: float) -> tuple[ExpectedRow, ...]:

@@ -24,7 +24,7 @@ _LONG: Final = 60.0
 class DrillApp(ConsoleApp):
     """See the module."""
 
-    CSS_PATH: ClassVar = [str(_STYLES / "app.tcss"), str(_STYLES / "screens/fleet.tcss")]
+    CSS_PATH: ClassVar = [str(_STYLES / path) for path in ConsoleApp.CSS_PATH]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f8", "pages", "Pages", id="drill.pages"),
         Binding("f9", "acknowledge", "Acknowledge", id="drill.acknowledge"),

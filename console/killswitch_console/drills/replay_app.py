@@ -21,7 +21,7 @@ from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.homes import SCENARIO_FILE
 from killswitch_console.drills.reading import read_scenario
 from killswitch_console.drills.scenario import Scenario
-from killswitch_console.tui import terminal
+from killswitch_console.tui import terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.lines.spans import Line, Tone, heading, plain
 from killswitch_console.tui.widgets.field import text_line
@@ -77,6 +77,7 @@ class ReplayApp(App[int]):
     ) -> None:
         """Begin at a moment, standing still."""
         super().__init__(driver_class=TerminalDriver, ansi_color=True if theme == terminal.PLAIN_THEME else None)
+        themes.register(self)
         if theme is not None:
             self.theme = theme
         self._scenario, self._events = scenario, tuple(events)

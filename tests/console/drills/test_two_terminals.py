@@ -119,7 +119,7 @@ def test_two_terminals_complete_a_drill(terminals: Terminals, tmp_path: Path) ->
     terminals.wait_for("desk", "responder.acknowledged")
     ask(terminals, "a", "Boss: what is it")
     terminals.wait_for("console", "what is it")
-    terminals.press("console", "H")
+    terminals.press("console", "!")
     terminals.wait_for("console", "Plan: halt global")
     terminals.wait_for("desk", "plan.shown")
     terminals.type("console", "mad")
