@@ -6,7 +6,6 @@ not an error here: each backend fails alone, later, by itself. Must not open any
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from killswitch_backends.protocol import BackendKind
 from killswitch_console.audit.settings import Audit
 from killswitch_console.authority.roles import PRINCIPAL_KINDS
+from killswitch_console.config_files import ConfigurationError as ConfigurationError  # noqa: PLC0414
+from killswitch_console.config_files import NoConfiguration as NoConfiguration  # noqa: PLC0414
+from killswitch_console.config_files import find_configuration as find_configuration  # noqa: PLC0414
+from killswitch_console.config_files import state_folder
 from killswitch_console.notify.urls import check_entry
 from killswitch_inventory.scopes import Scope, ScopeKind
 
 ENTRY_POINTS = "killswitch.backends"
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; says which file, which key and what was expected."""
 
 
 class _Table(BaseModel):
@@ -231,30 +230,7 @@ class Configuration:
     @property
     def state_dir(self) -> Path:
         """Where ledger and trail live; relative paths are relative to the file."""
-        if self.document.state_dir is None:
-            return _xdg("XDG_STATE_HOME", ".local/state") / "killswitch-console"
-        return (self.path.parent / Path(self.document.state_dir).expanduser()).resolve()
-
-
-def find_configuration(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The file to read: ``--config``, else ``$KILLSWITCH_CONFIG``, else the user's, else the machine's.
-
-    Raises:
-        ConfigurationError: when none of them exists.
-    """
-    if given or (given := environ.get("KILLSWITCH_CONFIG")):
-        return Path(given).expanduser()
-    candidates = [_xdg("XDG_CONFIG_HOME", ".config") / "killswitch-console/config.toml"]
-    candidates.append(Path("/etc/killswitch-console/config.toml"))
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    looked = " and ".join(map(str, candidates))
-    raise ConfigurationError(f"no configuration: give --config FILE (looked for {looked}; `demo` needs none)")
-
-
-def _xdg(variable: str, default: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / default)
+        return state_folder(self.path, self.document.state_dir)
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -266,7 +242,8 @@ def load_configuration(path: Path) -> Configuration:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+        todo = f"; `init --output {path}` writes an example there" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}{todo}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: is not TOML: {error}") from error
     kinds = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
