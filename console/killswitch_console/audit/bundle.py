@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,8 @@ def write_bundle(directory: TrailDirectory, selection: Selection, verifier: Veri
     """
     logs = [log for path in directory.volumes() if (log := _log(path, selection, verifier)) is not None]
     events = [event for log in logs for event in log.events]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         packer = _Packer(archive)
         packer.add("README.txt", _README.encode())
         packer.add("verify.py", files("killswitch_console.audit").joinpath("standalone.py").read_bytes())
