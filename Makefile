@@ -43,7 +43,8 @@ real: $(STAMP)   ## the behaviour tests on a cluster to throw away (KUBECONFIG=F
 	@test -z "$(KUBECONFIG)" || test -f "$(KUBECONFIG)" || { echo "make real KUBECONFIG=FILE: no such file '$(KUBECONFIG)'" >&2; exit 2; }
 	test -z "$(KUBECONFIG)" || KILLSWITCH_REAL_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/pytest -n 0 -rs $(REAL_KUBERNETES)
 	test -z "$(AWS_PROFILE)" || KILLSWITCH_REAL_AWS=1 AWS_PROFILE="$(AWS_PROFILE)" AWS_REGION="$(AWS_REGION)" $(BIN)/pytest -n 0 -rs \
-		-k "[real" tests/backends/aws_lambda/test_lambda_halt.py tests/backends/aws_iam/test_iam_halt.py
+		-k "[real" tests/backends/aws_lambda/test_lambda_halt.py tests/backends/aws_lambda/test_lambda_restore.py \
+		tests/backends/aws_iam/test_iam_halt.py
 
 chaos: $(STAMP)  ## long fault matrices
 	$(BIN)/pytest -m chaos
