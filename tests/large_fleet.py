@@ -294,7 +294,15 @@ def console(given: threading.Semaphore, left: threading.Semaphore) -> None:
 
 
 def live(_: threading.Semaphore, __: threading.Semaphore) -> None:
-    """The whole console, engine and all, on a scripted platform; SILENT=1: a platform that never answers."""
+    """The whole console, engine and all, on a scripted platform; SILENT=1: a platform that never answers.
+
+    As the command does it: what was known last is painted before anything else is imported.
+    """
+    from killswitch_console.tui.last_frame import FirstFrame, recall, show
+
+    known = recall(Path(sys.argv[2]) / "fleet")
+    first = FirstFrame(known is not None and show("production", known))
+
     from console.tui.scripted import World, deployment, role, settings
     from killswitch_console.tui.app import run_app
 
@@ -306,7 +314,7 @@ def live(_: threading.Semaphore, __: threading.Semaphore) -> None:
         for number in range(AGENTS):
             name, of = agent_name(number), class_name(number * CLASSES // AGENTS)
             world.put(role(name), deployment(name, agent_class=of, tenant=f"tenant-{number % TENANTS:02}", role=name))
-    sys.exit(run_app(settings(world, Path(sys.argv[2]))))
+    sys.exit(run_app(settings(world, Path(sys.argv[2])), first_frame=first))
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
-from killswitch_console.tui import announcing, ending, keymap, terminal, themes
+from killswitch_console.tui import announcing, ending, keeping, keymap, terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.invoking import Invoking
+from killswitch_console.tui.last_frame import FirstFrame
 from killswitch_console.tui.lines.spans import Tone
 from killswitch_console.tui.model import Grouping
 from killswitch_console.tui.palette import Entry
@@ -59,6 +60,9 @@ _LOG_TONES: Final = {"information": Tone.PLAIN, "warning": Tone.WARN, "error": T
 
 FRESHEN_SECONDS: Final = 0.1
 """The least time between two looks into the inbox: ten frames a second at most."""
+
+KEEP_SECONDS: Final = 60.0
+"""How often what is known is kept for the next session."""
 
 CLOCK_SECONDS: Final = 1.0
 """How often ages and clocks move when nothing happens."""
@@ -112,6 +116,7 @@ class ConsoleApp(App[int]):
         self.inbox = Inbox(self._wake)
         self.engine = make_engine(self.inbox.put)
         self._breached: set[str] = set()
+        self._keep_at = 0.0
         self.defect: Exception | None = None
         """What ended the app, if that was an error of its own."""
         self._engine_ready = asyncio.Event()
@@ -211,6 +216,16 @@ class ConsoleApp(App[int]):
         """Ages and timers move on, whatever happens; an objective may be overrun by now."""
         self._say(announcing.breaches(self.state.book, self.now(), self._breached))
         self.freshen()
+        if time.monotonic() >= self._keep_at and len(self.state.fleet) and not self.state.listing:
+            self._keep_at = time.monotonic() + KEEP_SECONDS
+            self._keep()
+
+    @work(group="keep", exclusive=True)
+    async def _keep(self) -> None:
+        """Keep what is known of the fleet for the first frame of the next session."""
+        if self.state.state_dir is not None:
+            known = keeping.known_now(self.state.fleet, self.now().timestamp())
+            await asyncio.to_thread(keeping.keep_quietly, self.state.state_dir, known)
 
     def _say(self, said: list[announcing.Announcement]) -> None:
         """Ring once, whatever it was, and show and keep each."""
@@ -391,6 +406,7 @@ def run_app(
     wall: bool = False,
     theme: str | None = None,
     debug: bool = False,
+    first_frame: FirstFrame | None = None,
 ) -> int:
     """Show the console until the person leaves it or a signal ends it; return the exit status.
 
@@ -410,6 +426,7 @@ def run_app(
         two_person=settings.two_person,
         drill=settings.drill,
         read_only=read_only,
+        state_dir=None if settings.drill else settings.state_dir,
         keys=dict(configuration.document.keys) if configuration is not None else {},
         configuration=configuration,
     )
@@ -429,6 +446,8 @@ def run_app(
         return 2
     with ending_signals(app.end):
         try:
+            if first_frame is not None:
+                first_frame.take_over()
             app.run(mouse=mouse)
         finally:
             ending.finish(state, app.inbox, threads[0])

@@ -340,6 +340,17 @@ class FleetModel:
         slot = self._columns.slots.get(node)
         return None if slot is None else self._columns.running[slot]
 
+    def group_rows(self) -> list[GroupRow]:
+        """All groups in their order, summed up."""
+        return [self._group_row(group) for group in self._sorted]
+
+    def by_class(self) -> list[GroupRow]:
+        """All agents by class, summed up, whatever is filtered and however they are grouped: a few steps per agent."""
+        whole = FleetModel()
+        whole._columns = self._columns
+        whole._regroup()
+        return whole.group_rows()
+
     def group_names(self) -> list[str]:
         """The groups in their order."""
         return [group.name for group in self._sorted]

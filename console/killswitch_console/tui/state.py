@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from killswitch_console.authority.invoker import Invoker
@@ -55,6 +56,8 @@ class ConsoleState:
     """Whether all of this is a drill."""
     read_only: bool = False
     """Whether nothing can be changed from here: the engine's port refuses it, whatever a screen does."""
+    state_dir: Path | None = None
+    """Where to keep what is known for the next session; None: nowhere."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """The user's own keys, by the ids of bindings."""
     configuration: Configuration | None = None

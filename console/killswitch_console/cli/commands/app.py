@@ -32,18 +32,30 @@ def run(options: argparse.Namespace) -> int:
         from killswitch_console.cli.overview import overview
 
         return overview(options, why)
-    from killswitch_console.assembling import engine_settings
-    from killswitch_console.cli import session
-    from killswitch_console.tui.app import run_app
+    from killswitch_console.config_files import NoConfiguration, find_configuration
 
-    configuration = session.configuration(options)
-    return run_app(
-        engine_settings(configuration),
-        configuration,
-        read_only=options.read_only,
-        mouse=not options.no_mouse,
-        theme=options.theme,
-    )
+    try:
+        find_configuration(options.config)
+    except NoConfiguration as missing:
+        from killswitch_console.cli.first_run import guide
+
+        return guide(missing)
+    from killswitch_console.tui.last_frame import shown
+
+    with shown(options.config) as first_frame:  # painted before what follows is imported
+        from killswitch_console.assembling import engine_settings
+        from killswitch_console.cli import session
+        from killswitch_console.tui.app import run_app
+
+        configuration = session.configuration(options)
+        return run_app(
+            engine_settings(configuration),
+            configuration,
+            read_only=options.read_only,
+            mouse=not options.no_mouse,
+            theme=options.theme,
+            first_frame=first_frame,
+        )
 
 
 def _join(name: str) -> int:
