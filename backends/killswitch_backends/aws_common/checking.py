@@ -45,12 +45,17 @@ class Check:
         found = [self._finding(Standing.OK, f"acts as {who.name}"), skew(self._aws.where, at, self._now())]
         if who.name.endswith(":root"):
             found.append(self._finding(Standing.PROBLEM, "acts as the account's root user", "use a role"))
+        return [*found, *await self.rights()]
+
+    async def rights(self) -> list[Finding]:
+        """What it needs and may not, or that it may all, or that this could not be looked up."""
         try:
+            who = await self._aws.identity()
             verdicts = await self._simulated(await self._source(who.name, who.related))
         except Problem as problem:
             what = f"rights could not be looked up: {problem.what}"
-            return [*found, self._finding(Standing.UNKNOWN, what, "allow iam:SimulatePrincipalPolicy and iam:GetRole")]
-        return [*found, *self._rights(verdicts)]
+            return [self._finding(Standing.UNKNOWN, what, "allow iam:SimulatePrincipalPolicy and iam:GetRole")]
+        return self._rights(verdicts)
 
     async def _time(self) -> datetime | None:
         client = await self._aws.client("sts")

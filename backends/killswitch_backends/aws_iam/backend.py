@@ -20,6 +20,7 @@ from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import denies_all, deny_all_arn
 from killswitch_backends.aws_iam.directory import Unread, account, named
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref, ref_of
+from killswitch_backends.aws_iam.foreseeing import foresee
 from killswitch_backends.aws_iam.halting import NO_MARK, deny, in_words, tags_of, unmarkable
 from killswitch_backends.aws_iam.observing import PACE, look, probed
 from killswitch_backends.aws_iam.organization import OrganizationStop
@@ -49,7 +50,7 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_backends.restores import RestoredElsewhere, told_of
+from killswitch_backends.restores import RestoredElsewhere, RestorePreflight, told_of
 from killswitch_inventory.sightings import (
     HaltMark,
     ListingComplete,
@@ -227,6 +228,11 @@ class IamBackend:
             return await self._organization.restore(watch)
         await self._marks.settle(watch.target, order.halt_id)
         return await Restoring(self._api, watch, order, self._now).run()
+
+    async def foresee(self, watches: Sequence[Watch], order: Order) -> Sequence[RestorePreflight]:
+        """See ``restores.ForeseesRestores``."""
+        del order
+        return await foresee(self._aws, self._settings, watches, self._now)
 
     announces = True
 

@@ -16,6 +16,7 @@ from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_common.watching import SLACK_SECONDS, observations
 from killswitch_backends.aws_lambda.api import BURST, LambdaApi
 from killswitch_backends.aws_lambda.bounds import RunLimits
+from killswitch_backends.aws_lambda.foreseeing import Foreseer
 from killswitch_backends.aws_lambda.functions import Reading, State, check_name
 from killswitch_backends.aws_lambda.halting import Halting, tags_of
 from killswitch_backends.aws_lambda.observing import PACE, look
@@ -43,7 +44,7 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_backends.restores import RestoredElsewhere, told_of
+from killswitch_backends.restores import RestoredElsewhere, RestorePreflight, told_of
 from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -156,6 +157,11 @@ class LambdaBackend:
         self._in_force.pop(watch.target, None)
         self._record.forget(watch.target.path)
         return restored
+
+    async def foresee(self, watches: Sequence[Watch], order: Order) -> Sequence[RestorePreflight]:
+        """See ``restores.ForeseesRestores``."""
+        del order
+        return await Foreseer(self._aws, self._api, self._now).foresee(watches)
 
     announces = True
 

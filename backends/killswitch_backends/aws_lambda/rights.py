@@ -18,6 +18,7 @@ def _of(resource: str, *actions: str, why: str, vital: bool = False) -> tuple[Ne
 NEEDS: Final[tuple[Need, ...]] = (
     *_of("*", "ListFunctions", why="find functions", vital=True),
     *_of("*", "ListEventSourceMappings", why="find what invokes them"),
+    *_of("*", "GetAccountSettings", why="tell before a restore whether reservations have room"),
     *_of(
         _FUNCTIONS,
         "GetFunction",
@@ -55,6 +56,8 @@ NEEDS: Final[tuple[Need, ...]] = (
     Need("application-autoscaling:RegisterScalableTarget", "keep it from that while halted", resource=_SCALABLE),
     Need("cloudfront:ListDistributions", "tell which functions run at the edge, where no halt reaches"),
     Need("tag:GetResources", "tell which functions are agents", vital=True),
+    Need("sqs:GetQueueUrl", "tell before a restore what waits in queues"),
+    Need("sqs:GetQueueAttributes", "tell before a restore what waits in queues"),
     Need("cloudwatch:GetMetricData", "tell how many runs are in flight"),
     Need("cloudtrail:LookupEvents", "tell who turned something off behind the console's back"),
 )

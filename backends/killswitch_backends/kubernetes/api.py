@@ -98,9 +98,14 @@ class Api:
                 await asyncio.sleep(backoff(attempt, getattr(problem, "retry_after", None)))
         raise ValueError("attempts must be at least 1")
 
-    async def patch(self, path: str, operations: Sequence[Mapping[str, Json]], *, where: str) -> tuple[Any, str | None]:
-        """Apply a JSON patch as this console; the object as it is then, and the request's id in the audit log."""
-        query, body = {"fieldManager": NAME}, list(operations)
+    async def patch(
+        self, path: str, operations: Sequence[Mapping[str, Json]], *, where: str, dry_run: bool = False
+    ) -> tuple[Any, str | None]:
+        """Apply a JSON patch as this console; the object as it is then, and the request's id in the audit log.
+
+        ``dry_run``: have the API server judge it by all its rules, and store nothing.
+        """
+        query, body = {"fieldManager": NAME} | ({"dryRun": "All"} if dry_run else {}), list(operations)
         answer = await self._checked("PATCH", path, query, body, JSON_PATCH, CHANGE_SECONDS, where)
         return _json(answer, where), answer.headers.get("Audit-Id")
 

@@ -12,6 +12,7 @@ from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.capturing import Capturer
 from killswitch_backends.kubernetes.companions.finding import Finder
 from killswitch_backends.kubernetes.discovery import Catalogue
+from killswitch_backends.kubernetes.foreseeing import Foreseer
 from killswitch_backends.kubernetes.halting import Switch
 from killswitch_backends.kubernetes.identity import whoami
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
@@ -38,7 +39,7 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_backends.recalling import Recalled, RecordedCall
-from killswitch_backends.restores import RestoredElsewhere
+from killswitch_backends.restores import RestoredElsewhere, RestorePreflight
 from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -106,6 +107,11 @@ class KubernetesBackend:
         if log is None:
             raise Unsupported(str(self.ref), "no `audit_log` names the cluster's audit log")
         return await asyncio.to_thread(recalled, log, calls)
+
+    async def foresee(self, watches: Sequence[Watch], order: Order) -> Sequence[RestorePreflight]:
+        """See ``restores.ForeseesRestores``."""
+        del order
+        return await Foreseer(self._api, self._reader).foresee(watches)
 
     def notice_seconds(self, targets: int) -> float:
         """See ``restores.SharesRestores``: however many there are, a watch pushes it."""

@@ -55,6 +55,7 @@ NEEDS: tuple[Need, ...] = (
     Need("", "pods", SEE, "prove that pods are gone", vital=True),
     Need("", "pods", ("delete", "patch"), "end pods without grace (profile force) and single instances"),
     Need("", "pods", ("create",), "put back a pod that no controller owns"),
+    Need("", "resourcequotas", ("list",), "tell before a restore whether pods have room"),
     *_workloads("apps", "statefulsets", "stop StatefulSets"),
     *_workloads("apps", "daemonsets", "stop DaemonSets"),
     *_workloads("apps", "replicasets", "stop ReplicaSets"),

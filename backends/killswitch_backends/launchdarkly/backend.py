@@ -8,7 +8,7 @@ from functools import partial
 
 from killswitch_backends.agent_reports.reader import Reader
 from killswitch_backends.checking import Finding
-from killswitch_backends.launchdarkly.api import Api
+from killswitch_backends.launchdarkly.api import Api, together
 from killswitch_backends.launchdarkly.checking import Check
 from killswitch_backends.launchdarkly.flags import FlagState
 from killswitch_backends.launchdarkly.halting import Switch
@@ -35,7 +35,7 @@ from killswitch_backends.protocol import (
     Surroundings,
     Watch,
 )
-from killswitch_backends.restores import RestoredElsewhere
+from killswitch_backends.restores import RestoredElsewhere, RestorePreflight
 from killswitch_inventory.sightings import HaltMark, Sighting
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -177,6 +177,10 @@ class LaunchDarklyBackend:
     async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
         """See ``protocol.Comparing``."""
         return await self._switch.compare(watch, order)
+
+    async def foresee(self, watches: Sequence[Watch], order: Order) -> Sequence[RestorePreflight]:
+        """See ``restores.ForeseesRestores``."""
+        return await together(self._switch.foresee(watch, order) for watch in watches)
 
     announces = False
     """Whoever turns a flag on again says so in the audit log: there a hold finds a restore, at once."""

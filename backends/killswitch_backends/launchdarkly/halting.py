@@ -8,6 +8,7 @@ turned off by that, and said to be. Turning on again is the REST API's alone: a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from killswitch_backends.launchdarkly.api import Api
@@ -31,7 +32,7 @@ from killswitch_backends.protocol import (
     Restored,
     Watch,
 )
-from killswitch_backends.restores import RestoredElsewhere
+from killswitch_backends.restores import RestoredElsewhere, RestorePreflight
 
 _REASON = 400
 """Characters of a reason that go into a comment."""
@@ -212,6 +213,19 @@ class Switch:
             # What a trigger did names nobody in the audit log, so that there a moved version alone is a conflict.
             changes += [moved] if halted.get("trigger") else await self._switched_by_others(found, halt_id, moved)
         return changes
+
+    async def foresee(self, watch: Watch, order: Order) -> RestorePreflight:
+        """What turning it on again would meet: the API judges the same patch, and makes no change."""
+        action = "turn on" if watch.captured.prior["on"] else "stays off, as before the halt"
+        preflight = RestorePreflight(watch.target, action)
+        try:
+            if steps := self._steps(watch, order, await self._api.flag(watch.target.path)):
+                await self._api.try_patch(watch.target.path, steps)
+        except Refused as problem:
+            return replace(preflight, obstacles=(str(problem),))
+        except Problem as problem:
+            return replace(preflight, unknown=(f"whether it may be turned on: {problem.what}",))
+        return preflight
 
     async def elsewhere(self, watch: Watch, order: Order) -> RestoredElsewhere | None:
         """Whether another console's restore turned it on: the audit log holds every comment, and nobody edits it."""

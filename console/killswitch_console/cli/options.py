@@ -38,9 +38,9 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_confirmation(parser: argparse.ArgumentParser, *, verb: str) -> None:
+def add_confirmation(parser: argparse.ArgumentParser, *, verb: str, required: bool = True) -> None:
     """``--reason``, ``--confirm``, ``--timeout``: what every change of the world needs."""
-    parser.add_argument("--reason", required=True, metavar="TEXT", help=f"why you {verb}; it is recorded")
+    parser.add_argument("--reason", required=required, metavar="TEXT", help=f"why you {verb}; it is recorded")
     parser.add_argument("--confirm", metavar="TEXT", help="the confirmation that the dialog would ask for")
     add_timeout(parser)
 

@@ -7,7 +7,6 @@ revival, and a person must know.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
@@ -15,7 +14,7 @@ from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Order
 from killswitch_backends.restores import SharesRestores
 from killswitch_console.halting.means import Means
-from killswitch_console.halting.progress import TargetProgress, watch_of
+from killswitch_console.halting.progress import TargetProgress, by_backend, watch_of
 from killswitch_inventory.targets import BackendRef
 
 ANNOUNCE_SECONDS: Final = 15.0
@@ -28,7 +27,7 @@ async def announce(
     """Announce a restore on its targets, and wait as long as holds elsewhere may take to see that."""
     work = [
         asyncio.create_task(_tell_backend(ref, mine, order, means), name=f"announce on {ref}")
-        for ref, mine in _by_backend(targets).items()
+        for ref, mine in by_backend(targets).items()
     ]
     if not work:
         return
@@ -43,7 +42,7 @@ async def announce(
 
 async def withdraw(targets: Sequence[TargetProgress], order: Order, means: Means) -> None:
     """Take back what was announced on targets that stay halted; an announcement that is left ends by itself."""
-    for ref, mine in _by_backend(targets).items():
+    for ref, mine in by_backend(targets).items():
         backend = means.backends.get(ref)
         if backend is not None and isinstance(backend, SharesRestores):
             await _each(
@@ -80,10 +79,3 @@ async def _each(work: Sequence[tuple[TargetProgress, Coroutine[None, None, None]
         return ""
 
     return [failed for failed in await asyncio.gather(*(one(*each) for each in work)) if failed]
-
-
-def _by_backend(targets: Sequence[TargetProgress]) -> dict[BackendRef, list[TargetProgress]]:
-    grouped: defaultdict[BackendRef, list[TargetProgress]] = defaultdict(list)
-    for target in targets:
-        grouped[target.target.backend].append(target)
-    return dict(grouped)

@@ -27,7 +27,7 @@ class Doubts:
     """The last observation that was not believed yet."""
 
     def inherit(self, target: TargetId, now: float) -> None:
-        """This one was proven by an earlier watch; a new one begins."""
+        """An earlier watch proved it; a new one begins."""
         self._since[target] = now
 
     def puts_off(self, observation: Observation, now: float) -> bool:

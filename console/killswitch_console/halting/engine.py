@@ -49,6 +49,7 @@ from killswitch_console.halting.refusals import (
     WouldLockOut,
 )
 from killswitch_console.halting.restore_desk import RestoreAsked, RestoreDesk
+from killswitch_console.halting.restore_plan import RestorePlan
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.settings import EngineSettings
 from killswitch_console.halting.sight_notes import noting
@@ -373,6 +374,15 @@ class Engine:
         asked = RestoreAsked(only=only, on_failure=on_failure, alone=alone, timeout=timeout)
         with self._working():
             return await desk.restore(record, invoker, reason, asked)
+
+    async def plan_restore(self, halt_id: str, *, reader: Invoker, only: Scope | None = None) -> RestorePlan:
+        """What a restore would do and meet: what changed since, missing rights, quotas, what waits. Changes nothing.
+
+        Raises:
+            UnknownHalt, LedgerNeeded, LedgerError, NothingToRestore: it cannot be planned.
+        """
+        desk = self._desk()
+        return await desk.plan(await desk.find(halt_id, reader), reader, only)
 
     async def approve(self, halt_id: str, *, invoker: Invoker) -> Approval:
         """Agree to the restore of a halt as the second of two people.

@@ -5,6 +5,8 @@ Pure data. The rule that matters most lives here: ``stopped`` cannot be construc
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +24,7 @@ from killswitch_backends.protocol import (
     Watch,
 )
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.targets import Layer, TargetId
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 
 class TargetState(StrEnum):
@@ -207,3 +209,11 @@ def watch_of(progress: TargetProgress) -> Watch:
         raise Refused(str(progress.target), "has no recorded prior state", todo="compare its mark and set it by hand")
     at = progress.requested_at or progress.captured.at
     return Watch(progress.captured, progress.accepted or Accepted(progress.target, at, detail="the answer was lost"))
+
+
+def by_backend(targets: Iterable[TargetProgress]) -> dict[BackendRef, list[TargetProgress]]:
+    """Targets by the backend they are on, in their order."""
+    grouped: defaultdict[BackendRef, list[TargetProgress]] = defaultdict(list)
+    for target in targets:
+        grouped[target.target.backend].append(target)
+    return dict(grouped)

@@ -26,6 +26,7 @@ from killswitch_console.halting.overlap import overlaps
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.refusals import UnknownHalt
+from killswitch_console.halting.restore_plan import RestorePlan, make_restore_plan
 from killswitch_console.halting.restoring import RestoreRun, RestoreWish, chosen
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.staging import OnFailure
@@ -185,6 +186,25 @@ class RestoreDesk:
         await self.ledger.note_security(header.halt_id, what, restorer, reason, at)
         self.means.publish(SafeguardPassed(header.halt_id, what, restorer, reason, at))
 
+    # -- what it would meet ----------------------------------------------------------------------------------------
+
+    async def plan(self, record: HaltRecord, reader: Invoker, only: Scope | None) -> RestorePlan:
+        """What a restore would do and meet. Changes nothing. Raises ``NothingToRestore``, ``LedgerError``."""
+        now = self.means.now()
+        if not chosen(record, only):
+            raise NothingToRestore(f"{record.header.halt_id} halted nothing in {only or record.header.scope}")
+        order = Order(halt_id=record.header.halt_id, invoker=str(reader), reason="a plan", at=now)
+        begun = RestorePlan(
+            record=record,
+            only=only,
+            takes_two=self.takes_two(record, only),
+            approved_by=tuple(str(a.approver) for a in record.approvals if a.good(now)),
+        )
+        return await make_restore_plan(begun, self.means, order, overlaps(record, await self._others(record)))
+
+    async def _others(self, record: HaltRecord) -> list[HaltRecord]:
+        return [r for r in await self.ledger.halts() if r.header.halt_id != record.header.halt_id]
+
     # -- restoring -------------------------------------------------------------------------------------------------
 
     async def restore(self, record: HaltRecord, restorer: Invoker, reason: str, asked: RestoreAsked) -> HaltRecord:
@@ -211,8 +231,8 @@ class RestoreDesk:
         halt_id = record.header.halt_id
         order = Order(halt_id=halt_id, invoker=str(restorer), reason=reason, at=self.means.now())
         wish = RestoreWish(order=order, only=asked.only, on_failure=asked.on_failure)
-        others = [r for r in await self.ledger.halts() if r.header.halt_id != halt_id]
-        run = RestoreRun(record, wish, self.means, overlaps=overlaps(record, others), ledger=self.ledger)
+        over = overlaps(record, await self._others(record))
+        run = RestoreRun(record, wish, self.means, overlaps=over, ledger=self.ledger)
         async with self._holding_rest(record, run):
             restored = await run.run(asked.timeout if asked.timeout is not None else _default_timeout(record))
         if run.failure and asked.on_failure is OnFailure.UNDO and run.put_back:

@@ -145,7 +145,8 @@ class Sighter:
         """Seconds since a platform was last heard of: a sighting, or any answer of its."""
         seat, backend = self._seats.get(ref), self.backends.get(ref)
         heard = [seat.heard_at] if seat is not None else []
-        heard += [backend.heard_at] if isinstance(backend, TellsAnswers) else []
+        if backend is not None and isinstance(backend, TellsAnswers):
+            heard.append(backend.heard_at)
         return asyncio.get_running_loop().time() - max(heard) if heard else 0.0
 
     def _patience(self, ref: BackendRef) -> float:

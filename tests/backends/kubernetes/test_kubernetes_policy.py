@@ -10,6 +10,7 @@ import yaml
 from killswitch_backends.kubernetes.policy import HALT, READ, policy
 from killswitch_backends.problems import Refused
 from killswitch_backends.protocol import Backend, Profile
+from killswitch_backends.restores import ForeseesRestores
 from killswitch_backends.simulator.kubernetes.access import Denial
 from killswitch_backends.simulator.server import Simulator
 from kubernetes_table import Admin, agent, capture, halted, is_stopped, observing, opened, order, sighting, target

@@ -41,7 +41,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import TargetId
-from scripted_platform import Fault
+from scripted_platform import Fault, World
 from virtual_loop import now, run
 
 

@@ -26,7 +26,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "halt", metavar="HALT", help="the halt's id, see `status` (`status --marks` for another bastion's)"
     )
-    add_confirmation(parser, verb="restore")
+    add_confirmation(parser, verb="restore", required=False)
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="show what it would do and meet (changes, missing rights, quotas, what waits), and do nothing",
+    )
     parser.add_argument("--only", metavar="SCOPE", help="put back the agents of this scope only; the rest stays halted")
     parser.add_argument(
         "--on-failure",
@@ -45,11 +50,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Restore, then exit 0 (all restored), 3 (refused) or 4 (something is not)."""
+    """Restore, then exit 0 (all restored), 3 (refused) or 4 (something is not); of a plan: whether all would be."""
     from killswitch_console.cli import session
     from killswitch_console.cli.refusals import recorded
 
-    return session.run(lambda: recorded(_restore(options), options, "restore", options.halt))
+    work = _plan if options.plan else _restore
+    return session.run(lambda: recorded(work(options), options, "restore", options.halt))
+
+
+async def _plan(options: argparse.Namespace) -> int:
+    from killswitch_console.cli import session
+    from killswitch_console.cli.elsewhere import hear_second_person, know_from_trail
+    from killswitch_console.cli.main import DONE, UNPROVEN
+    from killswitch_console.cli.restore_plans import show
+    from killswitch_inventory.scopes import Scope
+
+    only = None if options.only is None else Scope.parse(options.only)
+    settled = session.configuration(options)
+    async with session.engine(settled) as engine:
+        session.report_blind(engine)
+        await know_from_trail(engine, options, settled)
+        await hear_second_person(engine, options, settled)
+        plan = await engine.plan_restore(options.halt, reader=session.invoker(options), only=only)
+    show(plan, as_json=options.json)
+    return DONE if all(target.comes_back for target in plan.targets) else UNPROVEN
 
 
 async def _restore(options: argparse.Namespace) -> int:
@@ -63,7 +87,7 @@ async def _restore(options: argparse.Namespace) -> int:
     from killswitch_console.halting.staging import OnFailure
     from killswitch_inventory.scopes import Scope
 
-    reason = session.non_empty(options.reason, "--reason")
+    reason = session.non_empty(options.reason or "", "--reason")
     alone = None if options.alone is None else session.non_empty(options.alone, "--alone")
     only = None if options.only is None else Scope.parse(options.only)
     progress = Progress(quiet=options.json)
