@@ -210,18 +210,6 @@ class Ledger:
         records = [await self.halt(str(row[0])) for row in rows]
         return [record for record in records if record is not None]
 
-    async def explaining(self, targets: Iterable[TargetId], *, since: datetime) -> list[HaltRecord]:
-        """The halts of any of these targets that are in force, or were put back since then."""
-        rows = await self._read(
-            "SELECT DISTINCT halt_id FROM target JOIN halt USING (halt_id) "
-            "WHERE target IN (SELECT value FROM json_each(?)) "
-            "AND (restored_at IS NULL OR restored_at >= ? OR json_extract(progress, '$.state') <> 'restored')",
-            json.dumps([str(target) for target in targets]),
-            since.isoformat(),
-        )
-        records = [await self.halt(str(row[0])) for row in rows]
-        return [record for record in records if record is not None]
-
     async def halts(self) -> list[HaltRecord]:
         """All halts, oldest first."""
         ids = await self._read("SELECT halt_id FROM halt ORDER BY invoked_at, halt_id")
