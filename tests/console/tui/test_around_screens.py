@@ -10,11 +10,13 @@ from types import ModuleType
 import pytest
 
 from console.tui.driving import Driven, console
+from console.tui.picturing import ROOT
 from console.tui.scripted import small_world
 from console.tui.still import NOW, record, still_console
 from console.tui.test_pictures import stopped, under_way
 from killswitch_console.halting.events import HaltBegun, HaltEnded
 from killswitch_console.tui import keymap, screens, signs
+from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.finding import find, modules
 from killswitch_console.tui.lines.spans import Line, Tone, length, plain
 from killswitch_console.tui.places import Place, Places
@@ -156,6 +158,14 @@ def test_every_key_can_be_remapped() -> None:
         if not binding.id
     ]
     assert not without
+
+
+def test_the_documentation_lists_the_keys_of_the_core_screens_by_their_ids() -> None:
+    Places().load()
+    document = (ROOT.parent / "docs" / "console.md").read_text(encoding="utf-8")
+    core = ("app.", "fleet.", "halt.", "halts.", "log.", "plan.", "restore.", "tree.")
+    ids = {*keymap.known(), *(binding.id for binding in keymap._bindings([ConsoleApp]) if binding.id)}
+    assert not [one for one in ids if one.startswith(core) and f"`{one}`" not in document]
 
 
 async def test_a_console_that_may_only_look_offers_and_does_nothing_that_changes(tmp_path: Path) -> None:
