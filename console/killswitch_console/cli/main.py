@@ -109,19 +109,34 @@ class _Parser(argparse.ArgumentParser):
 def _parse(given: list[str]) -> argparse.Namespace:
     names = _names()
     first = given[0] if given else ""
-    parser = _Parser(
+    if first not in names and first not in ("-h", "--help") and (not first or first.startswith("-")):
+        return default_parser().parse_args(given)
+    return parser_of([first] if first in names else names).parse_args(given)
+
+
+def default_parser() -> argparse.ArgumentParser:
+    """The parser of what runs when no command is named."""
+    parser = _bare()
+    _configure(_load(_DEFAULT), parser)
+    return parser
+
+
+def parser_of(names: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser that knows these commands; all of them by default."""
+    parser = _bare()
+    parser.add_argument("--version", "-V", action="version", version=f"killswitch-console {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in _names() if names is None else names:
+        module = _load(name)
+        _configure(module, commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY))
+    return parser
+
+
+def _bare() -> argparse.ArgumentParser:
+    return _Parser(
         prog="killswitch-console",
         description="Halt AI agents, see proof that they stopped, put everything back. Without a command: the console.",
     )
-    if first not in names and first not in ("-h", "--help") and (not first or first.startswith("-")):
-        _configure(_load(_DEFAULT), parser)
-        return parser.parse_args(given)
-    parser.add_argument("--version", "-V", action="version", version=f"killswitch-console {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name in [first] if first in names else names:
-        module = _load(name)
-        _configure(module, commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY))
-    return parser.parse_args(given)
 
 
 def _configure(module: ModuleType, parser: argparse.ArgumentParser) -> None:
