@@ -33,16 +33,17 @@ class Introducing:
 
     async def run(self, settled: Callable[[], Awaitable[None]]) -> None:
         """Introduce this session until cancelled, each time once ``settled`` returns."""
-        self._say(())
+        self._say((), asked=False)
         while True:
             self._anew.clear()
             await settled()
             names = await self._gate.identify()
             self._recorder.note("session.identity", {"platforms": [asdict(name) for name in names]})
-            self._say(names)
+            self._say(names, asked=True)
             await self._anew.wait()
 
-    def _say(self, names: tuple[PlatformName, ...]) -> None:
+    def _say(self, names: tuple[PlatformName, ...], *, asked: bool) -> None:
         me = replace(current_invoker(), platforms=names)
         role = self._authority.role_of(me, self._environment) if self._authority is not None else None
-        self._tell(replace(me, role=role), mismatches(self._authority, me, self._environment))
+        wrong = mismatches(self._authority, me, self._environment, asked=asked)
+        self._tell(replace(me, role=role), wrong)

@@ -105,16 +105,21 @@ def _known_as(platform: PlatformName) -> list[str]:
     return [f"{prefix}:{name}" for name in (platform.name, *platform.related) if name]
 
 
-def mismatches(authority: Authority | None, invoker: Invoker, environment: str) -> tuple[str, ...]:
+def mismatches(
+    authority: Authority | None, invoker: Invoker, environment: str, *, asked: bool = True
+) -> tuple[str, ...]:
     """What does not fit between a person, their roles, and whom the platforms take this console for.
 
     A role that names identities of a platform says whom to expect there; one that names none expects nobody.
+    ``asked``: whether the platforms have answered; before, only what they could not change is said.
     """
     if authority is None:
         return ()
     principals = principals_of(invoker)
     here = [r for r in authority.roles if any(fnmatchcase(environment, pattern) for pattern in r.environments)]
     held = [role for role in here if role.has(principals)]
+    if not held and not asked and any(not p.startswith("os:") for role in here for p in role.principals):
+        return ()
     if not held:
         return (f"{invoker} has no role in {environment}: a halt will be refused",)
     found = []

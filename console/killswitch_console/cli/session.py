@@ -17,8 +17,9 @@ from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.cli.failures import UsageError
 from killswitch_console.config import Configuration, find_configuration, load_configuration
 from killswitch_console.halting.engine import Engine, UnknownHalt, open_engine, utc_now
-from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.events import EngineEvent, Identified
 from killswitch_console.halting.ledger import Ledger, open_ledger
+from killswitch_console.halting.publishing import both
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.hostile import clean
 
@@ -35,12 +36,30 @@ def run(work: Callable[[], Coroutine[None, None, int]]) -> int:
     return asyncio.run(work())
 
 
+class Mismatches:
+    """Says each mismatch with a person's role once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._said = say, set[str]()
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Hear one event of the engine."""
+        if isinstance(event, Identified):
+            for mismatch in event.mismatches:
+                if mismatch not in self._said:
+                    self._said.add(mismatch)
+                    self._say(mismatch)
+
+
 @asynccontextmanager
 async def engine(
     settled: Configuration, publish: Callable[[EngineEvent], None] = lambda _: None, *, sighted: bool = True
 ) -> AsyncIterator[Engine]:
-    """An open engine, with a first picture of the fleet if ``sighted``."""
-    async with open_engine(engine_settings(settled), publish) as opened:
+    """An open engine, with a first picture of the fleet if ``sighted``.
+
+    What does not fit between the person, their role and whom the platforms take them for is said once it is known.
+    """
+    async with open_engine(engine_settings(settled), both(Mismatches(warn), publish)) as opened:
         if opened.ledger is None:
             warn(f"the ledger in {settled.state_dir} cannot be used")
         if sighted:

@@ -64,6 +64,22 @@ async def test_a_role_by_the_platforms_identity() -> None:
         assert halted["invoker"]["role"] == "cluster on-call"
         names = {name["backend"]: name["name"] for name in halted["invoker"]["platforms"]}
         assert names["kubernetes:sim"] == "oncall@simulator"
+        fits = await console(sim.config_path, "agents")
+        assert (fits.returncode, "has no role" in fits.stderr) == (0, False), fits.stderr
+
+
+async def test_what_does_not_fit_the_role_is_said_at_once() -> None:
+    async with running(agents=2, seed=2) as sim:
+        me = getpass.getuser()
+        role = f'[authority]\n[[authority.role]]\nname = "on-call"\nscopes = ["agent"]\nprincipals = ["os:{me}", "kubernetes:night-shift"]\n'  # noqa: E501
+        configure(sim, role)
+        looked = await console(sim.config_path, "check")
+        said = "kubernetes:sim takes this console for oncall@simulator, whom role on-call does not name"
+        assert said in looked.stderr
+        report = await answer(sim.config_path, "check", code=4)
+        told = [f"{f['standing']}: {f['what']}" for f in report["findings"] if f["section"] == "identity"]
+        assert f"warning: {said}" in told
+        assert any(line.startswith(f"ok: {me}@") and line.endswith(", as on-call") for line in told)
 
 
 async def test_a_dead_pager_never_stops_a_halt() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from console_command import answer, console
 from killswitch_backends.simulator.kubernetes.access import Denial
@@ -67,6 +69,31 @@ async def test_missing_rights_are_named_exactly() -> None:
         assert "kubernetes:sim: may not patch deployments in every namespace: cannot stop Deployments" in said(
             report, "problem"
         )
+
+
+async def test_what_hangs_on_login_without_break_glass_is_red() -> None:
+    """Everyday credentials behind an exec plugin are fine, until login is down and nothing else opens the cluster."""
+    async with running(agents=4, seed=3) as sim:
+        config = sim.config_path.read_text()
+        kubeconfig = next(path for path in sim.tmp.rglob("kubeconfig"))
+        document = yaml.safe_load(kubeconfig.read_text())
+        token = document["users"][0]["user"]["token"]
+        answering = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": token},
+        }
+        plugin = {"apiVersion": answering["apiVersion"], "command": "echo", "args": [json.dumps(answering)]}
+        document["users"][0]["user"] = {"exec": {**plugin, "interactiveMode": "Never"}}
+        kubeconfig.write_text(yaml.safe_dump(document))
+        sim.config_path.write_text(config)
+        report = await answer(sim.config_path, "check", code=4)
+        red = [line for line in said(report, "problem")]
+        assert red == [
+            "kubernetes:sim: credentials hang on the exec plugin echo, and no break-glass credential opens it"
+        ]
+        assert report["sections"]["independence"] == "problem"
+        assert "kubernetes:sim: is reached, and was listed whole" in said(report, "ok")
 
 
 async def test_a_denied_action_is_found_by_iams_own_simulator() -> None:

@@ -71,6 +71,7 @@ async def glazed(
     chosen = replace(settings(world, state_dir), glass=glass)
     async with console_of(chosen, world, size=size, agents=5) as driven:
         driven.state.configuration = load_configuration(configured(state_dir, vaults, two=two))
+        await driven.until(lambda: bool(driven.app.places.known))
         yield driven
 
 
@@ -306,6 +307,7 @@ async def test_what_open_glass_looks_like(size: tuple[int, int], request: pytest
             NOW + timedelta(minutes=14, seconds=5),
             (str(IAM),),
         )
+        await driven.until(lambda: bool(driven.app.places.known))
         await driven.press("b")
         await driven.sees("BREAK-GLASS IS OPEN, for 14:05")
         await check(driven, "breakglass-open")
