@@ -6,8 +6,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from killswitch_console.audit.background import SyncThread
 from killswitch_console.audit.casting import Recording
@@ -28,6 +30,9 @@ from killswitch_console.halting.recording import (
     Warn,
 )
 from killswitch_console.vault.references import resolve_secret
+
+SIMULATED_DRILL: Final = "DRILL"
+"""The environment of a drill on the simulator, which has a trail of its own."""
 
 
 def trail_directory(configuration: Configuration) -> TrailDirectory:
@@ -84,6 +89,8 @@ def screen_opener(configuration: Configuration, session: Session) -> ScreenOpene
 async def trail_recorder(configuration: Configuration, session: Session, warn: Warn) -> AsyncIterator[TrailRecorder]:
     """Record a session of a configuration's trail."""
     directory = trail_directory(configuration)
+    if session.drill and session.environment == SIMULATED_DRILL:  # its trail has an origin that nobody can mistake
+        directory = replace(directory, within="drill/")
     secret = signing_secret(configuration)
     audit, base = configuration.document.audit, configuration.path.parent
     resolve = session.scrubber.listening(resolve_secret)

@@ -32,6 +32,8 @@ class TrailDirectory:
     """Where a bastion's trail lives."""
 
     path: Path
+    within: str = ""
+    """What stands in the origins of volumes that are begun here, after the bastion's name: ``drill/``, or nothing."""
 
     @property
     def spool(self) -> Path:
@@ -102,7 +104,7 @@ class TrailDirectory:
         log_id = new_id()
         path = self.path / f"trail-{log_id}.sqlite3"
         data = {"log": log_id, "verifier": str(signer.verifier) if signer else None, **before}
-        create_volume(path, f"{key_name()}/{log_id}", first("trail.created", data), signer)
+        create_volume(path, f"{key_name()}/{self.within}{log_id}", first("trail.created", data), signer)
         pointer = self.path / "current.new"
         pointer.write_text(path.name + "\n", encoding="ascii")
         pointer.replace(self.path / "current")

@@ -11,7 +11,7 @@ from killswitch_console.drills.happened import Happened
 from killswitch_console.hostile import clean
 
 _WIDTH: Final = 900
-_LEFT: Final = 150
+_LEFT: Final = 215
 _ROW: Final = 34
 
 _LANES: Final = (
@@ -61,7 +61,7 @@ def times_to_halt(halts: Sequence[dict[str, Any]]) -> str:
     for number, (name, seconds, slo, whole) in enumerate(rows):
         y = number * _ROW + 8
         weight = ' font-weight="bold"' if whole else ""
-        parts.append(f'<text x="8" y="{y + 15}"{weight}>{escape(clean(name, most=22))}</text>')
+        parts.append(f'<text x="8" y="{y + 15}"{weight}>{escape(clean(name, most=28))}</text>')
         if seconds is None:
             parts.append(f'<text x="{_LEFT + 6}" y="{y + 15}" fill="#b3261e">not proven</text>')
         else:

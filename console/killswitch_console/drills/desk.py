@@ -212,7 +212,7 @@ class Desk:
         self.closed.set()
 
     def _quit(self, _: str) -> None:
-        if not self.director.ended.is_set():
+        if self.director.over is None:
             raise ValueError("the drill goes on; `end` it first")
         self.closed.set()
 

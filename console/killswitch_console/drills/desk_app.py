@@ -84,26 +84,27 @@ class DeskApp(App[int]):
     #typed { width: 1fr; }
     Footer { background: $surface; }
     """
+    # Priority, so that what a key opens has the focus before the next key is looked at (see check_action).
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f12", "line('real')", "REAL", priority=True),
-        Binding("n,enter", "now", "Now"),
-        Binding("h", "hold", "Hold"),
-        Binding("s", "skip", "Skip"),
-        Binding("space", "pause", "Pause"),
-        Binding("plus,equals_sign", "speed(1)", "Faster", show=False),
-        Binding("minus", "speed(-1)", "Slower", show=False),
-        Binding("m", "line('speed max')", "Max", show=False),
-        Binding("full_stop", "line('step')", "Step", show=False),
-        Binding("a", "ask('say', 'message, FROM: TEXT')", "Add"),
-        Binding("A", "ask('alert', 'alert, FROM: TEXT')", "Add an alert", show=False),
-        Binding("w", "ask('note', 'note, [OBJECTIVE:] TEXT')", "Note"),
-        Binding("v", "ask('rate', 'rate, OBJECTIVE P|S|M|U')", "Rate"),
-        Binding("t", "pane", "Truth"),
-        Binding("colon", "ask('', 'command')", "Command", show=False),
-        Binding("e", "ask('end', 'end the drill: type yes')", "End"),
-        Binding("x", "ask('abort', 'abort the drill, why')", "Abort", show=False),
-        Binding("question_mark", "keys", "Keys", key_display="?"),
-        Binding("q", "leave", "Leave"),
+        Binding("f12", "real", "REAL", priority=True),
+        Binding("n,enter", "now", "Now", priority=True),
+        Binding("h", "hold", "Hold", priority=True),
+        Binding("s", "skip", "Skip", priority=True),
+        Binding("space", "pause", "Pause", priority=True),
+        Binding("plus,equals_sign", "speed(1)", "Faster", show=False, priority=True),
+        Binding("minus", "speed(-1)", "Slower", show=False, priority=True),
+        Binding("m", "line('speed max')", "Max", show=False, priority=True),
+        Binding("full_stop", "line('step')", "Step", show=False, priority=True),
+        Binding("a", "ask('say', 'message, FROM: TEXT')", "Add", priority=True),
+        Binding("A", "ask('alert', 'alert, FROM: TEXT')", "Add an alert", show=False, priority=True),
+        Binding("w", "ask('note', 'note, [OBJECTIVE:] TEXT')", "Note", priority=True),
+        Binding("v", "ask('rate', 'rate, OBJECTIVE P|S|M|U')", "Rate", priority=True),
+        Binding("t", "pane", "Truth", priority=True),
+        Binding("colon", "ask('', 'command')", "Command", show=False, priority=True),
+        Binding("e", "ask('end', 'end the drill: type yes')", "End", priority=True),
+        Binding("x", "ask('abort', 'abort the drill, why')", "Abort", show=False, priority=True),
+        Binding("question_mark", "keys", "Keys", key_display="?", priority=True),
+        Binding("q", "leave", "Leave", priority=True),
         Binding("escape", "close_question", show=False),
     ]
 
@@ -207,6 +208,11 @@ class DeskApp(App[int]):
 
     _asked = ""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a line is typed into, letters are letters; the way out for a real event stays."""
+        del parameters
+        return not isinstance(self.focused, Input) or action in ("close_question", "quit", "real")
+
     # -- keys ------------------------------------------------------------------------------------------------------
 
     def on_pick_list_picked(self) -> None:
@@ -217,6 +223,10 @@ class DeskApp(App[int]):
         """Hand a line to the desk."""
         self._submit(line)
         self._look()
+
+    def action_real(self) -> None:
+        """A real event: everybody leaves drill mode at once."""
+        self.action_line("real")
 
     def _about_picked(self, line: str) -> None:
         if (row := self._picked()) is not None:

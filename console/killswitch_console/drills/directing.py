@@ -238,6 +238,11 @@ class Director:
         if _lift(cue):
             self.hear("fault.lifted", {"inject": cue.inject.id})
 
+    @property
+    def over(self) -> str | None:
+        """Why it ends, once it was told to."""
+        return self._over
+
     def end(self, why: str) -> None:
         """End the drill; the first reason counts."""
         if self._over is None:

@@ -52,7 +52,8 @@ def say_score(folder: Path) -> None:
     for outcome in result["outcomes"]:
         mark = "+" if outcome["met"] else ("-" if outcome["must"] else "~")
         print(clean(f"  {mark} {outcome['id']}: {outcome['what']} ({outcome['why'] or 'ok'})", most=300))  # noqa: T201
-    for name, seconds in result["times"].items():
+    for name in ("detect", "decide", "invoke", "halt", "restore"):
+        seconds = result["times"][name]
         print(f"  {name:8} {'-' if seconds is None else f'{seconds:.1f} s'}")  # noqa: T201
     if result["least_margin"] is not None:
         print(f"  least time from a last real action to the claim: {result['least_margin']:.2f} s")  # noqa: T201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from html import escape
@@ -30,6 +31,12 @@ RATINGS: Final = {
 
 IMPROVEMENTS_FILE: Final = "improvements.json"
 """Beside the log: what was decided in the hot wash."""
+
+STEPS: Final = ("detect", "decide", "invoke", "halt", "restore")
+"""The steps of a response, in their order."""
+
+_LINK: Final = re.compile(r"\[\[([A-Za-z0-9._/-]+)\]\]")
+"""How a paragraph names a file of the drill's folder."""
 
 _Section = tuple[str, list[str], list[list[str]] | None, str]
 """A heading, paragraphs, a table (its first row is the heading) or None, and a chart for the page."""
@@ -97,7 +104,7 @@ def _halts(result: dict[str, Any]) -> list[list[str]] | None:
 
 
 def _steps(result: dict[str, Any]) -> list[list[str]]:
-    rows = [[name, "never" if at is None else f"{at:.1f} s"] for name, at in result["times"].items()]
+    rows = [[name, "never" if (at := result["times"][name]) is None else f"{at:.1f} s"] for name in STEPS]
     return [["Step", "After"], *rows]
 
 
@@ -187,7 +194,7 @@ def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) ->
     same = event_hash(events) == result["event_hash"]
     lines = [
         f"Hash of the events: {result['event_hash']} ({'agrees' if same else 'DOES NOT AGREE'} with the log).",
-        f"Log: {folder / 'log.jsonl'}",
+        "Log: [[log.jsonl]]",
     ]
     if not drill_trail(folder).path.is_dir():
         return [*lines, "The trail of a canary drill is that of the configuration: killswitch-console audit verify"]
@@ -195,7 +202,8 @@ def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) ->
     lines.append(f"The console's own trail of this drill was verified for this report: {verdict}.")
     lines += [f"FOUND IN THE TRAIL: {finding}" for finding in findings]
     lines += [f"Its head: {receipt}" for receipt in receipts(folder)]
-    lines += [f"Recording of the console: {path} (killswitch-console audit play {path})" for path in recordings(folder)]
+    for path in recordings(folder):
+        lines.append(f"Recording of the console: [[{path.relative_to(folder)}]]; killswitch-console audit play {path}")
     return [*lines, f"Go through it with: killswitch-console drill replay {folder.name}"]
 
 
@@ -207,7 +215,7 @@ def _markdown(title: str, sections: Sequence[_Section]) -> str:
     lines = [f"# {_md(title)}", ""]
     for heading, paragraphs, table, _ in sections:
         lines += [f"## {heading}", ""]
-        lines += [_md(text) for text in paragraphs]
+        lines += [_LINK.sub(r"[\1](\1)", _md(text)) for text in paragraphs]
         if paragraphs:
             lines.append("")
         if table:
@@ -228,6 +236,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 h1 { font-size: 1.6em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #d5d9dd }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .3em .6em;
 border-bottom: 1px solid #e6e9ec } th { background: #f3f5f7 } svg { width: 100%; height: auto }
+th:empty { display: none } td:first-child { min-width: 6em } li { margin: .2em 0 }
 .drill { background: #8a5cd6; color: #fff; padding: .2em .7em; font-weight: bold }
 """
 
@@ -235,9 +244,9 @@ border-bottom: 1px solid #e6e9ec } th { background: #f3f5f7 } svg { width: 100%;
 def _html(title: str, sections: Sequence[_Section]) -> str:
     body = [f'<p class="drill">DRILL</p><h1>{_text(title)}</h1>']
     for heading, paragraphs, table, chart in sections:
-        body += [f"<h2>{heading}</h2>", chart, *(f"<p>{_text(text)}</p>" for text in paragraphs)]
+        body += [f"<h2>{heading}</h2>", chart, *_paragraphs(paragraphs)]
         if table:
-            head = "".join(f"<th>{_text(cell)}</th>" for cell in table[0])
+            head = "".join(f"<th>{_text(cell)}</th>" for cell in table[0] if any(table[0]))
             rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in table[1:])
             body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -247,6 +256,16 @@ def _html(title: str, sections: Sequence[_Section]) -> str:
         + "\n".join(body)
         + "</body></html>\n"
     )
+
+
+def _paragraphs(paragraphs: Sequence[str]) -> Iterator[str]:
+    """Paragraphs, and lists for those that begin with a dash."""
+    points = [text.removeprefix("- ") for text in paragraphs if text.startswith("- ")]
+    for text in paragraphs:
+        if not text.startswith("- "):
+            yield "<p>" + _LINK.sub(r'<a href="\1">\1</a>', _text(text)) + "</p>"
+    if points:
+        yield "<ul>" + "".join(f"<li>{_text(point)}</li>" for point in points) + "</ul>"
 
 
 def _text(text: str) -> str:
@@ -261,7 +280,7 @@ def trend(home: Path) -> str:
     ]
     for folder in played(home):
         result = read_score(folder)["score"]
-        steps = [_figure(result["times"][name]) for name in ("detect", "decide", "invoke", "halt", "restore")]
+        steps = [_figure(result["times"][name]) for name in STEPS]
         verdict = "passed" if result["passed"] else "NOT passed"
         cells = [folder.name, verdict, f"{result['share']:.0%}", *steps, _figure(result["least_margin"])]
         lines.append(_md_row(cells))

@@ -16,11 +16,12 @@ from killswitch_backends.simulator.faults import FaultKind, Rule
 from killswitch_backends.simulator.fleet import dice
 from killswitch_backends.simulator.kubernetes import access
 from killswitch_backends.simulator.server import Simulator
+from killswitch_console.audit.assembling import SIMULATED_DRILL
 from killswitch_console.drills.checking import fleet_of
 from killswitch_console.drills.clock import DrillClock
 from killswitch_console.drills.scenario import CredentialInject, FaultInject, ScaleInject, Scenario
 
-DRILL_ENVIRONMENT: Final = "DRILL"
+DRILL_ENVIRONMENT: Final = SIMULATED_DRILL
 """The environment that a drill's configuration names, so that every frame and record says it."""
 
 _REFUSALS: Final = {
