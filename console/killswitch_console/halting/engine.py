@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from killswitch_backends.protocol import Backend, Order, Profile
 from killswitch_console.authority.breakglass import Glass
+from killswitch_console.authority.emergency_identity import spare_break_glass
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.introducing import Introducing
 from killswitch_console.authority.invoker import Invoker, current_invoker
@@ -236,6 +237,7 @@ class Engine:
             now=self._now(),
         )
         plan = await with_identities(making, self.gate)
+        plan = await spare_break_glass(plan, self.fleet, self.settings.glass.register)
         self.recorder.note(*happenings.plan_shown(plan))
         return plan
 
