@@ -62,6 +62,13 @@ WRONG = {
     "unknown key": ('text = "look"', 'test = "look"', 15, "unknown key 'test'"),
     "unknown table": ("[world]", "[worlds]", 7, "unknown key 'worlds'"),
     "circle": ('at = "10s"', 'after = "later"', 13, "waits for itself: alert -> later -> alert"),
+    "circle of conditions": (
+        'at = "10s"',
+        'when = { event = "inject.delivered", inject = "later" }',
+        13,
+        "waits for itself: alert -> later -> alert",
+    ),
+    "negative delay": ('after = "alert"\nfrom', 'after = "alert"\ndelay = "-5s"\nfrom', 21, "negative"),
     "after the end": ('"10s"', '"3m"', 13, "when the drill is over"),
     "two moments": ('at = "10s"', 'at = "10s"\nafter = "later"', 10, "exactly one of at, after, when"),
     "no moment": ('at = "10s"\n', "", 10, "exactly one of at, after, when"),
@@ -121,12 +128,55 @@ def test_lines_are_found_in_spite_of_long_values() -> None:
     assert ("b",) not in places
 
 
-def test_the_command_names_faults_and_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("wrong", ["negative time", "unknown agent", "circle", "unknown key", "huge"])
+def test_the_command_names_faults_and_starts_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    before, after, line, _ = WRONG.get(wrong, ("[world]", "#" * 10 * 2**20 + "\n[world]", 1, ""))
     path = tmp_path / "scenario.toml"
-    path.write_text(GOOD.replace('"10s"', '"-10s"'))
-    for verb in (["lint", str(path)], ["run", str(path), "--player", "perfect", "--home", str(tmp_path / "home")]):
-        assert main(["drill", *verb]) == 2
-        assert f"{path}:13: " in capsys.readouterr().err
+    path.write_text(GOOD.replace(before, after, 1))
+    home = str(tmp_path / "home")
+    for verb in ("lint", "run", "run --player perfect", "facilitate", "run --canary"):
+        kept = [] if verb == "lint" else ["--home", home]
+        name, *more = verb.split()
+        assert main(["drill", name, str(path), *more, *kept]) == 2
+        assert f"{path}:{line}: " in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
+CANARY = (DOCS / "canary.toml").read_text()
+
+NO_CANARY = {
+    "a world": ('[[objective]]\nid = "path"', '[world]\nagents = 2\n[[objective]]\nid = "path"', "leave [world] out"),
+    "a fault": (
+        "[[expect]]",
+        '[[inject]]\nid = "f"\nat = "1s"\nkind = "fault"\noperation = "iam.*"\nfault = "error"\n[[expect]]',
+        "words only",
+    ),
+    "no way back": ('do = "restore"', 'do = "plan"', "puts back what it halts"),
+    "no halt": ('do = "halt"', 'do = "plan"', "needs an [[answer]] that halts"),
+    "two scopes": (
+        'id = "back"',
+        'id = "more"\nat = "1s"\ndo = "halt"\nscope = "global"\n[[answer]]\nid = "back"',
+        "halts one",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", NO_CANARY)
+def test_what_a_canary_drill_cannot_be(tmp_path: Path, wrong: str) -> None:
+    before, after, said = NO_CANARY[wrong]
+    assert before in CANARY
+    assert any(said in text for _, text in faults(tmp_path, CANARY.replace(before, after, 1)))
+
+
+def test_each_kind_of_drill_is_run_by_its_own_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    for words in (["run", str(DOCS / "canary.toml")], ["facilitate", str(DOCS / "canary.toml")]):
+        assert main(["drill", *words, *home]) == 2
+        assert "drill run --canary" in capsys.readouterr().err
+    assert main(["drill", "run", "--canary", "outsider", *home]) == 2
+    assert 'mode = "canary"' in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
 
 
