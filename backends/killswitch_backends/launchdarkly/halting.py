@@ -191,10 +191,12 @@ class Switch:
         return steps
 
     async def _is_restored(self, watch: Watch, order: Order, found: FlagState) -> bool:
-        """Whether this restore was made before, and only its answer was lost (or another bastion made it)."""
+        """Whether it is on as before: this restore was made, and only its answer was lost (or another bastion made it),
+        or the halt never got through to it.
+        """
         if found.on != watch.captured.prior["on"] or not found.on or found.mark is not None:
             return False
-        if watch.accepted.halted.get("marked"):
+        if not watch.accepted.halted or watch.accepted.halted.get("marked"):
             return True
         switches = await self._api.last_switches(found.key)
         return bool(switches) and f"{_halt_id(watch, order)} restored by " in switches[0].comment

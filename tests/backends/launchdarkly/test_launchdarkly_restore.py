@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from killswitch_backends.problems import Blocked, Conflict, Unreachable
-from killswitch_backends.protocol import Backend, Grade
-from launchdarkly_backend import halted, opened, order
+from killswitch_backends.problems import Blocked, Conflict, Unauthenticated, Unreachable
+from killswitch_backends.protocol import Accepted, Backend, Grade, Watch
+from launchdarkly_backend import captured, halted, opened, order
 from launchdarkly_simulated import Simulated, agent, serving
 
 FLAG = "agent-refund-1"
@@ -75,6 +75,16 @@ async def test_a_halt_without_a_mark_can_be_restored_twice_as_well(simulated: Si
     after = (await simulated.call("GET", PATH))[1]
     await backend.restore(watch, order())
     assert (await simulated.call("GET", PATH))[1] == after
+
+
+async def test_what_a_halt_never_got_through_to_is_as_before(simulated: Simulated, backend: Backend) -> None:
+    before = await whole(simulated)
+    found = await captured(backend, FLAG)
+    simulated.faults.before["launchdarkly.patch"] = [401]
+    with pytest.raises(Unauthenticated):
+        await backend.halt(found, order())
+    await backend.restore(Watch(found, Accepted(found.target, found.at)), order())
+    assert await whole(simulated) == before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The fault matrix (``make chaos``): 552 cells and forty combinations; a dozen of them in every ``make test``.
+
+A cell that fails prints how to repeat it. ``make chaos`` writes the matrix to ``docs/fault-matrix.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from faulting.cell import BACKENDS, OPERATIONS, Outcome, Strike, column, combination, run
+from faulting.operations import bells
+from faulting.page import keep
+from faulting.relay import names_that_may_fail
+
+TOGETHER = 6
+"""Cells beside each other: a halt mostly waits."""
+
+COMBINATIONS = range(1000, 1040)
+
+
+@pytest.fixture(autouse=True)
+def instrumented() -> Iterator[None]:
+    with bells(), names_that_may_fail():
+        yield
+
+
+async def test_a_dozen_cells_drawn_from_the_matrix() -> None:
+    cells = [cell for backend in BACKENDS for operation in OPERATIONS for cell in column(backend, operation)]
+    quick = [cell for cell in cells if "60 s" not in cell[0].fault.name and cell[0].fault.name != "hang"]
+    await hold(random.Random(11).sample(quick, 12), first_seed=1, together=12)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_every_fault_in_one_operation(backend: str, operation: str) -> None:
+    await hold(column(backend, operation), first_seed=100, together=TOGETHER)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", COMBINATIONS)
+async def test_faults_at_once(seed: int) -> None:
+    await hold([combination(seed)], first_seed=seed, together=1)
+
+
+async def hold(cells: Sequence[tuple[Strike, ...]], *, first_seed: int, together: int) -> None:
+    """Play cells, keep what came of them for the page, and fail for those in which something did not hold."""
+    seats = asyncio.Semaphore(together)
+    outcomes: list[Outcome] = []
+
+    async def play(cell: tuple[Strike, ...], seed: int) -> None:
+        async with seats:
+            outcomes.append(await run(cell, seed))
+
+    async with asyncio.TaskGroup() as group:
+        for number, cell in enumerate(cells):
+            group.create_task(play(cell, first_seed + number), name=" + ".join(map(str, cell)))
+    keep(outcomes)
+    failed = [told(outcome) for outcome in outcomes if not outcome.held]
+    assert not failed, "\n".join(failed)
+
+
+def told(outcome: Outcome) -> str:
+    """What went wrong in a cell, and how to see it again."""
+    cell = " + ".join(map(str, outcome.strikes))
+    return f"{cell} (seed {outcome.seed}, {outcome.seconds:.0f} s): " + "; ".join(outcome.wrong)
