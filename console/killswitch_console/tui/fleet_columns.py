@@ -24,6 +24,9 @@ _CODE_BY_ID: Final = {id(health): code for code, health in enumerate(HEALTHS)}
 _SOUND: Final = LAYER_BIT[Layer.PROCESS] | LAYER_BIT[Layer.CREDENTIAL]
 _PROCESS: Final = LAYER_BIT[Layer.PROCESS]
 
+Values = tuple[int, int, int, int]
+"""An agent as the columns hold it: flags, health, running, place."""
+
 _MOST_RUNNING: Final = 0xFFFFFFFF
 
 
@@ -84,7 +87,11 @@ class FleetColumns:
         self.flags += bytes([flags for flags, _ in read])
         self.place.extend([place for _, place in read])
 
-    def read(self, agent: Agent) -> tuple[int, int, int, int]:
+    def values(self, slot: int) -> Values:
+        """What is stored of an agent."""
+        return self.flags[slot], self.health[slot], self.running[slot], self.place[slot]
+
+    def read(self, agent: Agent) -> Values:
         """An agent as the columns hold it: flags, health, running, place."""
         flags, place = self._bound(agent)
         return flags, _CODE_BY_ID[id(agent.health)], min(agent.concurrency, _MOST_RUNNING), place

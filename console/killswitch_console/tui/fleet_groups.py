@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from killswitch_console.tui.fleet_columns import FLAGS, HALTED, HALTING, HEALTHS, UNCOVERED, FleetColumns
+from killswitch_console.tui.fleet_columns import FLAGS, HALTED, HALTING, HEALTHS, UNCOVERED, FleetColumns, Values
 
 INSERT_MOST = 64
 """Members to insert one by one at most; more are sorted in at once."""
@@ -41,16 +41,28 @@ class Sums:
     health: list[int] = field(default_factory=lambda: [0] * len(HEALTHS))
     """How many are of each health, by its code."""
 
-    def count(self, columns: FleetColumns, slot: int, sign: int) -> None:
+    def count(self, values: Values, sign: int) -> None:
         """Count one agent in (1) or out (-1)."""
-        flags = columns.flags[slot]
+        flags, health, running, _ = values
         self.agents += sign
-        self.running += sign * columns.running[slot]
-        self.health[columns.health[slot]] += sign
+        self.running += sign * running
+        self.health[health] += sign
         if flags & FLAGS:
             self.uncovered += sign * bool(flags & UNCOVERED)
             self.halted += sign * bool(flags & HALTED)
             self.halting += sign * bool(flags & HALTING)
+
+    def shift(self, before: Values, after: Values) -> None:
+        """One agent has other values than before: what changes in the sums, in as few steps as can be."""
+        self.running += after[2] - before[2]
+        if before[1] != after[1]:
+            self.health[before[1]] -= 1
+            self.health[after[1]] += 1
+        if differ := before[0] ^ after[0]:
+            now = after[0]
+            self.uncovered += bool(differ & UNCOVERED) and (1 if now & UNCOVERED else -1)
+            self.halted += bool(differ & HALTED) and (1 if now & HALTED else -1)
+            self.halting += bool(differ & HALTING) and (1 if now & HALTING else -1)
 
     def count_many(self, columns: FleetColumns, slots: list[int]) -> None:
         """Count many agents in: a step per agent in C, and one per combination of flags."""

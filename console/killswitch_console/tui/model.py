@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from operator import attrgetter
 
-from killswitch_console.tui.fleet_columns import HALTED, HALTING, HEALTHS, LAYER_BIT, UNCOVERED, FleetColumns
+from killswitch_console.tui.fleet_columns import HALTED, HALTING, HEALTHS, LAYER_BIT, UNCOVERED, FleetColumns, Values
 from killswitch_console.tui.fleet_filter import Filter
 from killswitch_console.tui.fleet_groups import Group, Grouping, Sums
 from killswitch_console.tui.fleet_problems import problem_after
@@ -93,42 +93,38 @@ class FleetModel:
             moves.arriving[name].append(slot)
 
     def _leave(self, slot: int, moves: _Moves) -> None:
-        self._all.count(self._columns, slot, -1)
+        values = self._columns.values(slot)
+        self._all.count(values, -1)
         self.marked.discard(self._columns.key(slot))
         if (name := self._where(slot)) is not None:
-            self._groups[name].sums.count(self._columns, slot, -1)
+            self._groups[name].sums.count(values, -1)
             moves.leaving[name].append(slot)
 
-    def _change(self, slot: int, values: tuple[int, int, int, int], moves: _Moves) -> None:
-        """Store new values of an agent: flags, health, running, place; all sums stay right."""
-        columns = self._columns
-        flags, health, running, place = values
-        flags |= columns.flags[slot] & HALTING
-        if (flags, health, running, place) != (
-            columns.flags[slot],
-            columns.health[slot],
-            columns.running[slot],
-            columns.place[slot],
-        ):
-            self._write(slot, (flags, health, running, place), moves)
+    def _change(self, slot: int, values: Values, moves: _Moves) -> None:
+        """Store new values of an agent, unless they are as they were."""
+        before = self._columns.values(slot)
+        if halting := before[0] & HALTING:
+            values = (values[0] | halting, *values[1:])
+        if values != before:
+            self._write(slot, before, values, moves)
 
-    def _write(self, slot: int, values: tuple[int, int, int, int], moves: _Moves) -> None:
+    def _write(self, slot: int, before: Values, values: Values, moves: _Moves) -> None:
+        """Store new values of an agent; all sums stay right, and who changes the group is on the move."""
         columns = self._columns
-        before = self._where(slot)
-        self._all.count(columns, slot, -1)
-        if before is not None:
-            self._groups[before].sums.count(columns, slot, -1)
+        was_in = self._where(slot)
+        self._all.shift(before, values)
         columns.flags[slot], columns.health[slot], columns.running[slot], columns.place[slot] = values
-        self._all.count(columns, slot, 1)
-        after = self._where(slot)
-        if before is not None and before == after:
-            self._groups[before].sums.count(columns, slot, 1)
-            self.touched |= {columns.key(slot), before}
+        is_in = self._where(slot)
+        if was_in is not None and was_in == is_in:
+            self._groups[was_in].sums.shift(before, values)
+            self.touched.add(columns.key(slot))
+            self.touched.add(was_in)
             return
-        if before is not None:
-            moves.leaving[before].append(slot)
-        if after is not None:
-            moves.arriving[after].append(slot)
+        if was_in is not None:
+            self._groups[was_in].sums.count(before, -1)
+            moves.leaving[was_in].append(slot)
+        if is_in is not None:
+            moves.arriving[is_in].append(slot)
 
     def set_halting(self, halting: Collection[AgentKey]) -> None:
         """Say which agents a halt is under way on; all others are not."""
@@ -138,9 +134,8 @@ class FleetModel:
         columns, moves = self._columns, _Moves()
         for key in before ^ self._halting:
             if (slot := columns.slots.get(key)) is not None:
-                flags = columns.flags[slot] ^ HALTING
-                values = (flags, columns.health[slot], columns.running[slot], columns.place[slot])
-                self._write(slot, values, moves)
+                now = columns.values(slot)
+                self._write(slot, now, (now[0] ^ HALTING, *now[1:]), moves)
         self._move(moves)
 
     def _move(self, moves: _Moves) -> None:
@@ -175,6 +170,8 @@ class FleetModel:
         return self._name(slot)
 
     def _name(self, slot: int) -> str:
+        if self.grouping is Grouping.CLASS:
+            return self._columns.key(slot).agent_class  # looked up for every change of an agent
         return next(iter(self._names([slot])))
 
     def _names(self, slots: list[int]) -> Iterable[str]:

@@ -106,6 +106,9 @@ async def test_n_goes_from_problem_to_problem_and_round() -> None:
         assert seen == ["billing-2", "outreach-3", "outreach-4", "refund-3", "billing-2"]
         await driven.press("N", "N")
         assert at(tree(driven).node) == "outreach-4"
+    async with still_console(size=(80, 9)) as driven:
+        await driven.press("n", "n", "n")
+        assert "outreach-4" in driven.text, "the cursor is on the screen also where a scrollbar appears with it"
 
 
 async def test_marks_and_ranges(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class PaletteDialog(ModalScreen[Entry | None]):
         self._look()
 
     def _rows(self, width: int) -> list[tuple[str, Line]]:
-        names = max(24, width * 2 // 5)
+        names = min(max((len(entry.text) for entry in self._entries), default=0) + 4, width * 3 // 5)
         return [
             (
                 entry.text,

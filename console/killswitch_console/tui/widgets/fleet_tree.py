@@ -85,7 +85,7 @@ class FleetTree(TonedView, can_focus=True):
         if row is None and self.node is not None:
             row = self.model.row_of(self.model.group_of(self.node))
         self._place(self._row if row is None else row)
-        self.scroll_to(y=max(0, self._row - offset), animate=False, immediate=True)
+        self.scroll_to(y=max(0, self._row - offset), animate=False, immediate=True, force=True)
         self.refresh()
 
     def _place(self, row: int) -> None:
@@ -143,9 +143,9 @@ class FleetTree(TonedView, can_focus=True):
     def _into_view(self) -> None:
         top, height = self.scroll_offset.y, self.size.height
         if self._row < top:
-            self.scroll_to(y=self._row, animate=False, immediate=True)
+            self.scroll_to(y=self._row, animate=False, immediate=True, force=True)
         elif height and self._row >= top + height:
-            self.scroll_to(y=self._row - height + 1, animate=False, immediate=True)
+            self.scroll_to(y=self._row - height + 1, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
         """Up or down."""

@@ -45,8 +45,8 @@ def offered(screen: Screen[object]) -> list[tuple[str, Binding]]:
     return list(known.values())
 
 
-_KEPT = 2
-"""The last so many keys stay when room is short: help, and leaving."""
+_KEPT = 3
+"""The last so many keys stay when room is short: the palette, help, and leaving."""
 
 
 def _cells(key: tuple[str, str, Binding]) -> int:

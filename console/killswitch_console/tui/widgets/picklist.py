@@ -47,7 +47,7 @@ class PickList(Listing):
     def top(self) -> None:
         """Pick the first row again: the list is another one."""
         self._at, self._names = 0, []
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self.scroll_to(y=0, animate=False, immediate=True, force=True)
 
     def follow(self) -> None:
         """Show the rows as they are now, the cursor where it was."""
@@ -85,7 +85,7 @@ class PickList(Listing):
         """Have the cursor on the screen."""
         top, height = self.scroll_offset.y, max(1, self.size.height)
         if self._at < top or self._at >= top + height:
-            self.scroll_to(y=max(0, self._at - height // 2), animate=False, immediate=True)
+            self.scroll_to(y=max(0, self._at - height // 2), animate=False, immediate=True, force=True)
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there."""
