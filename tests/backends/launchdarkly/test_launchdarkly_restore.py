@@ -80,7 +80,7 @@ async def test_a_halt_without_a_mark_can_be_restored_twice_as_well(simulated: Si
 async def test_what_a_halt_never_got_through_to_is_as_before(simulated: Simulated, backend: Backend) -> None:
     before = await whole(simulated)
     found = await captured(backend, FLAG)
-    simulated.faults.before["launchdarkly.patch"] = [401]
+    simulated.faults.before["launchdarkly.patch"] = [401, 401]
     with pytest.raises(Unauthenticated):
         await backend.halt(found, order())
     await backend.restore(Watch(found, Accepted(found.target, found.at)), order())
