@@ -30,7 +30,7 @@ async def to_restore(driven: Driven) -> None:
     await driven.press("2")
     await driven.sees("class:refund", "r Restore")
     await driven.press("r")
-    await driven.sees("Restore class:refund")
+    await driven.sees("Restore class:refund", "5 of 5 targets would come back now")
 
 
 async def test_a_halt_is_restored_with_a_reason_and_the_same_friction(tmp_path: Path) -> None:

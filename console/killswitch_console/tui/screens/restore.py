@@ -15,9 +15,12 @@ from killswitch_console.halting.confirmation import required_confirmation
 from killswitch_console.halting.engine import Engine, LedgerNeeded, UnknownHalt
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.restore_desk import NothingToRestore
+from killswitch_console.halting.restore_plan import RestorePlan
 from killswitch_console.hostile import clean
 from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, restoring
+from killswitch_console.tui.lines.foreseen import foreseen
 from killswitch_console.tui.lines.spans import Line, Tone, plain
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ConfirmDialog
@@ -48,6 +51,8 @@ class RestoreScreen(ConsoleScreen):
         super().__init__()
         self._halt = halt
         self._hint = ""
+        self._plan: RestorePlan | str | None = None
+        """What it would meet, once the platforms told; or why that is not known."""
 
     def body(self) -> ComposeResult:
         """What is put back, then the reason."""
@@ -61,17 +66,32 @@ class RestoreScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """The reason is what a person must give."""
         self.query_one("#reason").focus()
+        self._foresee()
         if self._takes_two:
             self._look()
             self.set_interval(APPROVALS_SECONDS, self._look, name="approvals")
 
     def _lines(self, width: int) -> list[Line]:
         two = restoring.two_people(self._halt, self.state.invoker, self.now, width - 1) if self._takes_two else []
-        return [((" ", Tone.PLAIN), *line) for line in (*two, *restoring.whole(self._halt, self.now, width - 1))]
+        met = foreseen(self._plan, width - 1)
+        return [((" ", Tone.PLAIN), *line) for line in (*two, *met, *restoring.whole(self._halt, self.now, width - 1))]
 
     @property
     def _takes_two(self) -> bool:
         return self.state.takes_two(self._halt.header)
+
+    @work(exclusive=True, group="foresee", exit_on_error=False)
+    async def _foresee(self) -> None:
+        """Ask the platforms what the restore would meet; nobody has to wait for it."""
+
+        async def asked(engine: Engine) -> RestorePlan:
+            return await engine.plan_restore(self._halt.header.halt_id, reader=self.state.invoker)
+
+        try:
+            self._plan = await self.console_app.ask(asked, name="what a restore would meet")
+        except (LedgerError, LedgerNeeded, UnknownHalt, NothingToRestore) as error:
+            self._plan = str(error)
+        self.query_one("#plan", Listing).show()
 
     @work(exclusive=True, group="approvals", exit_on_error=False)
     async def _look(self) -> None:
