@@ -6,8 +6,9 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,17 +47,20 @@ async def enrol(options: argparse.Namespace) -> int:
     async with _recorder(settled) as recorder:
         particulars = {"name": credential.name, "kind": str(kind), "backends": list(credential.backends)}
         await recorder.require("glass.enrolled", {**particulars, "vaults": [vault.name for vault in vaults]})
-        await _change(vaults, options.passphrase_file, lambda kept: [*_without(kept, options.name), credential])
-    entry = Entry(
-        name=credential.name,
-        kind=kind,
-        backends=credential.backends,
-        vaults=tuple(vault.name for vault in vaults),
-        enrolled_at=now,
-        expires_at=_date(options.expires) or expiry_of(credential),
-        facts=facts,
-    )
-    register_of(settled).enrol(entry)
+        entry = Entry(
+            name=credential.name,
+            kind=kind,
+            backends=credential.backends,
+            vaults=(),
+            enrolled_at=now,
+            expires_at=_date(options.expires) or expiry_of(credential),
+            facts=facts,
+        )
+        register = register_of(settled)
+        changed = _changed(vaults, options.passphrase_file, lambda kept: [*_without(kept, options.name), credential])
+        async with aclosing(changed):
+            async for vault in changed:
+                register.enrol(replace(entry, vaults=(vault.name,)))  # one by one: the next vault may not open
     warn(f"{credential.name} is sealed in {', '.join(vault.name for vault in vaults)}; now `breakglass test`")
     return DONE
 
@@ -70,8 +74,10 @@ async def remove(options: argparse.Namespace) -> int:
         raise UsageError(f"no credential {options.name!r} is enrolled; `breakglass list` shows them")
     async with _recorder(settled) as recorder:
         await recorder.require("glass.removed", {"name": options.name, "vaults": [vault.name for vault in vaults]})
-        await _change(vaults, options.passphrase_file, lambda kept: _without(kept, options.name))
-    register.withdraw(options.name, {vault.name for vault in vaults})
+        changed = _changed(vaults, options.passphrase_file, lambda kept: _without(kept, options.name))
+        async with aclosing(changed):
+            async for vault in changed:
+                register.withdraw(options.name, {vault.name})
     warn(f"{options.name} is out of {', '.join(vault.name for vault in vaults)}; it still works: revoke it as well")
     return DONE
 
@@ -121,10 +127,13 @@ async def test(options: argparse.Namespace) -> int:
     return DONE if all(result.passed for result in results) else UNPROVEN
 
 
-async def _change(
+async def _changed(
     vaults: Sequence[Vault], given: str | None, change: Callable[[Sequence[Credential]], list[Credential]]
-) -> None:
-    """Unseal each vault, change what it holds, seal it again. Each custodian gives one passphrase for all of theirs."""
+) -> AsyncGenerator[Vault]:
+    """Unseal each vault, change what it holds, seal it again; each that is done.
+
+    Each custodian gives one passphrase for all of theirs. Raises ``UsageError``, ``VaultError``: the rest is unchanged.
+    """
     custodians = dict.fromkeys(vault.custodian for vault in vaults)
     if given is not None and len(custodians) > 1:
         raise UsageError("these vaults have several custodians: give --vault with each one's passphrase, or type them")
@@ -134,6 +143,7 @@ async def _change(
         try:
             for vault in (vault for vault in vaults if vault.custodian == custodian):
                 await _change_one(vault, secret, change)
+                yield vault
         finally:
             wipe(secret)
 
