@@ -21,6 +21,6 @@ async def test_a_halt_that_hits_the_invoker_or_its_group_is_refused_and_changes_
         before = await asyncio.to_thread(worldview, sim)
         done = await console(sim.config_path, "halt", "agent:refund", "--reason", "test", "--confirm", "yes")
         assert done.returncode == 3, done.stderr
-        assert f"iam:sim/{target}: the identity this console acts as, or through" in done.stderr
+        assert f"iam:sim/{target}: refused, it carries the identity this console acts as, or through" in done.stderr
         assert "name it under [protect] targets to halt the rest" in done.stderr
         assert await asyncio.to_thread(worldview, sim) == before
