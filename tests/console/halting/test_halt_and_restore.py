@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine_runs import INVOKER, assert_honest, deployment, halt, opened, restore, role, small_fleet, states
+from engine_runs import INVOKER, assert_honest, deployment, flag, halt, opened, restore, role, small_fleet, states
 from killswitch_console.halting.engine import (
     AlreadyRestored,
 )
