@@ -24,8 +24,10 @@ from killswitch_backends.problems import Problem
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _ATTEMPTS = 3
-_STALE_SECONDS = 20.0
-"""A kind that is not served is asked for again after so long."""
+_UNKNOWN_SECONDS = 20.0
+"""A kind of target that is not known is asked for again after so long."""
+_STALE_SECONDS = 180.0
+"""A kind of reviver that is not served, after so long: longer than the mirror's own turn, so no halt waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Catalogue:
     async def know(self, kinds: Iterable[str]) -> None:
         """Have these kinds in the catalogue, if they are served. Raises a ``Problem`` where that cannot be asked."""
         if any(kind not in self.kinds for kind in kinds):
-            await self.discover(older_than=_STALE_SECONDS)
+            await self.discover(older_than=_UNKNOWN_SECONDS)
 
     async def serves(self, group: str, kind: str) -> Served | None:
         """Where the cluster serves a kind, if it does. Raises a ``Problem`` where it cannot be asked."""
