@@ -304,7 +304,7 @@ def live(_: threading.Semaphore, __: threading.Semaphore) -> None:
     first = FirstFrame(known is not None and show("production", known))
 
     from console.tui.scripted import World, deployment, role, settings
-    from killswitch_console.tui.app import run_app
+    from killswitch_console.tui.running import run_app
 
     world = World()
     world.stops.set()

@@ -11,7 +11,7 @@ def main() -> int:
     """Show the console over stdin and stdout, as textual-serve speaks there."""
     from killswitch_console.assembling import engine_settings
     from killswitch_console.config import load_configuration
-    from killswitch_console.tui.app import run_app
+    from killswitch_console.tui.running import run_app
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)

@@ -6,7 +6,6 @@ The engine's events come in through an inbox, at most ten times a second; nothin
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,45 +13,32 @@ from datetime import datetime
 from typing import ClassVar, Final, TypeVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
-from killswitch_console.authority.invoker import current_invoker
-from killswitch_console.config import Configuration
-from killswitch_console.halting.engine import Engine, EngineSettings, LedgerNeeded, utc_now
+from killswitch_console.halting.engine import Engine, LedgerNeeded, utc_now
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.record import HaltRecord
-from killswitch_console.halting.recording import RecordingNeeded, ScreenRecording
-from killswitch_console.halting.thread import EngineThread
+from killswitch_console.halting.recording import ScreenRecording
 from killswitch_console.hostile import clean
-from killswitch_console.tui import announcing, ending, keeping, keymap, terminal, themes
+from killswitch_console.tui import announcing, keeping, keymap, terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.invoking import Invoking
-from killswitch_console.tui.last_frame import FirstFrame
 from killswitch_console.tui.lines.spans import Tone
-from killswitch_console.tui.model import Grouping
-from killswitch_console.tui.palette import Entry
-from killswitch_console.tui.places import Place, Places
+from killswitch_console.tui.navigating import Navigating
+from killswitch_console.tui.places import Places
 from killswitch_console.tui.port import EngineMaker
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.halt import HaltScreen
-from killswitch_console.tui.screens.help import HelpDialog
 from killswitch_console.tui.screens.leave import LeaveDialog
-from killswitch_console.tui.screens.palette import PaletteDialog
-from killswitch_console.tui.screens.plan import PlanScreen
-from killswitch_console.tui.screens.restore import RestoreScreen
-from killswitch_console.tui.signals import ending_signals
 from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.state import ConsoleState
-from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.scopes import Scope
 
 _T = TypeVar("_T")
 
@@ -68,7 +54,7 @@ CLOCK_SECONDS: Final = 1.0
 """How often ages and clocks move when nothing happens."""
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(Navigating):
     """The console on a terminal."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -255,109 +241,6 @@ class ConsoleApp(App[int]):
         if screen is not None:
             screen.freshen()
 
-    # -- screens ---------------------------------------------------------------------------------------------------
-
-    def open_plan(self, *scopes: Scope) -> None:
-        """Plan a halt of a scope, or of several at once."""
-        if self.state.read_only:
-            self.bell()
-        else:
-            self.push_screen(PlanScreen(scopes))
-
-    def open_halt(self, halt_id: str, scope: Scope) -> None:
-        """Look at one halt."""
-        self.push_screen(HaltScreen(halt_id, scope))
-
-    def open_restore(self, halt_id: str) -> None:
-        """Ask for what the restore of a halt needs."""
-        halt = self.state.book.get(halt_id)
-        if halt is None or halt.phase.under_way or not halt.held or self.state.read_only:
-            self.bell()
-        else:
-            self.push_screen(RestoreScreen(halt))
-
-    def action_place(self, key: str) -> None:
-        """To the place that a key leads to."""
-        if (place := self.places.by_key(key)) is None:
-            self.bell()
-        else:
-            self.go(place)
-
-    def go(self, place: Place) -> None:
-        """To a place: a dialog opens over what is shown; Esc on a screen leads back to the fleet."""
-        if isinstance(self.screen, ConsoleScreen) and self.screen.place == place.name:
-            return
-        screen = place.open()
-        if isinstance(screen, ConsoleScreen):
-            screen.place = place.name
-        if not screen.is_modal:
-            self.action_fleet()
-        if not isinstance(screen, FleetScreen):
-            self.push_screen(screen)
-
-    def action_fleet(self) -> None:
-        """To the fleet."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-
-    def action_halts(self) -> None:
-        """To the list of halts."""
-        if (place := self.places.by_name("halts")) is not None:
-            self.go(place)
-
-    def action_open(self) -> None:
-        """To the halt that is under way, or the list of those that are held."""
-        busy = self.state.book.under_way()
-        if isinstance(self.screen, HaltScreen):
-            return
-        if busy:
-            self.open_halt(busy[0].header.halt_id, busy[0].header.scope)
-        else:
-            self.action_halts()
-
-    def action_palette(self) -> None:
-        """Any command, by typing it."""
-        self.push_screen(PaletteDialog(self.screen), self._run_entry)
-
-    def _run_entry(self, entry: Entry | None) -> None:
-        if entry is not None:
-            entry.run(self)
-
-    def press_below(self, key: str) -> None:
-        """Do what a key does on the screen that is shown."""
-        self.simulate_key(key)
-
-    def group_by(self, grouping: Grouping) -> None:
-        """To the fleet, grouped by something."""
-        self._at_the_fleet().group_by(grouping)
-
-    def filter_by(self, text: str) -> None:
-        """To the fleet, filtered."""
-        self._at_the_fleet().filter_by(text)
-
-    def show_agent(self, key: AgentKey) -> None:
-        """To the fleet, the cursor on an agent."""
-        self._at_the_fleet().show_node(key)
-
-    def _at_the_fleet(self) -> FleetScreen:
-        self.action_fleet()
-        assert isinstance(self.screen, FleetScreen)  # noqa: S101  (it is at the bottom of every stack)
-        return self.screen
-
-    def action_copy(self) -> None:
-        """Copy what the screen is about to the clipboard of the terminal (OSC 52, also over SSH)."""
-        text = clean(self.screen.copied() if isinstance(self.screen, ConsoleScreen) else "", most=2000)
-        if text:
-            self.copy_to_clipboard(text)
-            self.tell(f"copied: {text}", wrong=False)
-        else:
-            self.bell()
-
-    def action_help(self) -> None:
-        """Help for the screen that is shown."""
-        here = self.screen.HELP_LINES if isinstance(self.screen, ConsoleScreen) else ()
-        self.push_screen(HelpDialog(here, self.places.load()))
-
     # -- leaving ---------------------------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
@@ -395,76 +278,3 @@ class ConsoleApp(App[int]):
         self.defect = error
         if not self.is_headless:
             self._exit_renderables.clear()
-
-
-def run_app(
-    settings: EngineSettings,
-    configuration: Configuration | None = None,
-    *,
-    read_only: bool = False,
-    mouse: bool = True,
-    wall: bool = False,
-    theme: str | None = None,
-    debug: bool = False,
-    first_frame: FirstFrame | None = None,
-) -> int:
-    """Show the console until the person leaves it or a signal ends it; return the exit status.
-
-    A halt or a restore under way then runs to its end before this returns. With ``debug`` a defect of the app is raised
-    instead of being told in one line. With ``read_only`` the engine's port refuses whatever would change something.
-    With ``wall`` it is shown in a browser (``serving``), always read-only, and not recorded: nothing can be done there.
-    """
-    read_only = read_only or wall
-    if not wall and (why := terminal.why_no_screen()):
-        ending.say(why)
-        return 2
-    state = ConsoleState(
-        settings.environment,
-        current_invoker(),
-        settings.objectives,
-        layers=settings.layers,
-        two_person=settings.two_person,
-        drill=settings.drill,
-        read_only=read_only,
-        state_dir=None if settings.drill else settings.state_dir,
-        keys=dict(configuration.document.keys) if configuration is not None else {},
-        configuration=configuration,
-    )
-    threads: list[EngineThread] = []
-
-    def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
-        threads.append(EngineThread(settings, publish, read_only=read_only))
-        return threads[0]
-
-    app = ConsoleApp(
-        state, make_engine, theme=_theme(configuration, theme), driver=_wall_driver() if wall else TerminalDriver
-    )
-    try:
-        app.recording = settings.screen(*shutil.get_terminal_size()) if settings.screen and not wall else None
-    except RecordingNeeded as error:
-        ending.say(str(error))
-        return 2
-    with ending_signals(app.end):
-        try:
-            if first_frame is not None:
-                first_frame.take_over()
-            app.run(mouse=mouse)
-        finally:
-            ending.finish(state, app.inbox, threads[0])
-    if app.defect is not None:
-        if debug:
-            raise app.defect
-        ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
-        return 1
-    return app.return_code or 0
-
-
-def _theme(configuration: Configuration | None, given: str | None) -> str | None:
-    configured = configuration.document.theme if configuration is not None else None
-    return terminal.theme(given=given, configured=configured)
-
-
-def _wall_driver() -> type[Driver]:
-    from killswitch_console.tui.wall import WallDriver
-
-    return WallDriver

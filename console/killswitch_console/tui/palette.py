@@ -20,7 +20,7 @@ from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope, ScopeError, ScopeKind
 
 if TYPE_CHECKING:
-    from killswitch_console.tui.app import ConsoleApp
+    from killswitch_console.tui.navigating import Navigating
 
 MOST: Final = 60
 """Entries offered at once."""
@@ -33,13 +33,13 @@ class Entry:
     text: str
     """What is typed for it."""
     says: str
-    run: Callable[[ConsoleApp], None]
+    run: Callable[[Navigating], None]
 
 
 class Palette:
     """All entries of one moment, and those that fit what is typed."""
 
-    def __init__(self, app: ConsoleApp, screen: Screen[Any]) -> None:
+    def __init__(self, app: Navigating, screen: Screen[Any]) -> None:
         self._app = app
         self._fixed = [*_places(app), *_keys(screen), *_settings(), *_open_halts(app)]
         classes, tenants = app.state.fleet.classes_and_tenants()
@@ -96,13 +96,13 @@ def _halt(text: str) -> Entry:
 
 
 def _show(key: AgentKey) -> Entry:
-    def run(app: ConsoleApp) -> None:
+    def run(app: Navigating) -> None:
         app.show_agent(key)
 
     return Entry(f"show {clean(key.name)}", f"in {clean(key.agent_class)}, {clean(key.tenant)}", run)
 
 
-def _places(app: ConsoleApp) -> Iterator[Entry]:
+def _places(app: Navigating) -> Iterator[Entry]:
     for place in app.places.load():
         yield Entry(place.name, place.summary or place.title, lambda app, place=place: app.go(place))  # type: ignore[misc]
 
@@ -133,7 +133,7 @@ def _settings() -> Iterator[Entry]:
         yield Entry(f"theme {name}", "colours", lambda app, name=name: setattr(app, "theme", name))  # type: ignore[misc]
 
 
-def _open_halts(app: ConsoleApp) -> Iterator[Entry]:
+def _open_halts(app: Navigating) -> Iterator[Entry]:
     for halt in app.state.book.newest_first()[:MOST]:
         head = halt.header
         about = f"{clean(str(head.scope))}: {clean(head.reason, most=60)}"
@@ -142,5 +142,5 @@ def _open_halts(app: ConsoleApp) -> Iterator[Entry]:
             yield Entry(f"restore {head.halt_id}", about, lambda app, head=head: app.open_restore(head.halt_id))  # type: ignore[misc]
 
 
-def _filter(app: ConsoleApp, text: str) -> None:
+def _filter(app: Navigating, text: str) -> None:
     app.filter_by(text)

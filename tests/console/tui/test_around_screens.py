@@ -138,7 +138,7 @@ async def test_escape_goes_one_step_back_until_the_fleet() -> None:
 
 
 async def test_a_users_own_keys_replace_those_of_the_console_and_wrong_ones_are_told() -> None:
-    async with still_console(size=(80, 24)) as driven:
+    async with still_console(size=(100, 24)) as driven:
         driven.app.set_keymap({"fleet.group": "ctrl+g", "fleet.halt": "K"})
         await driven.press("g")
         assert "TENANT / AGENT" not in driven.text

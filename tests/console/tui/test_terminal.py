@@ -47,7 +47,7 @@ def test_starting_the_app_imports_no_sdk() -> None:
 
 
 def test_the_command_refuses_without_a_terminal() -> None:
-    code = "import sys; from killswitch_console.tui.app import run_app; sys.exit(run_app(None))"
+    code = "import sys; from killswitch_console.tui.running import run_app; sys.exit(run_app(None))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines() == [

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     with shown(options.config) as first_frame:  # painted before what follows is imported
         from killswitch_console.assembling import engine_settings
         from killswitch_console.cli import session
-        from killswitch_console.tui.app import run_app
+        from killswitch_console.tui.running import run_app
 
         configuration = session.configuration(options)
         return run_app(

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
             # imported while the simulator starts on the other core: the tree is there sooner
             from killswitch_console.assembling import engine_settings
             from killswitch_console.config import load_configuration
-            from killswitch_console.tui.app import run_app
+            from killswitch_console.tui.running import run_app
 
             _await_ready(simulator)
             configuration = load_configuration(config)

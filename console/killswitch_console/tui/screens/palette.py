@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +15,9 @@ from killswitch_console.tui.lines.spans import Line, Tone, fit
 from killswitch_console.tui.palette import Entry, Palette
 from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.picklist import PickList
+
+if TYPE_CHECKING:
+    from killswitch_console.tui.navigating import Navigating
 
 
 class PaletteDialog(ModalScreen[Entry | None]):
@@ -42,10 +45,7 @@ class PaletteDialog(ModalScreen[Entry | None]):
 
     def on_mount(self) -> None:
         """Everything fits while nothing is typed."""
-        from killswitch_console.tui.app import ConsoleApp
-
-        assert isinstance(self.app, ConsoleApp)  # noqa: S101  (no other app has this dialog)
-        self._palette = Palette(self.app, self._below)
+        self._palette = Palette(cast("Navigating", self.app), self._below)
         self.query_one("#entries").can_focus = False
         self.query_one("#command").focus()
         self._look()
