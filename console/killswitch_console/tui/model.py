@@ -6,15 +6,15 @@ members are looked at are sorted. What a screen needs beyond a row (bindings, in
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import islice
 from operator import attrgetter
 
 from killswitch_console.tui.fleet_columns import HALTED, HALTING, HEALTHS, LAYER_BIT, UNCOVERED, FleetColumns, Values
 from killswitch_console.tui.fleet_filter import Filter
 from killswitch_console.tui.fleet_groups import Group, Grouping, Sums
+from killswitch_console.tui.fleet_layout import Layout
 from killswitch_console.tui.fleet_problems import problem_after
 from killswitch_console.tui.fleet_rows import AgentRow, GroupRow, Node
 from killswitch_console.tui.ordering import natural
@@ -38,12 +38,7 @@ class FleetModel:
         self._halting: frozenset[AgentKey] = frozenset()
         self._all = Sums()
         self._groups: dict[str, Group] = {}
-        self._sorted: list[Group] = []
-        self._tops: list[int] = [0]
-        self._opened: set[str] = set()
-        """Groups that are open while nothing is filtered."""
-        self._closed: set[str] = set()
-        """Groups that are closed while something is: matches are shown by themselves."""
+        self._layout = Layout()
         self.restructured = True
         """Whether rows moved since ``settle``; else only the rows of ``touched`` changed."""
         self.touched: set[Node] = set()
@@ -54,7 +49,7 @@ class FleetModel:
     @property
     def shown(self) -> int:
         """How many agents the filter lets through."""
-        return sum(len(group.members) for group in self._sorted)
+        return sum(len(group.members) for group in self._layout.groups)
 
     # -- taking changes in -----------------------------------------------------------------------------------------
 
@@ -200,35 +195,21 @@ class FleetModel:
         return group
 
     def _sort_groups(self) -> None:
-        worst_first = self.grouping is Grouping.HEALTH
-        self._sorted = sorted(
-            self._groups.values(),
-            key=lambda group: (-_HEALTH_NAMES.index(group.name) if worst_first else 0, natural(group.name)),
-        )
-        for index, group in enumerate(self._sorted):
-            group.index = index
+        self._layout.arrange(self._groups.values(), by_health=self.grouping is Grouping.HEALTH)
 
     def _restructure(self) -> None:
-        """Count the rows anew: a step per group."""
-        self._tops = [0, *accumulate(1 + self._open_rows(group) for group in self._sorted)]
+        self._layout.recount()
         self.restructured = True
-
-    def _open_rows(self, group: Group) -> int:
-        return len(group.members) if self._is_open(group.name) else 0
-
-    def _is_open(self, name: str) -> bool:
-        return name not in self._closed if self.filter else name in self._opened
 
     def regroup(self, grouping: Grouping) -> None:
         """Group by something else; all groups are closed then."""
         self.grouping = grouping
-        self._opened, self._closed = set(), set()
+        self._layout.close_all()
         self._regroup()
 
     def filter_by(self, filter: Filter) -> None:  # noqa: A002
         """Let only those through that pass; matches are shown opened."""
-        if bool(filter) != bool(self.filter):
-            self._closed = set()
+        self._layout.filter(on=bool(filter))
         self.filter = filter
         self._regroup()
 
@@ -246,17 +227,13 @@ class FleetModel:
 
     def expand(self, name: str, *, on: bool) -> None:
         """Open or close one group."""
-        if name in self._groups and self._is_open(name) != on:
-            chosen = self._closed if self.filter else self._opened
-            chosen.symmetric_difference_update((name,))
+        if name in self._groups and self._layout.is_open(name) != on:
+            self._layout.turn(name)
             self._restructure()
 
     def expand_all(self, *, on: bool) -> None:
         """Open or close every group."""
-        if self.filter:
-            self._closed = set() if on else set(self._groups)
-        else:
-            self._opened = set(self._groups) if on else set()
+        self._layout.turn_all(on=on)
         self._restructure()
 
     # -- rows ------------------------------------------------------------------------------------------------------
@@ -264,32 +241,31 @@ class FleetModel:
     @property
     def row_count(self) -> int:
         """How many rows there are now."""
-        return self._tops[-1]
+        return self._layout.row_count
 
     @property
     def group_count(self) -> int:
         """How many groups there are."""
-        return len(self._sorted)
+        return len(self._layout.groups)
 
     def node(self, row: int) -> Node | None:
         """What stands in a row; None outside of the tree."""
         if not 0 <= row < self.row_count:
             return None
-        index = bisect_right(self._tops, row) - 1
-        group, offset = self._sorted[index], row - self._tops[index]
+        group, offset = self._layout.at(row)
         return group.name if offset == 0 else self._columns.keys[group.sorted(self._columns.order)[offset - 1]]
 
     def row_of(self, node: Node) -> int | None:
         """In which row something stands; what is filtered out, or in a closed group, stands nowhere."""
         if isinstance(node, str):
             group = self._groups.get(node)
-            return None if group is None else self._tops[group.index]
+            return None if group is None else self._layout.top_of(group)
         slot = self._columns.slots.get(node)
         name = self._where(slot) if slot is not None else None
-        if slot is None or name is None or not self._is_open(name):
+        if slot is None or name is None or not self._layout.is_open(name):
             return None
         group = self._groups[name]
-        return self._tops[group.index] + 1 + group.place(slot, self._columns.order)
+        return self._layout.top_of(group) + 1 + group.place(slot, self._columns.order)
 
     def group_of(self, node: Node) -> str:
         """The name of the group that a node belongs to (or would, if it were let through), or is."""
@@ -307,7 +283,7 @@ class FleetModel:
         """The next agent (or the one before) that is unwell or not covered, beginning again at the end."""
         name = "" if node is None else self.group_of(node)
         slot = self._columns.slots.get(node) if isinstance(node, AgentKey) else None
-        found = problem_after(self._sorted, self._columns, self._groups.get(name), slot, back=back)
+        found = problem_after(self._layout.groups, self._columns, self._groups.get(name), slot, back=back)
         return None if found is None else self._columns.key(found)
 
     def show(self, node: Node) -> GroupRow | AgentRow | None:
@@ -339,7 +315,7 @@ class FleetModel:
 
     def group_rows(self) -> list[GroupRow]:
         """All groups in their order, summed up."""
-        return [self._group_row(group) for group in self._sorted]
+        return [self._group_row(group) for group in self._layout.groups]
 
     def by_class(self) -> list[GroupRow]:
         """All agents by class, summed up, whatever is filtered and however they are grouped: a few steps per agent."""
@@ -350,7 +326,7 @@ class FleetModel:
 
     def group_names(self) -> list[str]:
         """The groups in their order."""
-        return [group.name for group in self._sorted]
+        return [group.name for group in self._layout.groups]
 
     def total(self) -> GroupRow:
         """The whole fleet, summed up, whatever the filter lets through."""
@@ -358,7 +334,7 @@ class FleetModel:
 
     def _group_row(self, group: Group) -> GroupRow:
         marked = sum(self.group_of(key) == group.name for key in self.marked) if self.marked else 0
-        return self._summed(group.name, group.sums, expanded=self._is_open(group.name), marked=marked)
+        return self._summed(group.name, group.sums, expanded=self._layout.is_open(group.name), marked=marked)
 
     def _summed(self, name: str, sums: Sums, *, expanded: bool, marked: int) -> GroupRow:
         return GroupRow(
