@@ -141,6 +141,19 @@ class Glass:
             self._show(replace(self.opening, custodians=custodians), "")
             return self.opening
 
+    async def stand_alone(self, why: str) -> Opening:
+        """Take it upon oneself to do alone what takes two custodians, with open glass: recorded, and told at each use.
+
+        Raises:
+            NoVaultOpened: when the glass is not open (any more).
+        """
+        async with self._turn:
+            if self.opening is None:
+                raise NoVaultOpened("the glass is sealed: nothing was done")
+            await self._recorder.record("glass.lone", {"why": why, "custodians": list(self.opening.custodians)})
+            self._show(replace(self.opening, alone=why), "")
+            return self.opening
+
     async def admit(self, scope: Scope, *, invoker: Invoker, act: str) -> None:
         """Let a scope be halted or restored with the glass as it is now; with normal credentials always.
 
@@ -155,7 +168,8 @@ class Glass:
         if opening.alone is None:
             raise SecondCustodianNeeded(
                 f"{act} of {scope} with break-glass takes two custodians; nothing was done "
-                "(the second one's passphrase, or say that you act alone and why: --lone-operator REASON)"
+                "(the second one's passphrase, or say that you act alone and why: key b in the console; "
+                "--second-passphrase-file or --lone-operator REASON of a command)"
             )
         title = f"LONE OPERATOR: {invoker} does what takes two custodians: {act} {scope} with break-glass"
         self._notifier.tell(Notice(NoticeKind.BREAK_GLASS, title, (f"reason given: {opening.alone}",)))

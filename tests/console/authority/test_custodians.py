@@ -176,6 +176,18 @@ async def test_a_lone_operator_goes_on_and_it_is_a_security_event() -> None:
     glass.close()
 
 
+async def test_who_turns_out_to_be_alone_may_say_so_later() -> None:
+    heard = Heard()
+    glass = heard.glass(*TWO)
+    with pytest.raises(NoVaultOpened, match="is sealed"):
+        await glass.stand_alone("nobody answers")
+    await broken(glass)
+    await glass.stand_alone("nobody answers")
+    await glass.admit(GLOBAL, invoker=ME, act="restore")
+    assert heard.recorded[-2:] == ["glass.lone", "glass.alone"]
+    glass.close()
+
+
 def test_two_custodians_need_vaults_of_two(tmp_path: Path) -> None:
     one = '[[vault]]\nname = "a"\nkind = "sealed-file"\npath = "a.ksv"\ncustodian = "ada"\n'
     config = tmp_path / "config.toml"

@@ -189,6 +189,19 @@ async def test_a_second_custodian_at_the_console(tmp_path: Path) -> None:
         assert driven.state.glass.countersigned
 
 
+async def test_who_turns_out_to_be_alone_says_why_later(tmp_path: Path) -> None:
+    ada, bob = await sealed_file(tmp_path, "ada"), await sealed_file(tmp_path, "bob", "bob-keeps-another-word")
+    async with glazed(small_world(), tmp_path, ada, bob, two=True, size=(120, 40)) as driven:
+        await driven.press("b")
+        await ceremony(driven)
+        await driven.sees("BREAK-GLASS IS OPEN")
+        await driven.press("ctrl+n")
+        await driven.sees("the second custodian's passphrase is required, or why you act alone")
+        await fill(driven, alone="bob is on a plane")
+        await driven.press("ctrl+n")
+        await driven.sees("alone        bob is on a plane")
+
+
 async def test_a_lone_operator_says_why_beforehand(tmp_path: Path) -> None:
     ada, bob = await sealed_file(tmp_path, "ada"), await sealed_file(tmp_path, "bob", "bob-keeps-another-word")
     async with glazed(small_world(), tmp_path, ada, bob, two=True, size=(120, 40)) as driven:

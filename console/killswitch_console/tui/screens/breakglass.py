@@ -117,7 +117,8 @@ class BreakGlassScreen(ConsoleScreen):
         if self._hint:
             return wrapped(self._hint, width - 1, tone=self._tone, indent=" ")
         if self.state.glass is not None:
-            return [plain(" Ctrl+N countersigns, Ctrl+S seals now", Tone.MUTED)]
+            waits = not self.query_one("#form").has_class("-lone")
+            return [plain(f" {'Ctrl+N countersigns, ' if waits else ''}Ctrl+S seals now", Tone.MUTED)]
         return [plain(" Enter on the last field breaks the glass; Esc: nothing was done", Tone.MUTED)]
 
     def freshen_body(self) -> None:
@@ -125,7 +126,7 @@ class BreakGlassScreen(ConsoleScreen):
         opening = self.state.glass
         form = self.query_one("#form")
         form.set_class(opening is not None, "-open")
-        form.set_class(opening is not None and opening.countersigned, "-signed")
+        form.set_class(opening is not None and (opening.countersigned or bool(opening.alone)), "-signed")
         form.set_class(opening is not None and not self._takes_two, "-lone")
         self.query_one("#glass", Listing).show()
         self.query_one("#next", Lines).show()
@@ -136,7 +137,8 @@ class BreakGlassScreen(ConsoleScreen):
         opening = self.state.glass
         if action == "seal" and opening is None:
             return False
-        if action == "go_on" and opening is not None and (opening.countersigned or not self._takes_two):
+        signed = opening is not None and (opening.countersigned or bool(opening.alone) or not self._takes_two)
+        if action == "go_on" and signed:
             return False
         return super().check_action(action, parameters)
 
@@ -223,7 +225,7 @@ class BreakGlassScreen(ConsoleScreen):
     def _begin_countersigning(self) -> None:
         second = self.query_one("#second", SecretLine).take() if self._takes_two else bytearray()
         if not second:
-            self._say("the second custodian's passphrase is required")
+            self._begin_standing_alone()
             return
 
         async def countersign(engine: Engine) -> Opening:
@@ -234,6 +236,17 @@ class BreakGlassScreen(ConsoleScreen):
 
         self._say("Countersigning …", Tone.WARN)
         self._carry_out(countersign, "countersign")
+
+    def _begin_standing_alone(self) -> None:
+        why = self.query_one("#alone", Input).value.strip() if self._takes_two else ""
+        if not why:
+            self._say("the second custodian's passphrase is required, or why you act alone")
+            return
+
+        async def stand_alone(engine: Engine) -> Opening:
+            return await engine.glass.stand_alone(why)
+
+        self._carry_out(stand_alone, "stand alone")
 
     @work(group="ceremony", exit_on_error=False)
     async def _carry_out(self, job: Callable[[Engine], Awaitable[Opening]], name: str) -> None:
