@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,9 @@ from killswitch_console.drills.seat import Hear, Seat, drill_settings, opened_se
 from killswitch_console.halting.lease import HaltBusy
 from killswitch_console.halting.plan import Plan
 from killswitch_inventory.scopes import Scope
+
+FORGET_SECONDS: Final = 20.0
+"""How long a platform's listing may show the mark of a halt that was just put back."""
 
 LAST_LOOK: Final = 1.0
 """Seconds of quiet before it ends: there is no truth to look at beyond the evidence."""
@@ -58,6 +61,8 @@ class CanaryDrill:
     def __init__(self, scenario: Scenario, seat: Seat, guard: CanaryGuard) -> None:
         self.scenario, self.seat, self._guard = scenario, seat, guard
         self.scope = scope_of(scenario)
+        self._restored: set[str] = set()
+        """Halts that were put back, whose marks a platform's listing may show for a while yet."""
 
     async def left_behind(self) -> list[str]:
         """Put back what an earlier canary drill left halted; the halts that could not be."""
@@ -77,11 +82,17 @@ class CanaryDrill:
                 failed.append(f"{halt_id}: {problem}")
             else:
                 failed += [f"{halt_id}: not all of it could be put back"] if done.held else []
+                self._restored.add(halt_id)
         return failed
 
     async def preview(self) -> Preview:
         """Plan, and look for everything that is no canary. Changes nothing. Raises ``planning.EmptyScope``."""
         plan = await self.seat.engine.plan(self.scope)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FORGET_SECONDS):
+                while any(t.captured and t.captured.marked_by in self._restored for t in plan.targets):
+                    await asyncio.sleep(FORGET_SECONDS / 20)
+                    plan = await self.seat.engine.plan(self.scope)
         objections = self._guard.objections(plan)
         if self.scope.kind in self.seat.engine.settings.two_person:
             objections.append(f"restoring {self.scope} takes two people ([restore] two_person): it would stay halted")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +17,11 @@ from urllib.request import Request, urlopen
 import pytest
 
 from aws_servers import Server, moto_server
+from console_command import CONSOLE
 from emulated_account import TAGS, configure, state_of
 from killswitch_backends.simulator.kubernetes import access
 from killswitch_console.cli.main import main
+from killswitch_console.drills.canary import CanaryDrill
 from simulated import Simulated, running
 from worldview import aws_client, difference, worldview
 
@@ -59,10 +64,15 @@ def scenario(folder: Path, scope: str, *, duration: str = "2m") -> Path:
     return path
 
 
-def run(config: Path, file: Path, *words: str, allowed: bool = True) -> int:
-    """``drill run --canary`` as cron runs it: without a terminal."""
+def allow(config: Path, *, allowed: bool = True) -> None:
+    """Have the configuration allow canary drills, or not."""
     text = config.read_text().replace("\n[drill]\ncanary = true\n", "")
     config.write_text(text + ("\n[drill]\ncanary = true\n" if allowed else ""))
+
+
+def run(config: Path, file: Path, *words: str, allowed: bool = True) -> int:
+    """``drill run --canary`` as cron runs it: without a terminal."""
+    allow(config, allowed=allowed)
     home = config.parent / "drills"
     command = ["drill", "run", "--canary", str(file), "--config", str(config), "--home", str(home), *words]
     return main(command)
@@ -190,7 +200,7 @@ def test_it_is_asked_for_and_allowed_or_refused(
     assert changes(sim) == []
 
 
-def test_what_a_drill_that_was_cut_short_left_is_put_back(
+def test_a_drill_whose_time_is_over_puts_back_what_it_halted(
     sim: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The time is over before the script restores; the drill itself puts it back, and fails."""
@@ -199,6 +209,47 @@ def test_what_a_drill_that_was_cut_short_left_is_put_back(
     short = scenario(tmp_path, f"agent:{name}", duration="1s")
     assert run(sim.config_path, short, "--confirm", "yes") == 4
     assert "NOT PASSED" in capsys.readouterr().out
+    assert difference(before, worldview(sim)) == {}
+
+
+def test_what_a_drill_that_was_killed_left_is_put_back_by_the_next(
+    sim: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = worldview(sim)
+    name = sim.spec().name
+
+    async def killed(_: CanaryDrill, why: str) -> list[str]:
+        return ["h-1: it was killed"] if "is over" in why else []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CanaryDrill, "put_back", killed)
+        assert run(sim.config_path, scenario(tmp_path, f"agent:{name}", duration="1s"), "--confirm", "yes") == 4
+    assert "STILL HALTED: h-1" in capsys.readouterr().err
+    assert difference(before, worldview(sim)) != {}
+    assert run(sim.config_path, scenario(tmp_path, f"agent:{name}"), "--preview") == 0
+    assert difference(before, worldview(sim)) == {}
+
+
+def test_a_drill_that_is_told_to_end_puts_everything_back(sim: Simulated, tmp_path: Path) -> None:
+    """As cron's process, ended by SIGTERM while the canary is halted."""
+    allow(sim.config_path)
+    before = worldview(sim)
+    name, home = sim.spec().name, tmp_path / "drills"
+    file = scenario(tmp_path, f"agent:{name}", duration="5m")
+    file.write_text(file.read_text() + 'delay = "4m"\n')
+    words = ["drill", "run", "--canary", file, "--confirm", "yes", "--config", sim.config_path, "--home", home]
+    with subprocess.Popen(
+        [CONSOLE, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 60
+        while not any("halt.ended" in log.read_text() for log in home.glob("*/log.jsonl")):
+            assert time.monotonic() < deadline, "it was never halted"
+            assert run.poll() is None, "it ended by itself"
+            time.sleep(0.1)
+        assert difference(before, worldview(sim)) != {}
+        run.send_signal(signal.SIGTERM)
+        assert "aborted: told to end" in str(run.communicate(timeout=60)[0])
+    assert run.returncode == 4
     assert difference(before, worldview(sim)) == {}
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from killswitch_console.drills.log import read_log
+from killswitch_console.drills.reporting import write_reports
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Terminals:
@@ -150,6 +151,15 @@ def test_two_terminals_complete_a_drill(terminals: Terminals, tmp_path: Path) ->
         "rate all P",
         "end",
     ]
+    terminals.press("console", "q")
+    terminals.wait_for("console", "status 0")
+    report = write_reports(folder)[0].read_text()
+    assert "was verified for this report: whole: " in report
+    (recording,) = (folder / "state/audit/recordings").glob("*.cast")
+    assert f"[{recording.relative_to(folder)}]({recording.relative_to(folder)})" in report
+    assert "facilitator " in report
+    assert "responder " in report
+    assert "/drill/" in report.partition("Its head: ")[2].splitlines()[0]
 
 
 def test_a_real_event_leaves_drill_mode_at_once(terminals: Terminals, tmp_path: Path) -> None:
@@ -157,5 +167,14 @@ def test_a_real_event_leaves_drill_mode_at_once(terminals: Terminals, tmp_path: 
     begin(terminals, tmp_path, "--plain")
     terminals.press("console", "F12")
     terminals.wait_for("console", "this is the real console")
-    terminals.wait_for("console", "no configuration")  # the real one is looked for; this machine has none
+    terminals.wait_for("console", "Nothing is configured yet")  # the real one is looked for; this machine has none
     terminals.wait_for("desk", "a real event")
+
+
+def test_a_desk_whose_terminal_is_gone_ends_its_drill(terminals: Terminals, tmp_path: Path) -> None:
+    begin(terminals, tmp_path)
+    terminals.tmux("kill-session", "-t", "desk")
+    terminals.wait_for("console", "The drill is over: not passed")
+    (folder,) = (tmp_path / "killswitch-console/drills").glob("*-pair")
+    (ended,) = [e for e in read_log(folder / "log.jsonl") if e.event == "drill.ended"]
+    assert str(ended.facts["why"]).startswith("aborted: the facilitator's terminal")
