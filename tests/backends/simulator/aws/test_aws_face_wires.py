@@ -26,6 +26,8 @@ MODELS = {
     "monitoring": "cloudwatch",
     "eks": "eks",
     "cloudtrail": "cloudtrail",
+    "application-autoscaling": "application-autoscaling",
+    "cloudfront": "cloudfront",
 }
 
 
