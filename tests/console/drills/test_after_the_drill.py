@@ -18,6 +18,7 @@ from killswitch_console.authority.invoker import Invoker
 from killswitch_console.cli.main import main
 from killswitch_console.config import load_configuration
 from killswitch_console.drills.cadence import cadence, last_drilled
+from killswitch_console.drills.facing import Noted
 from killswitch_console.drills.homes import SHIPPED, drills_home, new_folder
 from killswitch_console.drills.log import read_log
 from killswitch_console.drills.players import PlayerKind
@@ -128,6 +129,38 @@ def by_a_person(played: Path, tmp_path: Path) -> Path:
     document = json.loads((copy / "score.json").read_text()) | {"player": "person"}
     (copy / "score.json").write_text(json.dumps(document))
     return copy.parent
+
+
+def test_the_real_trail_hears_of_a_drill(played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From outside the cordon: begun and ended, with the hash of its events and the head of its own trail."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'environment = "production"\nstate_dir = {json.dumps(str(tmp_path / "own"))}\n')
+    noted, scenario = Noted(load_configuration(config)), read_scenario(played / "scenario.toml")
+    noted.began(scenario, played)
+    noted.ended(scenario, played)
+    assert capsys.readouterr().err == ""
+    (volume,) = (tmp_path / "own/audit").glob("*.sqlite3")
+    with closing(sqlite3.connect(volume)) as trail:
+        bodies = [json.loads(row[0]) for row in trail.execute("SELECT body FROM event ORDER BY seq")]
+        ((origin,),) = trail.execute("SELECT origin FROM head").fetchall()
+    assert "/drill/" not in origin
+    started, ended = (body for body in bodies if body["kind"].startswith("drill."))
+    assert (started["drill"], ended["drill"], started["data"]["environment"]) == (True, True, "production")
+    assert ended["data"]["event_hash"] == json.loads((played / "score.json").read_text())["score"]["event_hash"]
+    assert "/drill/" in ended["data"]["trail"][0]
+    assert main(["report", "--config", str(config)]) == 0
+    recency = json.loads(capsys.readouterr().out)["drill_recency"]["production"]
+    assert (recency["days"], recency["due"]) == (0, False)
+
+
+def test_a_trail_that_cannot_be_written_keeps_nobody_from_drilling(
+    played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own").write_text("a file where a directory belongs")
+    config = tmp_path / "config.toml"
+    config.write_text(f"state_dir = {json.dumps(str(tmp_path / 'own'))}\n")
+    Noted(load_configuration(config)).began(read_scenario(played / "scenario.toml"), played)
+    assert "the drill is not noted in the trail" in capsys.readouterr().err
 
 
 def test_cadence_knows_what_is_due(by_a_person: Path, played: Path) -> None:

@@ -91,9 +91,8 @@ async def test_everything_is_acknowledged_from_any_screen() -> None:
         assert answered(told) == [("responder.declined", "chat"), ("responder.acknowledged", "alert")]
 
 
-@pytest.mark.parametrize("width", [80, 120])
-async def test_every_screen_says_that_it_is_a_drill(width: int) -> None:
-    async with drilled((width, 24)) as (driven, app, _):
+async def test_every_screen_says_that_it_is_a_drill() -> None:
+    async with drilled() as (driven, app, _):
         for place in app.places.known:
             await driven.press("1", place.key)
             await driven.until(lambda: app.screen.is_current)
