@@ -34,6 +34,8 @@ class Sink:
     last: str
     """When it last took some (RFC 3339); empty for never."""
     problem: str
+    since: str = ""
+    """When the oldest event happened that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,16 @@ class Browser:
         return Standing(events, len(self.stretches), receipt, unsigned, sinks, refused, "; ".join(problems))
 
     def _sink(self, name: str) -> Sink:
-        behind, last, problem = 0, "", ""
+        behind, last, problem, since = 0, "", "", ""
         for stretch in self.stretches:
-            next_seq, at, wrong = self._volume(stretch.path).cursor(name) or (1, "", None)
-            behind += max(0, stretch.size - next_seq + 1)
+            volume = self._volume(stretch.path)
+            next_seq, at, wrong = volume.cursor(name) or (1, "", None)
+            lacking = max(0, stretch.size - next_seq + 1)
+            if lacking and not since:
+                since = volume.happened(next_seq)
+            behind += lacking
             last, problem = max(last, at), wrong or problem
-        return Sink(name, behind, last, problem)
+        return Sink(name, behind, last, problem, since)
 
     def sent_to(self, name: str, place: int) -> bool:
         """Whether a sink has the event of a place. Raises ``TrailUnavailable``."""

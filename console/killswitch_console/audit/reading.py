@@ -138,6 +138,11 @@ class Volume:
         sql = "SELECT seq, body FROM event WHERE seq BETWEEN ? AND ?"
         return {int(seq): Event(int(seq), _bytes(body)) for seq, body in self._rows(sql, (first, last))}
 
+    def happened(self, seq: int) -> str:
+        """When the event of a place happened; empty where there is none."""
+        rows = self._rows("SELECT at FROM event WHERE seq = ?", (seq,))
+        return str(rows[0][0]) if rows else ""
+
     def matching(self, condition: Condition, first: int, last: int) -> list[int]:
         """The places of events that meet a condition, the last one first."""
         where, given = condition

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from console.tui.driving import ALICE, Driven
 from console.tui.scripted import World, settings
@@ -77,9 +78,13 @@ def listing(driven: Driven) -> LongList:
 
 
 async def ask(driven: Driven, question: str) -> None:
+    """Type a question, as a person who waits for the line to be there."""
     await driven.press("slash")
-    driven.app.screen.query_one("#question").value = question  # type: ignore[attr-defined]
+    line = driven.app.screen.query_one("#question", Input)
+    await driven.until(lambda: driven.app.focused is line)
+    line.value = question
     await driven.press("enter")
+    await driven.until(lambda: driven.app.focused is listing(driven))
 
 
 async def test_the_newest_event_is_first_and_the_oldest_is_last(config: Path) -> None:
@@ -162,7 +167,9 @@ async def test_sync_lag_is_shown(config: Path) -> None:
     remember(volume, "s3", 400, None)
     remember(volume, "webhook", 409, "https://x: 503")
     async with audit_screen(config, size=(120, 40)) as driven:
-        await driven.sees("remote anchor: 9 events not anchored; last", "webhook: has everything", "https://x: 503")
+        await driven.sees(
+            "remote anchor: 9 events not anchored, the oldest", "webhook: has everything", "https://x: 503"
+        )
         await driven.sees("anchored   not yet")
         await driven.press("end")
         await driven.sees("trail.created", "anchored   yes")

@@ -89,6 +89,8 @@ def _sink(sink: Sink, now: datetime) -> Line:
     tone = Tone.OK if not sink.behind and not sink.problem else Tone.WARN
     said = f"{sink.behind:,} events {lacks}" if sink.behind else "has everything"
     last = f"; last {words.age(datetime.fromisoformat(sink.last), now)} ago" if sink.last else "; never yet"
+    if sink.since:
+        said += f", the oldest {words.age(datetime.fromisoformat(sink.since), now)} old"
     spans: list[Span] = [(f" {name}: {said}{last}", tone)]
     if sink.problem:
         spans.append((f"  {clean(sink.problem, most=120)}", Tone.BAD))
