@@ -69,6 +69,10 @@ def _main(work: str, config: Path, words: tuple[str, ...], confirmed: Any) -> No
 async def _work(work: str, config: Path, words: tuple[str, ...], confirmed: Any) -> int:
     async with open_engine(settings(config), ledger_required=True) as engine:
         await engine.discover()
+        with suppress(TimeoutError):  # a busy machine
+            async with asyncio.timeout(END_SECONDS / 2):
+                while engine.fleet.blind:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
         if engine.fleet.blind:
             return 9
         match work:

@@ -345,11 +345,11 @@ class ShowsInstances(Protocol):
 
 @runtime_checkable
 class TellsAnswers(Protocol):
-    """What a backend may say of itself: when its platform last answered anything, a refusal included."""
+    """What a backend may say of itself: whether its platform answers at all, a refusal included."""
 
     @property
-    def heard_at(self) -> float:
-        """On the running loop's clock; minus infinity before the first answer."""
+    def unanswered_since(self) -> float | None:
+        """Since when, on the running loop's clock, requests are out without any answer; None: none is."""
         ...
 
 

@@ -6,8 +6,16 @@ import asyncio
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from console_command import answer, console
-from simulated import Simulated, eventually, process
+from crashing import settings
+from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.halting.approving import ApprovalNeeded, SamePerson
+from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.verdict import Verdict
+from killswitch_inventory.scopes import Scope
+from simulated import Simulated, eventually, running
 from worldview import difference, worldview
 
 
@@ -22,45 +30,47 @@ def other_bastion(sim: Simulated) -> Path:
     return path
 
 
+async def halted(engine: Engine, scope: str) -> str:
+    await engine.discover()
+    plan = await engine.plan(Scope.parse(scope))
+    record = await engine.halt(plan, invoker=current_invoker(), reason="test", accept_collateral=True)
+    assert record.verdict is Verdict.STOPPED
+    return record.header.halt_id
+
+
 async def test_a_part_is_put_back_here_and_the_rest_from_a_bastion_that_never_saw_the_halt() -> None:
-    async with process(agents=4, seed=1) as sim:
-        config, other = sim.config_path, other_bastion(sim)
-        await sim.all_acting(within=30)
+    async with running(agents=2, seed=1) as sim:
+        config, other, one = sim.config_path, other_bastion(sim), sim.specs[0].name
         before = await asyncio.to_thread(worldview, sim)
-        one = sim.specs[0].name
-        halted = await answer(config, "halt", "global", "--reason", "test", "--confirm", "HALT simulator")
-        halt_id = halted["halt_id"]
-        part = await answer(
-            config, "restore", halt_id, "--only", f"agent:{one}", "--reason", "fixed", "--confirm", "yes"
-        )
-        assert part["verdict"] == "restored"
-        assert part["restored_only"]
-        await sim.all_acting(one, within=30)
+        async with open_engine(settings(config)) as engine:
+            halt_id = await halted(engine, "global")
+            part = await engine.restore(
+                halt_id, invoker=current_invoker(), reason="fixed", only=Scope.parse(f"agent:{one}")
+            )
+            assert part.verdict is Verdict.RESTORED
         (line,) = await answer(config, "status")
         assert (line["held"], line["verdict"], line["open"]) == (True, "stopped", False)
-
-        assert await answer(other, "status") == []
         (found,) = await answer(other, "status", "--marks")
         assert (found["halt_id"], found["foreign"]) == (halt_id, True)
-        wrong = await console(other, "restore", halt_id, "--reason", "down", "--confirm", "yes")
+        wrong = await console(other, "restore", halt_id, "--reason", "down", "--confirm", "no")
         assert wrong.returncode == 3
         back = await answer(other, "restore", halt_id, "--reason", "down", "--confirm", "RESTORE simulator")
         assert back["verdict"] == "restored"
         await eventually(lambda: not difference(before, worldview(sim)), within=15, every=0.5)
-        await sim.all_acting(within=30)
 
 
-async def test_two_people(tmp_path: Path) -> None:
-    async with process(agents=2, seed=1) as sim:
-        config = sim.config_path
+async def test_two_people() -> None:
+    async with running(agents=2, seed=1) as sim:
+        config, me = sim.config_path, current_invoker()
         config.write_text(config.read_text() + '\n[restore]\ntwo_person = ["agent"]\n')
-        halted = await answer(config, "halt", f"agent:{sim.specs[0].name}", "--reason", "test", "--confirm", "yes")
-        restore = ("restore", halted["halt_id"], "--reason", "fixed", "--confirm", "yes")
-        refused = await console(config, *restore)
-        assert (refused.returncode, "takes two people" in refused.stderr) == (3, True)
-        assert (await console(config, "approve", halted["halt_id"])).returncode == 0
-        again = await console(config, "approve", halted["halt_id"])
-        assert (again.returncode, "another person" in again.stderr) == (3, True)
-        alone = await console(config, *restore)
-        assert (alone.returncode, "cannot restore it alone" in alone.stderr) == (3, True)
+        async with open_engine(settings(config)) as engine:
+            halt_id = await halted(engine, f"agent:{sim.specs[0].name}")
+            restore = ("restore", halt_id, "--reason", "fixed", "--confirm", "yes")
+            refused = await console(config, *restore)
+            assert (refused.returncode, "takes two people" in refused.stderr) == (3, True)
+            assert (await console(config, "approve", halt_id)).returncode == 0
+            with pytest.raises(SamePerson, match="another person"):
+                await engine.approve(halt_id, invoker=me)
+            with pytest.raises(ApprovalNeeded, match="cannot restore it alone"):
+                await engine.restore(halt_id, invoker=me, reason="fixed")
         assert (await answer(config, *restore, "--alone", "nobody else is awake"))["verdict"] == "restored"

@@ -27,6 +27,7 @@ from killswitch_backends.aws_common.session import (
     region_known,
 )
 from killswitch_backends.aws_common.settings import AwsSettings
+from killswitch_backends.hearing import Hearing
 from killswitch_backends.problems import Problem, Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Identity
 
@@ -63,8 +64,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._creating = asyncio.Lock()
         self._identity: Identity | None = None
-        self.heard_at = float("-inf")
-        """When AWS last answered anything, on the loop's clock."""
+        self.hearing = Hearing()
 
     @property
     def account(self) -> str | None:
@@ -125,8 +125,8 @@ class Aws:
         if bucket is not None:
             await bucket.take(urgency)
         try:
-            answer = await self._in_thread(
-                call,
+            return await self._in_thread(
+                partial(self._heard, call),
                 where,
                 self._pools.get(urgency, self._urgent),
                 limit=_CALL_SECONDS,
@@ -138,12 +138,20 @@ class Aws:
             todo = "correct `region` of this table, or of its profile"
             raise Refused(where, f"no region {region} is known, and {problem.what}", todo=todo) from problem
         except Throttled as problem:
-            self.heard_at = asyncio.get_running_loop().time()
             if bucket is not None and platform_code(problem) not in BUSY:
                 bucket.throttled(problem.retry_after)
             raise
-        self.heard_at = asyncio.get_running_loop().time()
-        return answer
+
+    def _heard(self, call: Callable[[], T]) -> T:
+        """Make a call in its thread; an error that AWS itself told is an answer, too."""
+        from botocore.exceptions import ClientError
+
+        with self.hearing.request():
+            try:
+                return call()
+            except ClientError as error:
+                refusal = error
+        raise refusal
 
     async def _in_thread(
         self, call: Callable[[], T], where: str, pool: ThreadPoolExecutor, *, limit: float, to_its_end: bool = False

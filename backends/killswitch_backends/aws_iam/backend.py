@@ -106,9 +106,9 @@ class IamBackend:
         return Budget(WRITES_PER_SECOND, burst=WRITE_BURST, parallel=PARALLEL)
 
     @property
-    def heard_at(self) -> float:
+    def unanswered_since(self) -> float | None:
         """See ``protocol.TellsAnswers``."""
-        return self._aws.heard_at
+        return self._aws.hearing.asked_at
 
     async def identity(self) -> Identity:
         return await self._aws.identity()

@@ -84,9 +84,9 @@ class LambdaBackend:
         return Budget(self._rate, burst=BURST, parallel=PARALLEL)
 
     @property
-    def heard_at(self) -> float:
+    def unanswered_since(self) -> float | None:
         """See ``protocol.TellsAnswers``."""
-        return self._aws.heard_at
+        return self._aws.hearing.asked_at
 
     async def identity(self) -> Identity:
         return await self._aws.identity()

@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic_core import from_json
 
 from killswitch_backends.clocks import server_time
+from killswitch_backends.hearing import Hearing
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
 from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
@@ -59,8 +60,7 @@ class Api:
         self._credentials: Credentials | None = None
         self._client: official.Official | None = None
         self._session: _Session | None = None
-        self.heard_at = float("-inf")
-        """When the API server last answered anything, on the loop's clock."""
+        self.hearing = Hearing()
         self._retired: list[_Session] = []
         """Sessions of client certificates that were renewed: requests under way end on them."""
 
@@ -191,13 +191,12 @@ class Api:
         headers |= {"Content-Type": content, "Accept": accept}
         timeout = session.client_timeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
-            answer = await session.rest.request(
-                method, await self._url(path, query), headers=headers, body=body, _request_timeout=timeout
-            )
-            body = await answer.read()
+            url = await self._url(path, query)
+            with self.hearing.request():
+                answer = await session.rest.request(method, url, headers=headers, body=body, _request_timeout=timeout)
+                body = await answer.read()
         except (session.client_error, TimeoutError, OSError) as error:
             raise _unreachable(where, error) from None
-        self.heard_at = asyncio.get_running_loop().time()
         return Answer(answer.status, answer.headers, body)
 
     async def _headers(self) -> dict[str, str]:

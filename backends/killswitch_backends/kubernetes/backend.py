@@ -63,9 +63,9 @@ class KubernetesBackend:
         self._finder = Finder(api, self._catalogue, settings)
 
     @property
-    def heard_at(self) -> float:
+    def unanswered_since(self) -> float | None:
         """See ``protocol.TellsAnswers``."""
-        return self._api.heard_at
+        return self._api.hearing.asked_at
 
     async def identity(self) -> Identity:
         return await whoami(self._api)

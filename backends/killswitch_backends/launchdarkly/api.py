@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
+from killswitch_backends.hearing import Hearing
 from killswitch_backends.launchdarkly.flags import FlagState, read_flag
 from killswitch_backends.launchdarkly.limiter import RateLimiter
 from killswitch_backends.launchdarkly.settings import LOOPBACK, LaunchDarklySettings
@@ -61,8 +62,7 @@ class Api:
         self._token: str | None = None
         self._limiter = RateLimiter()
         self._session: aiohttp.ClientSession | None = None
-        self.heard_at = float("-inf")
-        """When the REST API last answered anything, on the loop's clock."""
+        self.hearing = Hearing()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -195,15 +195,15 @@ class Api:
         session = self._open_session()
         url = self._settings.base_uri + path
         try:
-            async with session.request(
-                method, _url(url), data=data, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                content = await answer.read()
+            with self.hearing.request():
+                async with session.request(
+                    method, _url(url), data=data, headers=headers, timeout=timeout, allow_redirects=False
+                ) as answer:
+                    content = await answer.read()
         except TimeoutError as error:
             raise Unreachable(where, f"no answer within {timeout.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(where, f"no connection: {type(error).__name__}") from error
-        self.heard_at = asyncio.get_running_loop().time()
         return answer.status, answer.headers, content
 
     def _problem(self, route: str, status: int, headers: Mapping[str, str], content: bytes, where: str) -> Problem:

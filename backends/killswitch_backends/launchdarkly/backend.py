@@ -102,9 +102,9 @@ class LaunchDarklyBackend:
             await self._api.close()
 
     @property
-    def heard_at(self) -> float:
+    def unanswered_since(self) -> float | None:
         """See ``protocol.TellsAnswers``."""
-        return self._api.heard_at
+        return self._api.hearing.asked_at
 
     async def identity(self) -> Identity:
         """The access token's own name, as LaunchDarkly says it."""

@@ -31,6 +31,9 @@ SILENT_SECONDS = 5.0
 SILENT_STRANGE_SECONDS = 15.0
 """The same for a platform of which nothing is known: there is nothing to go on with, so more is waited for."""
 
+OWN_SECONDS = 20.0
+"""How long this process may be busy with a platform by itself (an SDK to load, a turn to wait for); then it counts."""
+
 LONGEST_SECONDS = 300.0
 """How long one that keeps talking may take for its first whole listing."""
 
@@ -127,11 +130,11 @@ class Sighter:
         """
         begun = asyncio.get_running_loop().time()
         while not self._known.is_set():
+            waited = asyncio.get_running_loop().time() - begun
             for ref in self._unread():
-                silence = self._silence(ref)
-                if asyncio.get_running_loop().time() - begun > longest:
+                if waited > longest:
                     await self._give_up(ref, f"no whole listing within {longest:g} s")
-                elif silence > self._patience(ref):
+                elif (silence := self._silence(ref)) > self._patience(ref):
                     await self._give_up(ref, f"it has said nothing for {silence:.0f} s")
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -142,12 +145,16 @@ class Sighter:
         return [view.ref for view in self.fleet.backends if view.sightedness in waiting or view.ref in self._reopening]
 
     def _silence(self, ref: BackendRef) -> float:
-        """Seconds since a platform was last heard of: a sighting, or any answer of its."""
+        """Seconds for which a platform has owed an answer; where it cannot be told, since it was last heard of."""
         seat, backend = self._seats.get(ref), self.backends.get(ref)
-        heard = [seat.heard_at] if seat is not None else []
+        if seat is None:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        quiet = now - seat.heard_at
         if backend is not None and isinstance(backend, TellsAnswers):
-            heard.append(backend.heard_at)
-        return asyncio.get_running_loop().time() - max(heard) if heard else 0.0
+            owing = backend.unanswered_since
+            return max(0.0, quiet - OWN_SECONDS) if owing is None else now - owing
+        return quiet
 
     def _patience(self, ref: BackendRef) -> float:
         known = self._last_known is not None and self._last_known.has(ref)
