@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from killed_writers import kill_at_random
+from killswitch_console.audit.maintaining import back_up
 from killswitch_console.audit.notes import read_checkpoint
 from killswitch_console.audit.reading import Selection, open_volume
 from killswitch_console.audit.trail import TrailClosed, TrailTampered
@@ -159,3 +160,23 @@ async def test_a_full_volume_is_followed_by_one_that_continues_it(tmp_path: Path
     shown = [body["data"] for body in bodies(directory) if body["kind"] == "plan.shown"]
     assert shown == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert warnings == []
+
+
+async def test_a_backup_is_consistent_while_a_console_writes(tmp_path: Path) -> None:
+    directory, enough = TrailDirectory(tmp_path / "audit"), asyncio.Event()
+    async with trail_of(directory) as (trail, session):
+
+        async def write() -> None:
+            while not enough.is_set():
+                await trail.append(drafts(session, 50), keep=True)
+
+        writing = asyncio.create_task(write(), name="a console")
+        copies = [tmp_path / f"copy-{n}" for n in range(3)]
+        sizes = [sum((await asyncio.to_thread(back_up, directory, copy)).values()) for copy in copies]
+        enough.set()
+        await writing
+    assert sizes == sorted(sizes)
+    assert sizes[0] < len(bodies(directory))
+    for copy, size in zip(copies, sizes, strict=True):
+        (report,) = verify_directory(TrailDirectory(copy), verifier_of(directory), {})
+        assert (report.findings, report.size, report.signed) == ([], size, size)

@@ -84,7 +84,7 @@ async def ask(driven: Driven, question: str) -> None:
     await driven.until(lambda: driven.app.focused is line)
     line.value = question
     await driven.press("enter")
-    await driven.until(lambda: driven.app.focused is listing(driven))
+    await driven.until(lambda: not driven.app.screen.has_class("-asking"))
 
 
 async def test_the_newest_event_is_first_and_the_oldest_is_last(config: Path) -> None:

@@ -179,6 +179,8 @@ class AuditScreen(ConsoleScreen):
         self.query_one("#empty").display = not some
         self.query_one("#standing", Lines).show()
         self.query_one("#columns", Lines).show()
+        if some and self.focused is None:
+            self.query_one(LongList).focus()  # it was hidden while there was nothing in it
         if not some:
             self.query_one("#empty", Listing).show()
         self.offer_anew()
