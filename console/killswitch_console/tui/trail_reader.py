@@ -70,10 +70,13 @@ class TrailReader:
     async def look(self) -> int:
         """See how the trail stands now; how many events came since."""
         async with self._turn:
-            before = self.total
+            before, oldest = self.total, self._browser.stretches[:1]
             self.standing = await asyncio.to_thread(self._browser.look)
             self.looked = True
-            if self.total != before:
+            if oldest and [s.path for s in oldest] != [s.path for s in self._browser.stretches[:1]]:
+                self._pages.clear()  # the oldest volume is gone (retention): every place is another one now
+                self.everything()
+            elif self.total != before:
                 self._pages.pop(before // PAGE, None)  # it has grown
         return self.total - before
 
