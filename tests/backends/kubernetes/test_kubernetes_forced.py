@@ -14,7 +14,7 @@ from kubernetes_table import Admin, agent, capture, halted, is_stopped, observin
 from simulated import Simulated
 
 ONE = target("refund-1")
-GRACE = 2
+GRACE = 3
 
 
 AGENTS = [agent("refund-1", replicas=2, grace=GRACE)]
@@ -44,7 +44,7 @@ async def test_a_pod_deleted_by_force_is_unknown_on_a_ready_node(
         assert name in doubt.note
         assert "deleted by force" in doubt.note
         with pytest.raises(TimeoutError):
-            await seen.until(is_stopped, within=GRACE + 2.0)
+            await seen.until(is_stopped, within=3.0)
 
 
 async def test_one_deleted_by_force_before_anybody_looked_is_unknown_too(
@@ -98,7 +98,7 @@ async def test_a_pod_taken_out_of_its_controller_is_found(backend: Backend, admi
         stray = await seen.until(lambda item: "labels were changed" in item.note)
         assert name in stray.note
         with pytest.raises(TimeoutError):
-            await seen.until(is_stopped, within=GRACE + 4.0)
+            await seen.until(is_stopped, within=GRACE + 3.0)
     async with observing(backend, [watch]) as seen:
         await seen.until(lambda item: "labels were changed" in item.note)
         admin.call("DELETE", path)
