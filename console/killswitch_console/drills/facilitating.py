@@ -207,6 +207,7 @@ class Lead:
         watching = asyncio.create_task(_end_when_left(responders, director), name="attendance")
         await director.play()
         watching.cancel()
+        responders.paced(self._clock.set_speed(1.0))  # whatever held time: closing takes some
         result = score(scenario, director.log.events, truth.claims)
         self._keep(result, truth, responders)
         responders.tell("real" if responders.real else "ended", passed=result.passed, share=result.share)

@@ -24,11 +24,13 @@ REAL_EVENT: Final = 86
 def run_isolated(work: str, folder: Path, arguments: Mapping[str, Any]) -> int:
     """Run one part of a drill (see ``inside.py``) in an isolated process on this terminal; its exit status."""
     process = start_isolated(work, folder, arguments)
-    kept = signal.signal(signal.SIGINT, lambda *_: None)  # the terminal's Ctrl-C is for the drill's process
+    # the terminal's Ctrl-C, and that it is gone, are for the drill's process: what is left to do comes after its end
+    kept = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGHUP)}
     try:
         return process.wait()
     finally:
-        signal.signal(signal.SIGINT, kept)
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def start_isolated(

@@ -97,6 +97,12 @@ class DrillApp(ConsoleApp):
         said = self.pager.over = "passed" if passed else "not passed"
         self.notify(f"The drill is over: {said}. Leave with q.", title="DRILL", timeout=_LONG, markup=False)
 
+    def leader_gone(self) -> None:
+        """Nobody leads it any more."""
+        if not self.pager.over:
+            self.pager.over = "its leader is gone"
+            self.notify("The leader of this drill is gone. Leave with q.", title="DRILL", timeout=_LONG, markup=False)
+
     def action_real_event(self) -> None:
         """Leave drill mode at once: this process ends, and the real console opens in its place."""
         self.tell_leader("real")

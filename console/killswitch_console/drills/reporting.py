@@ -97,10 +97,10 @@ def _margin(result: dict[str, Any]) -> str:
 
 def _halts(result: dict[str, Any]) -> list[list[str]] | None:
     rows = [
-        [h["scope"], h["verdict"], f"{h['seconds']:.1f} s", f"{h['slo']:g} s", "met" if h["slo_met"] else "missed"]
+        [h["scope"], h["verdict"], f"{h['seconds']:.1f} s", f"{h['slo']:g} s", "yes" if h["slo_met"] else "NO"]
         for h in result["halts"]
     ]
-    return [["Scope", "Verdict", "Took", "Objective", ""], *rows] if rows else None
+    return [["Scope", "Verdict", "Took", "Objective", "In time"], *rows] if rows else None
 
 
 def _steps(result: dict[str, Any]) -> list[list[str]]:
@@ -236,7 +236,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 h1 { font-size: 1.6em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #d5d9dd }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .3em .6em;
 border-bottom: 1px solid #e6e9ec } th { background: #f3f5f7 } svg { width: 100%; height: auto }
-th:empty { display: none } td:first-child { min-width: 6em } li { margin: .2em 0 }
+td:first-child { min-width: 6em } li { margin: .2em 0 }
 .drill { background: #8a5cd6; color: #fff; padding: .2em .7em; font-weight: bold }
 """
 

@@ -59,6 +59,7 @@ class DrillThread(EngineThread):
             await wire.say(self._writer, "ready", who=str(seat.invoker))
             listening = asyncio.create_task(self._listen(reader, seat), name="the leader of the drill")
             await self._stop.wait()
+            self._clock.set_speed(1.0)  # whatever the facilitator holds: closing takes some time
             while self._work:
                 await asyncio.wait(self._work)
             listening.cancel()
@@ -85,6 +86,8 @@ class DrillThread(EngineThread):
                     self._to_app(DrillApp.action_real_event)
                 case _:
                     continue
+        self._clock.set_speed(1.0)
+        self._to_app(DrillApp.leader_gone)
 
     def _to_app(self, act: Callable[[DrillApp], None]) -> None:
         if self.app is not None:

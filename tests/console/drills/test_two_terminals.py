@@ -173,8 +173,14 @@ def test_a_real_event_leaves_drill_mode_at_once(terminals: Terminals, tmp_path: 
 
 def test_a_desk_whose_terminal_is_gone_ends_its_drill(terminals: Terminals, tmp_path: Path) -> None:
     begin(terminals, tmp_path)
+    terminals.press("desk", "Space")  # also while it holds time
+    terminals.wait_for("desk", "PAUSED")
     terminals.tmux("kill-session", "-t", "desk")
     terminals.wait_for("console", "The drill is over: not passed")
+    deadline = time.monotonic() + PATIENCE
+    while (tmp_path / "killswitch-console/drills/pair.socket").is_symlink():  # its last act, once all is closed
+        assert time.monotonic() < deadline, "the leader's process does not end"
+        time.sleep(0.1)
     (folder,) = (tmp_path / "killswitch-console/drills").glob("*-pair")
     (ended,) = [e for e in read_log(folder / "log.jsonl") if e.event == "drill.ended"]
     assert str(ended.facts["why"]).startswith("aborted: the facilitator's terminal")

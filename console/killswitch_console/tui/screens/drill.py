@@ -66,6 +66,7 @@ class DrillScreen(ConsoleScreen):
             self.query_one("#practice").focus()
             self._read()
         else:
+            self.app.clear_notifications()  # what they say stands here
             self.query_one("#pages").focus()
 
     @work(exclusive=True, group="drills", exit_on_error=False)
