@@ -97,7 +97,8 @@ async def test_a_deleted_deployment_is_stopped_when_its_pods_are_gone(
     assert sim.truth()["refund-1"]["running"] == 0
 
 
-async def test_pods_on_a_node_that_is_not_ready_are_unknown(backend: Backend, admin: Admin) -> None:
+async def test_pods_on_a_node_that_is_not_ready_are_unknown(sim: Simulated, backend: Backend, admin: Admin) -> None:
+    _ = sim  # a real kubelet would take its node's readiness back at once
     nodes = {pod["spec"]["nodeName"] for pod in admin.pods(selector="agent=refund-2")}
     (node,) = nodes
     admin.set_node_ready(node, ready=False)
