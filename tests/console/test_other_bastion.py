@@ -11,8 +11,11 @@ import pytest
 from console_command import answer, console
 from crashing import settings
 from killswitch_console.authority.invoker import current_invoker
+from killswitch_console.cli.asking import ask_any
 from killswitch_console.halting.approving import ApprovalNeeded, SamePerson
+from killswitch_console.halting.confirmation import NotConfirmed
 from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from simulated import Simulated, eventually, running
@@ -52,8 +55,8 @@ async def test_a_part_is_put_back_here_and_the_rest_from_a_bastion_that_never_sa
         assert (line["held"], line["verdict"], line["open"]) == (True, "stopped", False)
         (found,) = await answer(other, "status", "--marks")
         assert (found["halt_id"], found["foreign"]) == (halt_id, True)
-        wrong = await console(other, "restore", halt_id, "--reason", "down", "--confirm", "no")
-        assert wrong.returncode == 3
+        with pytest.raises(NotConfirmed):  # of a halt known by its marks alone, any scope that fits, or the widest
+            ask_any("no", ForeignHalt(halt_id, "", "", (), part.header.agents).scopes, "simulator")
         back = await answer(other, "restore", halt_id, "--reason", "down", "--confirm", "RESTORE simulator")
         assert back["verdict"] == "restored"
         await eventually(lambda: not difference(before, worldview(sim)), within=15, every=0.5)
