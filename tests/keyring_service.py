@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,20 +32,19 @@ def needs_keyring() -> None:
 def bus(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A session bus on which no service can be activated; the environment that programs on it need."""
     directory.mkdir(parents=True, exist_ok=True)
-    socket = directory / "bus"
+    address = directory / "bus"
     config = directory / "session.conf"
-    config.write_text(_CONFIG.format(socket=socket))
+    config.write_text(_CONFIG.format(socket=address))
     command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog"]
     daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(socket.exists)
-        address = f"unix:path={socket}"
-        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        until(lambda: listening(address), within=20)
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={address}")
         monkeypatch.setenv("HOME", str(directory))
         runtime = directory / "run"
         runtime.mkdir(mode=0o700, exist_ok=True)
         yield {
-            "DBUS_SESSION_BUS_ADDRESS": address,
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={address}",
             "HOME": str(directory),
             "XDG_RUNTIME_DIR": str(runtime),
             "PATH": os.environ["PATH"],
@@ -52,6 +52,12 @@ def bus(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
     finally:
         daemon.terminate()
         daemon.wait(5)
+
+
+def listening(path: Path) -> bool:
+    """Whether somebody takes calls there: a socket's file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex(str(path)) == 0
 
 
 @contextmanager
@@ -63,7 +69,7 @@ def gnome_keyring(environment: dict[str, str]) -> Iterator[subprocess.Popen[byte
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
     try:
-        until(lambda: owned(environment))
+        until(lambda: owned(environment), within=20)
         yield daemon
     finally:
         daemon.send_signal(signal.SIGCONT)

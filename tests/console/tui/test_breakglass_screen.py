@@ -232,6 +232,12 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
         yield daemon
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the limit is not the subject, a busy test machine may take longer than it."""
+    monkeypatch.setattr("killswitch_console.vault.secret_service.KEYRING_SECONDS", 20.0)
+
+
 async def tried(driven: Driven, says: str, passphrase: str = PASSPHRASE) -> int:
     """Go through the ceremony while the console is used, until it says what is wrong; how many keys it answered."""
     await ceremony(driven, passphrase)
@@ -250,6 +256,7 @@ def _unwrapped(text: str) -> str:
     return "".join(text.replace("█", "").replace("▌", "").replace("▐", "").split())
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_locked_keyring_opens_by_its_passphrase_only(daemon: object, tmp_path: Path) -> None:
     await RING.seal(bundled(CONTENT), bytearray(PASSPHRASE.encode()))
     async with glazed(small_world(), tmp_path, RING, size=(120, 40)) as driven:
@@ -261,10 +268,9 @@ async def test_a_locked_keyring_opens_by_its_passphrase_only(daemon: object, tmp
 
 
 async def test_a_silent_keyring_leaves_the_console_alive(daemon: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    await RING.seal(bundled(CONTENT), bytearray(PASSPHRASE.encode()))
     async with glazed(small_world(), tmp_path, RING, size=(120, 40)) as driven:
         await driven.press("b")
-        await driven.sees("● ring: sealed")
+        await driven.sees("Credentials")
         daemon.send_signal(signal.SIGSTOP)
         assert await tried(driven, "the Secret Service did not answer within 2.5 s (use a sealed-file vault)") > 4
 
@@ -277,6 +283,7 @@ async def test_a_silent_keyring_gives_way_to_the_next_vault(daemon: subprocess.P
         await driven.sees("BREAK-GLASS IS OPEN", "opened by    vault file")
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_keyring_that_was_never_enrolled_or_lies(daemon: object, tmp_path: Path) -> None:
     async with glazed(small_world(), tmp_path, RING, size=(120, 40)) as driven:
         await driven.press("b")
@@ -289,6 +296,7 @@ async def test_a_keyring_that_was_never_enrolled_or_lies(daemon: object, tmp_pat
         await tried(driven, "what the keyring gave: it is not a sealed bundle")
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("running", [False, True], ids=["no D-Bus", "no Secret Service"])
 async def test_without_a_keyring(running: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not running:
