@@ -56,7 +56,7 @@ def _run(given: list[str]) -> int:
         return DONE
     debug, plain = "--debug" in given, "--plain" in given or bool(os.environ.get("KILLSWITCH_PLAIN"))
     _adapt(plain=plain)
-    options = _parse([argument for argument in given if argument not in ("--debug", "--plain")])
+    options = parse([argument for argument in given if argument not in ("--debug", "--plain")])
     options.plain = plain
     try:
         return int(options.run(options))
@@ -106,7 +106,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {clean(message, most=1000)} (--help shows how)\n")
 
 
-def _parse(given: list[str]) -> argparse.Namespace:
+def parse(given: list[str]) -> argparse.Namespace:
+    """The command and its options. Exits with 2 after one line where they make no sense."""
     names = _names()
     first = given[0] if given else ""
     if first not in names and first not in ("-h", "--help") and (not first or first.startswith("-")):

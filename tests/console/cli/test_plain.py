@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from killswitch_console.cli import output
-from killswitch_console.cli.main import _names, _parse, main
+from killswitch_console.cli.main import _names, main, parse
 from simulated import Simulated, running
 
 COLUMNS = re.compile(r"\S {2,}\S")
@@ -74,7 +74,7 @@ def _speak(capsys: pytest.CaptureFixture[str], sim: Simulated) -> None:
 @pytest.mark.parametrize("name", _names())
 def test_every_command_offers_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
-        _parse([name, "--help"])
+        parse([name, "--help"])
     assert done.value.code == 0
     assert "--plain" in capsys.readouterr().out
 
