@@ -31,6 +31,7 @@ from killswitch_console.tui.inbox import Inbox
 from killswitch_console.tui.invoking import Invoking
 from killswitch_console.tui.lines.spans import Tone
 from killswitch_console.tui.navigating import Navigating
+from killswitch_console.tui.pacing import Pace
 from killswitch_console.tui.places import Places
 from killswitch_console.tui.port import EngineMaker
 from killswitch_console.tui.screens.base import ConsoleScreen
@@ -43,9 +44,6 @@ from killswitch_console.tui.state import ConsoleState
 _T = TypeVar("_T")
 
 _LOG_TONES: Final = {"information": Tone.PLAIN, "warning": Tone.WARN, "error": Tone.BAD}
-
-FRESHEN_SECONDS: Final = 0.1
-"""The least time between two looks into the inbox: ten frames a second at most."""
 
 KEEP_SECONDS: Final = 60.0
 """How often what is known is kept for the next session."""
@@ -108,7 +106,7 @@ class ConsoleApp(Navigating):
         self._engine_ready = asyncio.Event()
         self._running_loop: asyncio.AbstractEventLoop | None = None
         self._soon: Timer | None = None
-        self._freshened = 0.0
+        self._pace = Pace()
         self._leaving = False
 
     def get_default_screen(self) -> Screen[None]:
@@ -178,14 +176,14 @@ class ConsoleApp(Navigating):
     def on_console_app_news(self) -> None:
         """Take the news in soon: at once after a quiet time, else with the next frame."""
         if self._soon is None:
-            wait = max(0.001, self._freshened + FRESHEN_SECONDS - time.monotonic())
+            wait = self._pace.wait(time.monotonic(), getattr(self._driver, "sent", 0))
             self._soon = self.set_timer(wait, self._take_news, name="news")
 
     def _take_news(self) -> None:
         self._soon = None
         if self._leaving:
             return  # what waits stays in the inbox for whoever takes it last
-        self._freshened = time.monotonic()
+        self._pace.framed(time.monotonic())
         events = self.inbox.take()
         for text in self.state.apply(events):
             self.tell(text, wrong=True)
