@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,10 +12,15 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
+from killswitch_console.halting.engine import Engine
+from killswitch_console.halting.happenings import refused
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines.spans import Line, Tone, plain
 from killswitch_console.tui.widgets.field import text_line
 from killswitch_console.tui.widgets.listing import Lines, ShortListing
+
+if TYPE_CHECKING:
+    from killswitch_console.tui.app import ConsoleApp
 
 ONE_KEY = "yes"
 """What ``required_confirmation`` answers where one key is enough."""
@@ -103,6 +108,16 @@ class ConfirmDialog(ModalScreen[bool]):
             self.dismiss(False)
         else:
             self.query_one("#answer", Lines).show(lambda _: [plain("That is not it; nothing was done.", Tone.BAD)])
+            self._note_wrong()
+
+    def _note_wrong(self) -> None:
+        """A slip, or somebody who tries: it goes into the trail. What was typed does not; it may be a secret."""
+        happening = refused(self._verb.lower(), self._title, "the confirmation is missing or wrong")
+
+        async def note(engine: Engine) -> None:
+            engine.recorder.note(*happening)
+
+        cast("ConsoleApp", self.app).engine.submit(note, name="note a wrong confirmation")
 
     @on(Button.Pressed, "#confirm")
     def _pressed(self) -> None:
