@@ -175,8 +175,11 @@ class ConsoleApp(Navigating):
 
     def on_console_app_news(self) -> None:
         """Take the news in soon: at once after a quiet time, else with the next frame."""
-        if self._soon is None:
-            wait = self._pace.wait(time.monotonic(), getattr(self._driver, "sent", 0))
+        if self.inbox.urgent and self._soon is not None:
+            self._soon.stop()
+            self._soon = self.set_timer(0.001, self._take_news, name="news")
+        elif self._soon is None:
+            wait = 0.001 if self.inbox.urgent else self._pace.wait(time.monotonic(), getattr(self._driver, "sent", 0))
             self._soon = self.set_timer(wait, self._take_news, name="news")
 
     def _take_news(self) -> None:

@@ -38,6 +38,8 @@ class Inbox:
         self._wake = wake
         self._lock = threading.Lock()
         self._awake = False
+        self.urgent = False
+        """Whether something waits that must not: a beginning, an end, a revival, a warning; numbers that move may."""
         self._agents: dict[AgentKey, Agent] = {}
         self._gone: set[AgentKey] = set()
         self._whole: FleetChanged | None = None
@@ -52,10 +54,12 @@ class Inbox:
 
     def put(self, event: EngineEvent) -> None:
         """Take an event in; never waits for whoever takes it out."""
+        urgent = not isinstance(event, FleetChanged | TargetsMoved)
         with self._lock:
             self._merge(event)
-            awake, self._awake = self._awake, True
-        if not awake:
+            wake = not self._awake or (urgent and not self.urgent)
+            self._awake, self.urgent = True, self.urgent or urgent
+        if wake:
             self._wake()
 
     def _merge(self, event: EngineEvent) -> None:
@@ -116,5 +120,5 @@ class Inbox:
             self._agents, self._gone, self._backends, self._whole = {}, set(), None, None
             self._records, self._moved, self._warned = {}, {}, []
             self._open, self._latest = None, {}
-            self._awake = False
+            self._awake = self.urgent = False
             return events

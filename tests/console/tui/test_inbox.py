@@ -79,3 +79,16 @@ def test_the_loop_is_woken_once_per_burst_from_any_thread() -> None:
     assert len(inbox.take()) == 1
     put()
     assert len(woken) == 2
+
+
+def test_what_must_not_wait_wakes_the_loop_although_numbers_wait_already() -> None:
+    woken: list[int] = []
+    inbox = Inbox(lambda: woken.append(1))
+    inbox.put(FleetChanged((agent(A),), (), ()))
+    inbox.put(TargetsMoved("x", HALT.targets))
+    assert (len(woken), inbox.urgent) == (1, False)
+    inbox.put(Warned("the disk is full"))
+    inbox.put(Warned("and stays so"))
+    assert (len(woken), inbox.urgent) == (2, True)
+    inbox.take()
+    assert not inbox.urgent
