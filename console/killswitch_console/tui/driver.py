@@ -132,11 +132,14 @@ class TerminalDriver(LinuxDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self.sent = 0
+        """Characters that were written: what a line has to carry, near enough."""
         self._outlet: Outlet | None = None
         self._leaving: list[str] | None = None
 
     def write(self, data: str) -> None:
         """Write to the terminal, now or never; never wait."""
+        self.sent += len(data)
         if (recording := getattr(self._app, "recording", None)) is not None:
             recording.output(data)
         if self._leaving is not None:

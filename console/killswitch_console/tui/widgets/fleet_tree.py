@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from killswitch_console.tui.lines import rows
+from killswitch_console.tui.lines.differing import differing
 from killswitch_console.tui.lines.spans import Line, Tone
 from killswitch_console.tui.model import AgentRow, FleetModel, Node
 from killswitch_console.tui.widgets.toned import CURSOR_MARK, TonedView
@@ -62,6 +63,8 @@ class FleetTree(TonedView, can_focus=True):
         self._row = 0
         self._ranging_from: Node | None = None
         """Where a range of marks began, while one is being made."""
+        self._painted: dict[int, Line] = {}
+        """What each row of the screen was last painted as."""
 
     # -- following the model ---------------------------------------------------------------------------------------
 
@@ -73,9 +76,16 @@ class FleetTree(TonedView, can_focus=True):
         elif touched:
             top = self.scroll_offset.y
             visible = range(top, min(top + self.size.height, self.model.row_count))
-            regions = [self._region(row) for row in visible if self.model.node(row) in touched]
+            regions = [part for row in visible if self.model.node(row) in touched for part in self._changed(row)]
             if regions:
                 self.refresh(*regions)
+
+    def _changed(self, row: int) -> list[Region]:
+        """The cells of a visible row that are not as they were painted."""
+        y = row - self.scroll_offset.y
+        if (before := self._painted.get(y)) is None:
+            return [self._region(row)]
+        return [Region(x, y, cells, 1) for x, cells in differing(before, self._row_line(row), self.size.width)]
 
     def _restructure(self) -> None:
         """Rows moved: keep the cursor on its node, and that node where it is on the screen."""
@@ -113,12 +123,16 @@ class FleetTree(TonedView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Paint one visible row."""
         row = y + self.scroll_offset.y
+        line = self._painted[y] = self._row_line(row)
+        return self.paint(line, cursor=row == self._row and bool(line))
+
+    def _row_line(self, row: int) -> Line:
         node = self.model.node(row)
         if node is None:
-            return self.paint(())
+            return ()
         here = row == self._row
         mark = (f"{CURSOR_MARK} " if here and self.has_focus else "> " if here else "  ", Tone.ACCENT)
-        return self.paint((mark, *self._line(node)), cursor=here)
+        return (mark, *self._line(node))
 
     def _line(self, node: Node) -> Line:
         shown = self.model.show(node)

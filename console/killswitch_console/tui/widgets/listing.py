@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from killswitch_console.tui.lines.differing import differing
 from killswitch_console.tui.lines.spans import Line
 from killswitch_console.tui.widgets.toned import TonedView
 
@@ -50,9 +51,9 @@ class Listing(TonedView, can_focus=True):
             return
         top = self.scroll_offset.y
         changed = [
-            Region(0, y - top, self.size.width, 1)
+            Region(x, y - top, cells, 1)
             for y in range(top, min(top + self.size.height, len(self._lines)))
-            if before[y] != self._lines[y]
+            for x, cells in differing(before[y], self._lines[y], self.size.width)
         ]
         if changed:
             self.refresh(*changed)
