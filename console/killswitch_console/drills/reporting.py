@@ -72,7 +72,7 @@ def _sections(
     ]
     yield "Overview", [" ".join(header.narrative.split())], [["", ""], *overview], ""
     yield "What happened when", [], None, timeline(events)
-    yield "Time to halt", [_margin(result)], _halts(result), times_to_halt(result["halts"])
+    yield "Time to halt", [_margin(document)], _halts(result), times_to_halt(result["halts"])
     yield "Steps", ["Seconds from the first word of it; restore: from its confirmation."], _steps(result), ""
     yield "Objectives", [], _objectives(scenario, result), ""
     yield "Expected and actual", [], _outcomes(result), ""
@@ -84,7 +84,10 @@ def _sections(
     yield "Record", _record(result, events, folder), None, ""
 
 
-def _margin(result: dict[str, Any]) -> str:
+def _margin(document: dict[str, Any]) -> str:
+    result = document["score"]
+    if document.get("mode") == "canary":
+        return "On the real platforms nobody tells what an agent really did: each target's evidence is in the trail."
     if result["least_margin"] is None:
         return "No agent was called stopped."
     said = (
@@ -203,7 +206,8 @@ def _record(result: dict[str, Any], events: Sequence[Happened], folder: Path) ->
     lines += [f"FOUND IN THE TRAIL: {finding}" for finding in findings]
     lines += [f"Its head: {receipt}" for receipt in receipts(folder)]
     for path in recordings(folder):
-        lines.append(f"Recording of the console: [[{path.relative_to(folder)}]]; killswitch-console audit play {path}")
+        shown = f"killswitch-console audit play {path} --config {folder / 'config.toml'}"
+        lines.append(f"Recording of the console: [[{path.relative_to(folder)}]]; {shown}")
     return [*lines, f"Go through it with: killswitch-console drill replay {folder.name}"]
 
 

@@ -155,6 +155,8 @@ def test_canaries_on_all_platforms_are_halted_proven_and_put_back(
     assert {"drill.started", "halt.confirmed", "restore.ended", "drill.ended"} <= {e["kind"] for e in events}
     assert all(e["drill"] for e in events)
     (folder,) = (config.parent / "drills").iterdir()
+    assert main(["drill", "report", str(folder)]) == 0
+    assert "evidence is in the trail" in (folder / "report.md").read_text()
     (ended,) = [e for e in events if e["kind"] == "drill.ended"]
     assert ended["data"]["event_hash"] == json.loads((folder / "score.json").read_text())["score"]["event_hash"]
 

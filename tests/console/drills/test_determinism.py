@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,24 +51,32 @@ def test_all_runs_have_one_hash(tmp_path: Path, runs: int) -> None:
     assert len({hash_of(tmp_path / str(run), scenario()) for run in range(runs)}) == 1
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A drill with a facilitator's inputs, and the hash of its events."""
+    folder = tmp_path_factory.mktemp("drills") / "a"
+    return folder, hash_of(folder, scenario(), inputs=True)
+
+
 def test_facilitators_inputs_are_in_the_log_and_enough_to_play_it_again(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    recorded: tuple[Path, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = hash_of(tmp_path / "a", scenario(), inputs=True)
-    events = read_log(tmp_path / "a/log.jsonl")
-    given = [(given.at, given.about["line"]) for given in inputs_of(events, person=False)]
+    folder, first = recorded
+    given = [(given.at, given.about["line"]) for given in inputs_of(read_log(folder / "log.jsonl"), person=False)]
     accepted = [(at, line) for at, line in LINES if line != "pause" and not line.startswith("skip")]
     assert [line for _, line in given] == [line for _, line in accepted]
     assert all(abs(at - then) < 0.1 for (at, _), (then, _) in zip(given, accepted, strict=True))
-    assert main(["drill", "replay", "--again", str(tmp_path / "a")]) == 0
+    assert main(["drill", "replay", "--again", str(folder)]) == 0
     assert f"({first[:16]})" in capfd.readouterr().out
 
 
-def test_a_drill_without_one_of_its_inputs_is_another(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    hash_of(tmp_path / "a", scenario(), inputs=True)
-    log = tmp_path / "a/log.jsonl"
+def test_a_drill_without_one_of_its_inputs_is_another(
+    recorded: tuple[Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(recorded[0], tmp_path / "a"))
+    log = folder / "log.jsonl"
     log.write_text("".join(line for line in log.read_text().splitlines(True) if "say Boss" not in line))
-    assert main(["drill", "replay", "--again", str(tmp_path / "a")]) == 4
+    assert main(["drill", "replay", "--again", str(folder)]) == 4
     assert "adhoc-1" in capfd.readouterr().out.partition("now:")[0]
 
 
