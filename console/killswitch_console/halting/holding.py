@@ -85,6 +85,7 @@ class HoldRun:
         self._lanes: dict[BackendRef, Lane] = {}
         self._order = order_of(record.header)
         self._announced = announced
+        self._told_of: set[str] = set()
         self._adopting = Adopting(record, means) if not leaving else None
         self._note(held)
 
@@ -162,7 +163,7 @@ class HoldRun:
 
     async def _watch_on(self, ref: BackendRef, backend: Backend) -> None:
         """Run a lane for as long as this connection is the open one."""
-        yielding = Yielding(backend, self._order, self._means.now, self._yield_to, dict(self._announced))
+        yielding = Yielding(backend, self._order, self._means.now, self._yield_to, dict(self._announced), self._told_of)
         lane = Lane(backend, self.board, self._order, self._means.now, yielding)
         lane.feed([self.board[target] for target in self._held[ref] if self.board[target].kept])
         self._lanes[ref] = lane

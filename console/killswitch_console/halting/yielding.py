@@ -38,7 +38,8 @@ class Yielding:
     """Hears once of each restore that this hold gives way to."""
     announced: dict[TargetId, HaltMark] = field(default_factory=dict)
     """Announcements by target: this bastion's own restore that was cut short is one too."""
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    """Who was told of already; the backends of one hold share it."""
 
     def may(self, observation: Observation) -> bool:
         """Whether a target that acts again may have been restored by another console; asks nobody."""
@@ -58,9 +59,10 @@ class Yielding:
             return None
 
     def say(self, found: RestoredElsewhere) -> None:
-        """Tell of a restore, once."""
-        if (found.by, found.at) not in self._told:
-            self._told.add((found.by, found.at))
+        """Tell of a person's restore, once."""
+        person = found.by.partition(" (")[0]  # one platform may tell more of them than another
+        if person not in self.told:
+            self.told.add(person)
             self.tell(found)
 
 
