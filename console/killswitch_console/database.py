@@ -34,7 +34,7 @@ class Database(aiosqlite.Connection):
             sqlite3.Error: what SQLite says; also whatever ``work`` raises.
             ValueError: the connection is closed.
         """
-        return cast("_T", await self._execute(_transact, self._conn, work))
+        return cast("_T", await self._execute(_transact, self._conn, work))  # type: ignore[no-untyped-call]
 
 
 def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:

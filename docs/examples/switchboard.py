@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import aiohttp
@@ -76,9 +75,16 @@ class Switchboard:
                 for name, agent in agents.items():
                     claim = Claim(How.LABEL, name, agent["class"], agent["tenant"])
                     health = Health.OK if agent["workers"] else Health.IDLE
-                    target, workers = TargetId(self.ref, name), agent["workers"]
-                    seen = TargetSighting(target, self.layer, "switch", self._now(), (claim,), health=health)
-                    yield replace(seen, concurrency=workers, off=not workers)
+                    yield TargetSighting(
+                        target=TargetId(self.ref, name),
+                        layer=self.layer,
+                        kind="switch",
+                        seen_at=self._now(),
+                        claims=(claim,),
+                        health=health,
+                        concurrency=agent["workers"],
+                        off=not agent["workers"],
+                    )
                 yield ListingComplete(self.ref, self._now())
             except Problem as problem:
                 yield SightingFailed(self.ref, self._now(), str(problem))
