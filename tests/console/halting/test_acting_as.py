@@ -71,7 +71,7 @@ def test_what_is_shown_names_account_and_arn_everywhere(
     said = capsys.readouterr().out
     assert f"iam:prod: {ARN} in {ACCOUNT}" in said
     assert "kubernetes:prod: not known" in said
-    for shown in (lines.whole(plan, 60.0, 100), lines.acting(plan, 100)):
+    for shown in (lines.whole(plan, 60.0, 100), lines.acting([plan, plan], 100)):
         assert f"{ARN} in {ACCOUNT}" in "\n".join("".join(text for text, _ in line) for line in shown)
     kind, event = plan_shown(plan)
     assert (kind, event["acts_as"][0]) == ("plan.shown", f"iam:prod: {ARN} in {ACCOUNT}")

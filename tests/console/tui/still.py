@@ -19,6 +19,8 @@ from typing import TypeVar, cast
 from console.tui.driving import ALICE, Driven
 from console.tui.scripted import IAM, KUBERNETES, LAYERS, ScriptedBackend, World, deployment, role, settings
 from killswitch_backends.protocol import Accepted, Captured, Evidence, FieldChange, Grade, Profile
+from killswitch_console.authority.invoker import PlatformName
+from killswitch_console.halting.acting_as import acting_as
 from killswitch_console.halting.engine import Engine, EngineSettings
 from killswitch_console.halting.events import EngineEvent, FleetChanged
 from killswitch_console.halting.plan import Plan, Protection
@@ -37,6 +39,15 @@ _T = TypeVar("_T")
 
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC)
 """Four minutes past three in the morning."""
+
+
+NAMES = (
+    PlatformName(backend="kubernetes:prod", name="oncall@example", account="https://10.0.0.1:6443"),
+    PlatformName(
+        backend="iam:prod", name="arn:aws:sts::111122223333:assumed-role/killswitch/ada", account="111122223333"
+    ),
+)
+"""Whom the platforms take this console for."""
 
 
 def still_world() -> World:
@@ -69,7 +80,7 @@ class StillEngine:
     settings: EngineSettings = field(default_factory=lambda: settings(World(), Path("/nonexistent")))
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
-        return await make_plan(
+        plan = await make_plan(
             self.fleet,
             scope,
             profile,
@@ -78,6 +89,7 @@ class StillEngine:
             protection=Protection(),
             now=NOW,
         )
+        return replace(plan, identities=acting_as(plan, NAMES))
 
     async def records(self) -> list[HaltRecord]:
         return list(self.kept)

@@ -51,9 +51,10 @@ def summary(plan: Plan, slo_seconds: float, width: int) -> list[Line]:
     return lines
 
 
-def acting(plan: Plan, width: int) -> list[Line]:
+def acting(plans: Sequence[Plan], width: int) -> list[Line]:
     """As whom, on each platform: for the dialog that asks."""
-    return [line for one in plan.identities for line in _as(f"{one.backend}: {one}", width)]
+    told = dict.fromkeys(f"{one.backend}: {one}" for plan in plans for one in plan.identities)
+    return [line for one in told for line in _as(one, width)]
 
 
 def _as(told: str, width: int) -> list[Line]:

@@ -213,7 +213,7 @@ class PlanScreen(ConsoleScreen):
         for plan in self.plans:
             lines += plan_lines.summary(plan, self.state.objectives.of_scope(plan.scope), width - 1)
             lines += plan_lines.warnings(plan, width - 1)
-        return lines
+        return [*lines, *plan_lines.acting(self.plans, width - 1)]
 
     def action_scroll(self, by: int) -> None:
         """Scroll the plan, wherever the keys go otherwise."""
