@@ -46,8 +46,10 @@ real: $(STAMP)   ## the behaviour tests on a cluster to throw away (KUBECONFIG=F
 		-k "[real" tests/backends/aws_lambda/test_lambda_halt.py tests/backends/aws_lambda/test_lambda_restore.py \
 		tests/backends/aws_iam/test_iam_halt.py
 
-chaos: $(STAMP)  ## long fault matrices
-	$(BIN)/pytest -m chaos
+chaos: $(STAMP)  ## the fault matrix (written to docs/fault-matrix.md) and the kill -9 runs; half an hour and more
+	rm -rf build/fault-matrix && mkdir -p build/fault-matrix
+	KILLSWITCH_FAULT_MATRIX="$(abspath build/fault-matrix)" $(BIN)/pytest -m chaos; ended=$$?; \
+		cd tests && ../$(BIN)/python -m faulting.page ../build/fault-matrix; exit $$ended
 
 bench: $(STAMP)  ## measure speed, print a table (ONLY=name for one)
 	cd tests && ../$(BIN)/python -m benchmarks $(ONLY)
@@ -55,10 +57,13 @@ bench: $(STAMP)  ## measure speed, print a table (ONLY=name for one)
 snapshots: $(STAMP) ## accept the pictures as they are now
 	$(BIN)/pytest tests/console/tui --snapshot-update -n 0
 
+documents: $(STAMP) ## write the configuration reference anew from the models
+	cd tests && ../$(BIN)/python -m reference
+
 lock:            ## refresh the locked requirements (needs uv)
 	sh requirements/lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: real help setup demo test lint types layers unit chaos bench snapshots lock clean
+.PHONY: documents real help setup demo test lint types layers unit chaos bench snapshots lock clean

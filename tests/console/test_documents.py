@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import reference
 from console_command import console
 from killswitch_console.cli.main import parse
 from simulated import running
@@ -62,6 +63,10 @@ def test_there_are_commands_to_understand() -> None:
 def test_every_link_leads_somewhere(page: Path) -> None:
     targets = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in targets if not (page.parent / link).exists()] == []
+
+
+def test_the_configuration_reference_is_what_the_models_say() -> None:
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make documents`"
 
 
 async def test_the_tour_of_the_readme() -> None:
