@@ -164,6 +164,7 @@ async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(check: 
         driven.app.inbox.put(OpenHalts((), tuple(others)))
         await driven.sees("HELD by another bastion: h-20261122-021000-beef", "+1 more")
         driven.app.inbox.put(OpenHalts((held(),), tuple(others)))
+        await driven.sees("HELD class:billing by alice")
         await driven.press("o")
         await driven.sees("other bastion's", "carol", "class:billing", "HELD class:billing by alice", "+2 more")
         assert sum("of another bastion is seen" in text for text in told) == 2
