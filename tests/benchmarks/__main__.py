@@ -1,4 +1,4 @@
-"""Runs every benchmark (or those named on the command line) and prints one table."""
+"""Runs every benchmark (or those named), prints one table, and brings ``docs/benchmarks.md`` up to date."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from importlib import import_module
 
 import benchmarks
 from benchmarks.measuring import Row, table
+from benchmarks.page import PAGE, updated
 
 
-async def measured(names: list[str]) -> list[Row]:
-    rows: list[Row] = []
+async def measured(names: list[str]) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += await import_module(f"benchmarks.{name}").measure()
+        rows[name] = await import_module(f"benchmarks.{name}").measure()
     return rows
 
 
 def main() -> int:
-    helpers = {"measuring", "__main__"}
+    helpers = {"measuring", "page", "__main__"}
     known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in helpers)
     chosen = sys.argv[1:] or known
     if unknown := set(chosen) - set(known):
@@ -29,7 +30,8 @@ def main() -> int:
         return 2
     rows = asyncio.run(measured(chosen))
     print(f"\n{platform.platform()}, {platform.machine()}, Python {platform.python_version()}\n")
-    print(table(rows))
+    print(table([row for several in rows.values() for row in several]))
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", rows), encoding="utf-8")
     return 0
 
 
