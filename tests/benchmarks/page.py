@@ -17,8 +17,8 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD: Final = """\
 # Benchmarks
 
-Written by `make bench`; each section by the last run of that benchmark (`make bench ONLY="name ..."`). Peers are measured
-in the same run, on the same machine, so that the ratio means something; client and simulator share its cores.
+Written by `make bench`; each section by the last run of that benchmark (`make bench ONLY="name ..."`). Peers are
+measured in the same run, on the same machine, so that the ratio means something; client and simulator share its cores.
 """
 
 
