@@ -54,10 +54,14 @@ class LogBook:
 
     def take(self, events: Iterable[EngineEvent], at: datetime) -> None:
         """Write down what of some events is told nowhere else."""
+        events = list(events)
+        over = {event.record.header.halt_id for event in events if isinstance(event, HaltEnded)}
         for event in events:
             match event:
                 case FleetChanged():
                     self._views(event, at)
+                case HaltBegun(record) if record.ended_at is not None and record.header.halt_id in over:
+                    continue  # another process of this bastion is followed, and tells of what was over already
                 case HaltBegun(record):
                     what = "restore" if record.ended_at is not None else "halt"
                     self.note(at, f"{what} of {record.header.scope} began ({record.header.halt_id})", Tone.ACCENT)

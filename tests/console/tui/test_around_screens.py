@@ -19,6 +19,7 @@ from killswitch_console.tui import keymap, screens, signs
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.finding import find, modules
 from killswitch_console.tui.lines.spans import Line, Tone, length, plain
+from killswitch_console.tui.log_book import LogBook
 from killswitch_console.tui.places import Place, Places
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.help import HelpDialog
@@ -221,6 +222,21 @@ async def test_an_objective_that_is_overrun_rings_once(monkeypatch: pytest.Monke
         await driven.press("w")
         await driven.sees("only what is wrong", "SLO of class:outreach is overrun")
         assert "began" not in driven.text
+
+
+def test_the_log_tells_a_restore_from_a_halt_that_is_told_of_once_more() -> None:
+    halt = record("class:billing", stopped, begun=timedelta(minutes=5), ended=True)
+    log = LogBook()
+    log.take([HaltBegun(replace(halt, ended_at=None))], NOW)
+    log.take([HaltEnded(halt)], NOW)
+    log.take([HaltBegun(halt), HaltEnded(halt)], NOW)
+    log.take([HaltBegun(halt)], NOW)
+    said = [(entry.text.partition(" (")[0], entry.times) for entry in log.entries]
+    assert said == [
+        ("halt of class:billing began", 1),
+        ("class:billing: stopped", 2),
+        ("restore of class:billing began", 1),
+    ]
 
 
 async def test_laggards_are_forced_after_a_dialog_that_says_what_that_risks(tmp_path: Path) -> None:
