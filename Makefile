@@ -60,10 +60,16 @@ snapshots: $(STAMP) ## accept the pictures as they are now
 documents: $(STAMP) ## write the configuration reference anew from the models
 	cd tests && ../$(BIN)/python -m reference
 
+release: $(STAMP) ## wheel, source archive and bill of materials into dist/, the same bytes each time
+	rm -rf dist
+	SOURCE_DATE_EPOCH="$$(git log -1 --pretty=%ct)" $(BIN)/hatchling build -d dist
+	$(BIN)/cyclonedx-py requirements requirements/bastion.txt --pyproject pyproject.toml --output-reproducible \
+		--of JSON -o dist/killswitch-console.cdx.json
+
 lock:            ## refresh the locked requirements (needs uv)
 	sh requirements/lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: documents real help setup demo test lint types layers unit chaos bench snapshots lock clean
+.PHONY: release documents real help setup demo test lint types layers unit chaos bench snapshots lock clean
