@@ -32,7 +32,7 @@ def test_a_wheel_is_the_same_bytes_each_time_and_starts(tmp_path: Path) -> None:
     )
     assert "RUNBOOK" in done.stdout
 
-    inside = {name for name in zipfile.ZipFile(first).namelist()}
+    inside = set(zipfile.ZipFile(first).namelist())
     assert not [name for name in inside if name.startswith("tests/")]
     assert {
         "killswitch_console/drills/scenarios/runaway-refund-agent.toml",
