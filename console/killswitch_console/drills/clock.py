@@ -36,8 +36,11 @@ _GRACE: Final = 0.001
 _STEP: Final = 1e-7
 """Drill seconds that one turn of the loop takes at least: work that waits for a rounding error would never end."""
 
-_STUCK: Final = 1.0
-"""Real seconds that a busy thread may hold drill time back; a thread that waits for drill time must not stop it."""
+_STUCK: Final = 10.0
+"""Real seconds that a busy thread may hold drill time back; a thread that waits for drill time must not stop it.
+
+On a crowded machine a thread at work may get no turn for seconds; time that jumped over it would change what happens.
+"""
 
 _SQLITE: Final = "aiosqlite.core"
 
