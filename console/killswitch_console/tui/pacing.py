@@ -15,8 +15,8 @@ LEAST_SECONDS: Final = 0.1
 MOST_SECONDS: Final = 2.0
 """The longest that news wait for their frame, however much was sent before."""
 
-BYTES_PER_SECOND: Final = 1700.0
-"""What may be sent on average: 100 kB a minute."""
+BYTES_PER_SECOND: Final = 1200.0
+"""What may be sent on average: 72 kB a minute; the rest of what a line should carry is for answers to keys."""
 
 BURST_BYTES: Final = 3000.0
 """What may be sent at once before frames are spaced out."""

@@ -45,18 +45,23 @@ class Listing(TonedView, can_focus=True):
             return
         before, self._lines = self._lines, self._build(self.line_width)
         self.fit_height(len(self._lines))
-        if len(before) != len(self._lines):
-            self.virtual_size = Size(self.line_width, len(self._lines))
+        if self._resized():
             self.refresh()
             return
-        top = self.scroll_offset.y
+        top, height = self.scroll_offset.y, self.size.height
         changed = [
             Region(x, y - top, cells, 1)
-            for y in range(top, min(top + self.size.height, len(self._lines)))
-            for x, cells in differing(before[y], self._lines[y], self.size.width)
+            for y in range(top, min(top + height, max(len(before), len(self._lines))))
+            for x, cells in differing(_line(before, y), _line(self._lines, y), self.size.width)
         ]
         if changed:
             self.refresh(*changed)
+
+    def _resized(self) -> bool:
+        """Make room for the lines; whether that changed. What fits is left alone: another size lays the screen out."""
+        size = Size(self.line_width, len(self._lines) if len(self._lines) > self.size.height else 1)
+        changed, self.virtual_size = self.virtual_size != size, size
+        return changed
 
     def fit_height(self, lines: int) -> None:
         """Hear how many lines there are; a listing that fills its place does not mind."""
@@ -65,13 +70,17 @@ class Listing(TonedView, can_focus=True):
         """Make the lines for the new width."""
         self._lines = []
         self.show()
-        self.virtual_size = Size(self.line_width, len(self._lines))
+        self._resized()
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Paint one visible line."""
         row = y + self.scroll_offset.y
-        return self.paint(self._lines[row] if row < len(self._lines) else ())
+        return self.paint(_line(self._lines, row))
+
+
+def _line(lines: list[Line], row: int) -> Line:
+    return lines[row] if row < len(lines) else ()
 
 
 class ShortListing(Listing):
