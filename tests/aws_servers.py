@@ -18,7 +18,7 @@ import tomllib
 import urllib.request
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -225,6 +225,19 @@ def ministack_server(folder: Path, *, authorises: bool = False) -> Iterator[Serv
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+
+
+def warmed(server: Server) -> Server:
+    """The server, once it has loaded what it answers unknown services with: ministack takes seconds, in which it hangs.
+
+    It knows no Application Auto Scaling, which is asked of every function with a published version.
+    """
+    if server.kind == "ministack":
+        from botocore.exceptions import ClientError
+
+        with suppress(ClientError):
+            server.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="lambda")
+    return server
 
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from aws_real import missing, sandbox_account
-from aws_servers import STARTERS, Server
+from aws_servers import STARTERS, Server, warmed
 
 
 @pytest.fixture(scope="session", params=[*STARTERS, "real"])
@@ -17,7 +17,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip(reason)
     starters = {**STARTERS, "real": sandbox_account}
     with starters[request.param](tmp_path_factory.mktemp(request.param)) as running:
-        yield running
+        yield warmed(running)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from aws_servers import STARTERS, Names, Server, listed, opened, patiently, planned
+from aws_servers import STARTERS, Names, Server, listed, opened, patiently, planned, warmed
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.aws_lambda.edge import EDGE_REGION
 from killswitch_backends.aws_lambda.functions import Function
@@ -27,9 +25,7 @@ ORIGIN = {
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The servers whose distributions tell which functions they run (moto's do not)."""
     with STARTERS[request.param](tmp_path_factory.mktemp(f"edge-{request.param}")) as running:
-        with suppress(ClientError):  # ministack knows no auto scaling, and takes seconds to find that out once
-            running.client("application-autoscaling", EDGE_REGION).describe_scalable_targets(ServiceNamespace="lambda")
-        yield running
+        yield warmed(running)
 
 
 def function(server: Server) -> tuple[str, str]:
