@@ -96,7 +96,7 @@ class BreakGlassScreen(ConsoleScreen):
             lines = breakglass.open_lines(opening, self.now, room, takes_two=self._takes_two)
         else:
             lines = self._sealed(room)
-        return [((" ", Tone.PLAIN), *line) for line in lines]
+        return [((" ", Tone.PLAIN), *line) if line else BLANK for line in lines]
 
     def _sealed(self, room: int) -> list[Line]:
         intro = (

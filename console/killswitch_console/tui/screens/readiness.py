@@ -91,7 +91,7 @@ class ReadinessScreen(ConsoleScreen):
             lines = [BLANK, plain("Checking platforms, rights, clocks, vaults and the trail …", Tone.MUTED)]
         else:
             lines = [BLANK, plain("There is no configuration that could be checked", Tone.MUTED)]
-        return [((" ", Tone.PLAIN), *line) for line in lines]
+        return [((" ", Tone.PLAIN), *line) if line else BLANK for line in lines]
 
     def freshen_body(self) -> None:
         """Ages move; findings change with a check only."""

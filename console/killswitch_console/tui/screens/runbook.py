@@ -54,7 +54,7 @@ class RunbookScreen(ConsoleScreen):
                 indent = " " * (2 + len(text) - len(text.lstrip()))
                 lines += _step(text.strip(), room, indent)
             lines.append(BLANK)
-        return [((" ", Tone.PLAIN), *line) for line in lines]
+        return [((" ", Tone.PLAIN), *line) if line else BLANK for line in lines]
 
     def action_chapter(self, by: int) -> None:
         """To the start of another chapter."""
