@@ -1,6 +1,6 @@
 """From the start of the process to the first frame of the last known fleet, beside an empty Textual app.
 
-A first session of the whole console lists 100,000 agents and is left; then the platform never answers, and the next
+A first session of the whole console lists 10,000 agents and is left; then the platform never answers, and the next
 sessions have only what is known from it.
 """
 
@@ -18,12 +18,12 @@ from large_fleet import class_name
 from painted import painted
 
 CHILD = Path(__file__).parents[1] / "large_fleet.py"
-ROUNDS = 7
+ROUNDS = 5
 
 
 async def measure() -> list[Row]:
     rows = []
-    for agents in (100_000,):
+    for agents in (10_000,):
         with tempfile.TemporaryDirectory() as folder:
             await _first_session(folder, agents)
             ours, empty = [], []
