@@ -11,6 +11,7 @@ from aws_servers import STARTERS
 from console_command import answer
 from emulated_account import TAGS, configure, state_of
 
+
 @pytest.mark.parametrize("emulator", ["moto", "ministack"])
 async def test_halt_and_restore_against_an_emulator(emulator: str, tmp_path: Path) -> None:
     with STARTERS[emulator](tmp_path) as server:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from test_other_bastion import other_bastion
+
 from crashing import settings
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.halting.engine import Engine, open_engine
@@ -14,7 +16,6 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from simulated import eventually, running
-from test_other_bastion import other_bastion
 from worldview import difference, worldview
 
 
