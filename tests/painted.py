@@ -21,6 +21,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from looking import Looking
+
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_])")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -41,7 +43,13 @@ class Painted:
     master: int
     arrived: list[tuple[float, bytes]] = field(default_factory=list)
     """When (``time.perf_counter``) which bytes came."""
+    size: tuple[int, int] = (120, 40)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _looks: list[tuple[float, str]] = field(default_factory=list)
+    _sizes: list[tuple[float, tuple[int, int]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._terminal = Looking(self.size)
 
     def press(self, keys: bytes) -> float:
         """Type; returns when."""
@@ -51,6 +59,7 @@ class Painted:
 
     def resize(self, size: tuple[int, int]) -> None:
         """Make the terminal so many columns and rows large; the kernel tells the command."""
+        self._sizes.append((time.perf_counter(), size))
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
 
     def painted(self, since: float = 0.0) -> bytes:
@@ -67,27 +76,38 @@ class Painted:
         return sum(after - before > FRAME_GAP for before, after in itertools.pairwise(times)) + bool(times)
 
     async def shows(self, *patterns: str, since: float = 0.0, within: float = 60.0) -> float:
-        """Wait until texts that match all patterns have been painted since then; returns when the last of them came."""
+        """Wait until texts that match all patterns were to be seen since then; returns when the last of them was."""
         wanted = [re.compile(pattern) for pattern in patterns]
         deadline = time.perf_counter() + within
-        seen = ""
-        begun = next((n for n, (at, _) in enumerate(self.arrived) if at >= since), len(self.arrived))
-        raw = b""
+        looked = 0
         while True:
             self._news.clear()
-            for at, data in self.arrived[begun:]:
-                raw += data
-                seen = plain(raw)
-                wanted = [one for one in wanted if not one.search(seen)]
+            self._look()
+            for at, text in self._looks[looked:]:
+                if at >= since:
+                    wanted = [one for one in wanted if not one.search(text)]
                 if not wanted:
                     return at
-            begun = len(self.arrived)
+            looked = len(self._looks)
             left = deadline - time.perf_counter()
             missing = ", ".join(one.pattern for one in wanted)
-            assert left > 0, f"not painted within {within:g} s: {missing}\n{seen[-3000:]}"
-            assert self.process.poll() is None, f"ended with {self.process.returncode} before {missing}\n{seen[-3000:]}"
+            last = self._looks[-1][1] if self._looks else ""
+            assert left > 0, f"not painted within {within:g} s: {missing}\n{last}"
+            assert self.process.poll() is None or self._unlooked(), (
+                f"ended with {self.process.returncode} before {missing}\n{last}"
+            )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), min(left, 1.0))
+
+    def _unlooked(self) -> bool:
+        return len(self._looks) < len(self.arrived)
+
+    def _look(self) -> None:
+        """What there was to be seen after each arrival."""
+        for at, data in self.arrived[len(self._looks) :]:
+            while self._sizes and self._sizes[0][0] <= at:
+                self._terminal.resize(self._sizes.pop(0)[1])
+            self._looks.append((at, self._terminal.feed(data)))
 
     async def quiet(self, seconds: float = 0.5, *, within: float = 60.0) -> None:
         """Wait until nothing has been painted for so long."""
@@ -159,7 +179,7 @@ async def painted(
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     process = _start(list(command), slave, said)
     os.close(slave)
-    screen = Painted(process, master)
+    screen = Painted(process, master, size=size)
     loop = asyncio.get_running_loop()
     loop.add_reader(master, screen._take)
     try:

@@ -7,7 +7,6 @@ A command is one module in ``commands/``; it is found by its file name and impor
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import pkgutil
 import sys
@@ -22,10 +21,6 @@ from killswitch_console.version import __version__
 DONE, INTERNAL, USAGE, REFUSED, UNPROVEN = 0, 1, 2, 3, 4
 """Exit codes of design.md section 5."""
 
-GARBAGE = (50_000, 20, 100)
-"""When the interpreter looks for cycles. By default it walks all records of a large fleet again and again while that is
-listed or halted, and finds next to nothing: a fifth of the CPU of a first picture of 10,000 Deployments."""
-
 EXIT_SECONDS = 2.0
 """How long threads may go on once a command is done."""
 
@@ -35,7 +30,6 @@ _DEFAULT = "app"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the process's exit code."""
-    gc.set_threshold(*GARBAGE)
     code = _run(list(sys.argv[1:] if arguments is None else arguments))
     if arguments is None:
         _leave_soon(code)

@@ -137,7 +137,7 @@ def test_two_terminals_complete_a_drill(terminals: Terminals, tmp_path: Path) ->
     ask(terminals, "v", "all P")
     terminals.wait_for("desk", "P  1 note")
     ask(terminals, "e", "yes")
-    terminals.wait_for("desk", "over: the facilitator ended it")
+    terminals.wait_for("desk", "over: the facilitator ended")
     terminals.wait_for("console", "The drill is over: passed")
     terminals.press("desk", "q")
     terminals.wait_for("desk", "status 0")

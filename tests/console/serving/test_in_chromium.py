@@ -14,7 +14,7 @@ import pytest
 
 from browser import CHROMIUM, WITHOUT, Page, chromium
 from console_command import CONSOLE
-from painted import plain
+from looking import seen
 from simulated import running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
@@ -49,12 +49,15 @@ async def until(page: Page, script: str, *, within: float = 60.0) -> None:
 
 async def shows(page: Page, *texts: str, within: float = 60.0) -> None:
     """Wait until the page's terminal was sent all these."""
+    def sight() -> str:
+        return seen([page.received()], (300, 100))
+
     try:
         async with asyncio.timeout(within):
-            while not all(text in plain(page.received()) for text in texts):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+            while not all(text in sight() for text in texts):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
     except TimeoutError:
-        pytest.fail(f"{texts} not in what the page received:\n{plain(page.received())[-2000:]}\n{page.refused()}")
+        pytest.fail(f"{texts} not to be seen on the page:\n{sight()[-2000:]}\n{page.refused()}")
 
 
 async def test_the_wall_shows_the_fleet_and_nothing_can_be_done_there(tmp_path: Path) -> None:
