@@ -39,12 +39,14 @@ class SlowLine:
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, counts: bool) -> None:
         loop = asyncio.get_running_loop()
-        with suppress(OSError):  # either end may have gone
-            while data := await source.read(65536):
-                self.carried += len(data) if counts else 0
-                loop.call_later(self._one_way, _deliver, sink, data)
-        await asyncio.sleep(self._one_way)
-        sink.close()
+        try:
+            with suppress(OSError):  # either end may have gone
+                while data := await source.read(65536):
+                    self.carried += len(data) if counts else 0
+                    loop.call_later(self._one_way, _deliver, sink, data)
+            await asyncio.sleep(self._one_way)
+        finally:
+            sink.close()
         with suppress(OSError):
             await sink.wait_closed()
 

@@ -14,7 +14,7 @@ import pytest
 
 from browser import CHROMIUM, WITHOUT, Page, chromium
 from console_command import CONSOLE
-from looking import seen
+from looking import Looking, seen
 from simulated import running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
@@ -49,6 +49,7 @@ async def until(page: Page, script: str, *, within: float = 60.0) -> None:
 
 async def shows(page: Page, *texts: str, within: float = 60.0) -> None:
     """Wait until the page's terminal was sent all these."""
+
     def sight() -> str:
         return seen([page.received()], (300, 100))
 
@@ -119,7 +120,10 @@ async def test_a_console_ends_when_its_server_was_killed(tmp_path: Path) -> None
         )
         assert shown.stdin is not None
         assert shown.stdout is not None
-        await asyncio.wait_for(shown.stdout.readuntil(b"2 agents"), 60)
+        screen, text = Looking((300, 100)), ""
+        async with asyncio.timeout(60):
+            while "2 agents" not in text:
+                text = screen.feed(await shown.stdout.read(65536))
         shown.stdin.close()  # what a server that was killed leaves behind
         reading = asyncio.create_task(shown.stdout.read())
         assert await asyncio.wait_for(shown.wait(), 60) == 0
