@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import ascii_only
 from killswitch_console.config_files import ConfigurationError, find_configuration, state_folder
 from killswitch_console.hostile import clean
 
@@ -161,7 +162,8 @@ def _ago(at: float) -> str:
 
 def _write(text: str) -> bool:
     with suppress(OSError):
-        os.write(sys.stderr.fileno(), text.encode("utf-8", "replace"))
+        shown = ascii_only.to_ascii(text) if ascii_only.wanted(os.environ) else text
+        os.write(sys.stderr.fileno(), shown.encode("utf-8", "replace"))
         return True
     return False
 

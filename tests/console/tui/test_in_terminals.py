@@ -34,7 +34,6 @@ async def shown(sim: Simulated, *words: str, **env: str) -> Painted:
         return painting
 
 
-@pytest.mark.xfail(reason="open: the picture of the last known fleet is not ASCII in a C locale")
 async def test_colours_are_those_that_the_terminal_has_and_symbols_those_of_its_locale() -> None:
     async with running(agents=3, seed=1) as sim:
         few = (await shown(sim, TERM="xterm")).painted()
