@@ -34,3 +34,17 @@ async def test_what_was_installed_later_is_sighted_halted_and_its_revivers_held(
         async with observing(backend, [watch]) as seen:
             await seen.until(lambda item: item.sight is Sight.STOPPED)
         await backend.restore(watch, order())
+
+
+async def test_pods_that_were_seen_before_their_kind_was_known_are_given_to_it() -> None:
+    async with running(specs=[agent("refund-1")]) as sim:
+        admin = Admin(sim)
+        admin.call("POST", DEFINITIONS, definition("Sandbox"))
+        name = definition("Sandbox")["metadata"]["name"]
+        await eventually(lambda: admin.call("GET", f"{DEFINITIONS}/{name}").get("status"))
+        admin.call("POST", path("Sandbox"), manifest("Sandbox", "early-1"))
+        await eventually(lambda: any(pod["status"].get("phase") == "Running" for pod in admin.pods(selector="agent=early-1")))
+        sim.faults.add(operation="kubernetes.discover", kind="latency", seconds=1.5)
+        async with opened(sim) as backend, sighting(backend) as sights:
+            found = [item for item in sights.seen if sights_of(item, "early-1")]
+    assert found[-1].concurrency > 0

@@ -206,6 +206,8 @@ class Mirror:
         added = [source for name in fresh for source in self._sources_of(name)]
         self._sources += added
         self._run(added)
+        for pods in (self.pods, self._unlabelled):
+            pods.adopt()
         if fresh or not self._learned:
             self._learning, self._learned = None, True
             self._stir()

@@ -115,10 +115,20 @@ class Pods:
         self._forget(place, unless=owner)
         self._records[place] = (pod, owner)
         if owner:
-            self._of[owner][place] = pod
-            self._ever.add(owner)
-            self._touch(owner)
+            self._give(place, pod, owner)
         return place
+
+    def adopt(self) -> None:
+        """The kinds have grown: pods that came before the kind of their workload was known find it now."""
+        for place, (pod, owner) in list(self._records.items()):
+            if owner is None and (found := self._owner(pod)):
+                self._records[place] = (pod, found)
+                self._give(place, pod, found)
+
+    def _give(self, place: Place, pod: Pod, owner: ObjectKey) -> None:
+        self._of[owner][place] = pod
+        self._ever.add(owner)
+        self._touch(owner)
 
     def _owner(self, pod: Pod) -> ObjectKey | None:
         if pod.owner is None:

@@ -86,7 +86,7 @@ class CustomWorkloads:
             for pod in pods:
                 if not pod.deleting:
                     delete(self._store, pod, DeleteOptions())
-        elif not pods and not self._store.get(kinds.POD, owner.namespace, owner.name):
+        elif "podTemplate" in owner.spec and not pods and not self._store.get(kinds.POD, owner.namespace, owner.name):
             model = Stored(owner.kind, {**owner.value, "spec": {"template": owner.spec["podTemplate"]}}, 0)
             self._store.insert(kinds.POD, new_pod(model, owner.name, self._rng))
 
