@@ -167,10 +167,12 @@ class Engine(Restores):
             recorder=self.recorder,
             lease=lease,
         )
+        self._running[record.header.halt_id] = run.record
         try:
             with self._working():
                 return await run.run(timeout)
         finally:
+            del self._running[record.header.halt_id]
             lease.release()
             self._stir()
 

@@ -68,6 +68,8 @@ class Seeing:
         self.keeper = FleetKeeper(last_known, fleet, busy=lambda: self._under_way > 0)
         self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, last_known)
         self._holder: Holder | None = None
+        self._running: dict[str, Callable[[], HaltRecord]] = {}
+        """The halts that run here, by id: what the ledger knows of them may be a second old."""
         self.means = Means(
             fleet=fleet,
             backends=self._sighter.backends,
@@ -197,7 +199,12 @@ class Seeing:
         return plan
 
     async def record(self, halt_id: str) -> HaltRecord:
-        """One halt as the ledger knows it. Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``."""
+        """One halt as its run here has it, else as the ledger knows it.
+
+        Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``.
+        """
+        if running := self._running.get(halt_id):
+            return running()
         record = await self._needed_ledger().halt(halt_id)
         if record is None:
             raise UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}")
