@@ -185,6 +185,19 @@ def verify(read: Read, names: list[str], given: Optional[str] = None) -> int:  #
     return worst
 
 
+def verify_export(path: Path, given: Optional[str] = None) -> int:  # noqa: UP045  (Python 3.9)
+    """Check a bundle, or the folder that it was unpacked into. Raises ``OSError`` when it cannot be read."""
+    if path.is_dir():
+        names = [str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()]
+        return verify(lambda name: (path / name).read_bytes(), names, given)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return verify(archive.read, archive.namelist(), given)
+    except zipfile.BadZipFile as error:
+        say(f"TAMPERED: {path}: {error}")
+        return TAMPERED
+
+
 def main(arguments: list[str]) -> int:
     """Verify what the command line names."""
     given = None
@@ -195,16 +208,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         say(__doc__ or "")
         return 2
-    path = Path(arguments[0])
-    if path.is_dir():
-        names = [str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()]
-        return verify(lambda name: (path / name).read_bytes(), names, given)
     try:
-        with zipfile.ZipFile(path) as archive:
-            return verify(archive.read, archive.namelist(), given)
-    except zipfile.BadZipFile as error:
-        say(f"TAMPERED: {error}")
-        return TAMPERED
+        return verify_export(Path(arguments[0]), given)
     except OSError as error:
         say(f"CANNOT BE VERIFIED: {error}")
         return UNVERIFIABLE

@@ -64,6 +64,7 @@ def _declare_selection(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; ``verify`` exits 0 (whole), 4 (cannot be verified) or 5 (tampered)."""
-    from killswitch_console.cli import session, trail
+    from killswitch_console.cli import session
+    from killswitch_console.cli.trail.actions import ACTIONS
 
-    return session.run(lambda: trail.ACTIONS[options.action](options))
+    return session.run(lambda: ACTIONS[options.action](options))

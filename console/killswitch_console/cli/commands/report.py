@@ -35,7 +35,7 @@ async def _report(options: argparse.Namespace) -> int:
     from killswitch_console.cli import session
     from killswitch_console.cli.main import DONE
     from killswitch_console.cli.output import print_json
-    from killswitch_console.cli.trail import moment
+    from killswitch_console.cli.trail.asked import moment
     from killswitch_console.drills.cadence import cadence
     from killswitch_console.drills.homes import drills_home
 

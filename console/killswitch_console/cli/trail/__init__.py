@@ -1,0 +1,1 @@
+"""What ``audit`` does: each action takes the command's options and returns an exit code."""
