@@ -24,6 +24,7 @@ from killswitch_backends.hearing import Hearing
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
 from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
+from killswitch_backends.kubernetes.garbage import uncollected
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.problems import Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Json
@@ -248,7 +249,8 @@ def parsed(text: bytes) -> Any:
     A halt changes every object of a class several times, and every change is read.
     """
     try:
-        return from_json(text)
+        with uncollected():
+            return from_json(text)
     except ValueError:  # stricter than the standard library: half a surrogate pair in some annotation
         return json.loads(text)
 

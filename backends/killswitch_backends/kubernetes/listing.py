@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,17 +45,32 @@ async def pages(api: Api, resource: Resource, query: Query, *, attempts: int = 1
         Problem: any other failure.
     """
     parameters = {"limit": str(PAGE)} | ({"labelSelector": query.selector} if query.selector else {})
-    while True:
-        answer = mapping(
-            await api.get(resource.path(query.namespace), parameters, seconds=LIST_SECONDS, attempts=attempts)
-        )
-        meta, listed = mapping(answer.get("metadata")), items(answer.get("items"))
-        del answer  # a page parsed takes megabytes: none is kept while the next one is fetched
-        yield Page(listed, text(meta.get("resourceVersion")))
-        del listed
-        if not (follow := text(meta.get("continue"))):
-            return
-        parameters["continue"] = follow
+
+    def fetch() -> asyncio.Task[Any]:
+        path = resource.path(query.namespace)
+        asked = api.get(path, dict(parameters), seconds=LIST_SECONDS, attempts=attempts)
+        return asyncio.create_task(asked, name=f"page of {resource}")
+
+    coming: asyncio.Task[Any] | None = fetch()
+    try:
+        while coming:
+            page, follow = _page(mapping(await coming))
+            coming = None
+            if follow:
+                parameters["continue"] = follow
+                coming = fetch()
+                await asyncio.sleep(0)  # the next page is asked for before this one is worked on
+            yield page
+            del page  # a page parsed takes megabytes: none is kept while the next one is read
+    finally:
+        if coming:
+            coming.cancel()
+
+
+def _page(answer: Mapping[str, Any]) -> tuple[Page, str]:
+    """One page, and how to ask for the next one; empty: it is the last."""
+    meta = mapping(answer.get("metadata"))
+    return Page(items(answer.get("items")), text(meta.get("resourceVersion"))), text(meta.get("continue"))
 
 
 async def everything(api: Api, resource: Resource, query: Query, *, attempts: int = 1) -> list[Mapping[str, Any]]:

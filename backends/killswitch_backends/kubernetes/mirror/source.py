@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from killswitch_backends.kubernetes.api import Api, backoff
 from killswitch_backends.kubernetes.failures import Expired, problem_of_event
+from killswitch_backends.kubernetes.garbage import uncollected
 from killswitch_backends.kubernetes.listing import Query, pages
 from killswitch_backends.kubernetes.records import mapping, text
 from killswitch_backends.kubernetes.resources import Resource
@@ -75,8 +76,9 @@ class Source:
         version = ""
         async for page in pages(self.api, self.resource, self.query):
             version = page.version
-            keys |= {self.sink.put(item) for item in page.items}
-            page.items.clear()
+            with uncollected():
+                keys |= {self.sink.put(item) for item in page.items}
+                page.items.clear()
         self.sink.keep_only(self.query.namespace, keys)
         self.listed = True
         self._well()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bisect
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -80,15 +82,16 @@ def read_page(store: Store, call: Call, request: web.Request) -> Page:
     else:
         version = _asked_version(store, request)
     try:
-        objects = _selected(_in_namespace(store, call, version), call.kind, request)
+        ahead = _in_namespace(store, call, version)
     except ApiFailure as failure:
         raise (expired(_EXPIRED) if token and failure.code == 410 else failure) from None
     if start is not None:
-        objects = [stored for stored in objects if stored.key > start]
+        ahead = ahead[bisect.bisect_right(ahead, start, key=_by_key) :]
+    objects = _selected(ahead, call.kind, request, most=limit + 1 if limit else None)
     if not limit or len(objects) <= limit:
         return Page(objects, version)
     filtered = "labelSelector" in request.query or "fieldSelector" in request.query
-    left = None if filtered else len(objects) - limit
+    left = None if filtered else len(ahead) - limit
     return Page(objects[:limit], version, _write_token(version, objects[limit - 1].key), left)
 
 
@@ -125,9 +128,10 @@ def _by_key(stored: Stored) -> tuple[str, str]:
     return stored.namespace, stored.name
 
 
-def _selected(objects: list[Stored], kind: Kind, request: web.Request) -> list[Stored]:
+def _selected(objects: list[Stored], kind: Kind, request: web.Request, *, most: int | None = None) -> list[Stored]:
+    """Those that the selectors match, the first ``most`` of them: a page does not look at what is behind it."""
     matches = matcher(request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""), kind)
-    return objects if matches is None else [stored for stored in objects if matches(stored)]
+    return objects[:most] if matches is None else list(itertools.islice(filter(matches, objects), most))
 
 
 def _write_token(version: int, key: tuple[str, str]) -> str:
