@@ -212,7 +212,8 @@ class Observation:
     reports: AgentReports | None = None
     """What agents say themselves of the change, where agents can; None where the platform's own view is all."""
     announced: HaltMark | None = None
-    """The mark on which another console announced its restore, seen now or since the watch began (``restores.py``)."""
+    """The halt's mark as it was read last since the watch began, where that was read: a restore is announced by it if
+    it names a restorer (``restores.py``)."""
 
     def __post_init__(self) -> None:
         if self.sight is Sight.STOPPED and not (self.evidence and self.evidence.grade.proves):

@@ -66,9 +66,8 @@ class Watching:
         announced: HaltMark | None = None
         while True:
             seen = await self._seen(watch)
-            if seen.sight is Sight.STOPPED:
-                announced = seen.announced
-            seen = replace(seen, announced=seen.announced or announced)
+            announced = seen.announced if seen.announced is not None else announced
+            seen = replace(seen, announced=announced)
             news = (seen.sight, seen.note, seen.evidence.grade if seen.evidence else None)
             if news != last:
                 last = news

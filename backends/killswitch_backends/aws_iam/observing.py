@@ -25,8 +25,8 @@ from killswitch_inventory.sightings import HaltMark
 
 PACE = Pace(shortest=3.0, per_second=10.0)
 
-HELD_AFTER = timedelta(seconds=2)
-"""From then on, after the bound, a look is a hold's: it asks also whether another console announced a restore."""
+PROOF_SECONDS = timedelta(seconds=2)
+"""How long after the bound a look asks for nothing but the proof: not whether another console announced a restore."""
 
 
 async def look(
@@ -53,20 +53,19 @@ async def look(
     if at < bound:
         evidence = Evidence(Grade.ACKNOWLEDGED, what, at)
         note = _joined(f"reaches every AWS endpoint by {stamp(bound)}", unmarked)
-        return Observation(watch.target, Sight.DRAINING, at, evidence, note=note)
+        return Observation(watch.target, Sight.DRAINING, at, evidence, note=note, announced=await _mark(api, ref))
     detail = f"{what}, read at {stamp(at)}, after the {stamp(bound)} by which it is in force everywhere"
-    announced = await _announced(api, ref) if at >= bound + HELD_AFTER else None
+    announced = await _mark(api, ref) if at >= bound + PROOF_SECONDS else None
     evidence = Evidence(Grade.BOUNDED, detail, at)
     return Observation(watch.target, Sight.STOPPED, at, evidence, note=unmarked, announced=announced)
 
 
-async def _announced(api: IamApi, ref: Ref) -> HaltMark | None:
-    """The mark, if another console announces a restore on it. A group carries none; without an answer there is none."""
+async def _mark(api: IamApi, ref: Ref) -> HaltMark | None:
+    """The mark, on which another console may announce a restore. A group carries none; nor is there one unanswered."""
     if ref.kind is Kind.GROUP:
         return None
     tags = await outcome(api.tags(ref, Urgency.PROVE))
-    mark = None if isinstance(tags, Problem) else mark_in(tags)
-    return mark if mark is not None and mark.restorer else None
+    return None if isinstance(tags, Problem) else mark_in(tags)
 
 
 async def _denied(api: IamApi, watch: Watch, ref: Ref) -> bool:

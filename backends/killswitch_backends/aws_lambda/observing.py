@@ -59,7 +59,7 @@ async def look(
         found = _Found("the function does not exist any more")
     if found.acting:
         note = _joined(found.acting, unmarked)
-        return Observation(watch.target, Sight.ACTING, at, note=note, announced=found.announced)
+        return Observation(watch.target, Sight.ACTING, at, note=note, announced=found.mark)
     return _quiet(watch, at, bound, found, unmarked)
 
 
@@ -71,11 +71,6 @@ class _Found:
     acting: str = ""
     ending: str = ""
     mark: HaltMark | None = None
-
-    @property
-    def announced(self) -> HaltMark | None:
-        """The mark, if a restore is announced on it."""
-        return self.mark if self.mark is not None and self.mark.restorer else None
 
 
 async def _reserved(api: LambdaApi, reading: Reading) -> _Found:
@@ -116,10 +111,10 @@ def _quiet(watch: Watch, at: datetime, bound: datetime, found: _Found, unmarked:
             f"drained no later than {stamp(bound)}, {ceil((bound - at).total_seconds())} s" if at < bound else ""
         )
         note = _joined(countdown, found.ending, unmarked)
-        return Observation(watch.target, Sight.DRAINING, at, evidence, note=note)
+        return Observation(watch.target, Sight.DRAINING, at, evidence, note=note, announced=found.mark)
     detail = f"{found.reads} at {stamp(at)}; the longest run it could have begun ended by {stamp(bound)}"
     evidence = Evidence(Grade.BOUNDED, detail, at)
-    return Observation(watch.target, Sight.STOPPED, at, evidence, running=0, note=unmarked, announced=found.announced)
+    return Observation(watch.target, Sight.STOPPED, at, evidence, running=0, note=unmarked, announced=found.mark)
 
 
 def _joined(*notes: str) -> str:

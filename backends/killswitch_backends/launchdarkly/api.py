@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
@@ -43,6 +44,10 @@ QUICK = aiohttp.ClientTimeout(total=2, connect=1)
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 _PARALLEL_PAGES = 4
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_9999 = 253_370_764_800_000
+"""Milliseconds: what a time in the audit log is less than."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -50,6 +55,8 @@ class Switch:
 
     by: str
     comment: str
+    at: str = ""
+    """When, as RFC 3339 in UTC; empty where the entry does not tell."""
 
 
 class Api:
@@ -139,7 +146,11 @@ class Api:
         path = f"/api/v2/auditlog?limit={AUDIT_PAGE}&spec={quote(spec, safe='')}"
         body = await self._call("auditlog", "GET", path, where=self._of(key))
         return [
-            Switch(by=str((entry.get("subject") or {}).get("name", "")), comment=str(entry.get("comment") or ""))
+            Switch(
+                by=str((entry.get("subject") or {}).get("name", "")),
+                comment=str(entry.get("comment") or ""),
+                at=_moment(entry.get("date")),
+            )
             for entry in body.get("items", [])
             if any(access.get("action") == "updateOn" for access in entry.get("accesses", []))
         ]
@@ -270,6 +281,13 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 def _first(group: BaseExceptionGroup[Problem]) -> Problem:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _moment(milliseconds: object) -> str:
+    """A moment as the audit log has it (Unix time in milliseconds), as RFC 3339; empty where it is none."""
+    if not isinstance(milliseconds, int) or not 0 < milliseconds < _YEAR_9999:
+        return ""
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
 
 
 def _url(text: str) -> URL:

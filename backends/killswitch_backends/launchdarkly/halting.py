@@ -243,7 +243,7 @@ class Switch:
         if found.on != watch.captured.prior["on"]:
             differences.append(FieldChange("on", watch.captured.prior["on"], found.on))
         by = told.partition(":")[0] + (f" (as {switches[0].by})" if switches[0].by else "")
-        return RestoredElsewhere(by, "", done=True, differences=tuple(differences))
+        return RestoredElsewhere(by, switches[0].at, done=True, differences=tuple(differences))
 
     async def _switched_by_others(self, found: FlagState, halt_id: str, moved: FieldChange) -> list[FieldChange]:
         """Whether it is off by somebody else's later decision: the audit log says who switched it last."""

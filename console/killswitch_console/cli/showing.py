@@ -158,14 +158,14 @@ def _differences(record: HaltRecord) -> list[str]:
     ]
 
 
-def finish(record: HaltRecord, *, as_json: bool) -> int:
-    """Print a halt or restore that ended; its exit code."""
+def finish(record: HaltRecord, *, as_json: bool, wanted: Verdict = Verdict.STOPPED) -> int:
+    """Print a halt or restore that ended; its exit code. A halt that another console restored meanwhile is not done."""
     try:
         print_json(halt_document(record, utc_now())) if as_json else print_halt(record)
         sys.stdout.flush()
     except OSError:  # nobody reads it; the exit code tells, and the ledger
         silence(sys.stdout)
-    return DONE if record.verdict in (Verdict.STOPPED, Verdict.RESTORED) else UNPROVEN
+    return DONE if record.verdict is wanted else UNPROVEN
 
 
 class Progress:

@@ -21,7 +21,7 @@ from killswitch_console.halting.cut_short import told
 from killswitch_console.halting.escalating import Escalated, escalate
 from killswitch_console.halting.events import EngineEvent, Warned
 from killswitch_console.halting.holder import Holder
-from killswitch_console.halting.lease import Work
+from killswitch_console.halting.lease import Lease, Work
 from killswitch_console.halting.ledger import Ledger, LedgerError, open_ledger
 from killswitch_console.halting.marks_behind import finish_marks
 from killswitch_console.halting.plan import Plan
@@ -105,7 +105,8 @@ class Engine(Restores):
             at=at,
             drill=self.settings.drill,
         )
-        return await self._run(HaltRecord(header, intents_of(plan)), timeout)
+        async with self._leased(header.halt_id) as lease:
+            return await self._run(HaltRecord(header, intents_of(plan)), timeout, lease)
 
     check_lockout = staticmethod(check_lockout)
 
@@ -117,23 +118,34 @@ class Engine(Restores):
         Raises:
             UnknownHalt, LedgerNeeded, LedgerError: it cannot be looked up.
             AlreadyRestored: it was put back, so that there is nothing to finish.
+            HaltBusy: another process runs or restores it.
             NotAuthorised: when no role of the invoker's (by default: of whoever runs this process) allows it.
         """
-        record = await self.record(halt_id)
-        if record.restored_at is not None and not record.held:
-            raise AlreadyRestored(f"{halt_id} was restored; halt {record.header.scope} anew instead")
+        record = await self._resumable(halt_id)
         header = record.header
         await self.gate.admit(
             invoker or current_invoker(), act="resume", scope=header.scope, agents=header.agents, reason=header.reason
         )
+        async with self._leased(halt_id) as lease:
+            return await self._run(await self._again(halt_id), timeout, lease, resumed_at=self._now())
+
+    async def _resumable(self, halt_id: str) -> HaltRecord:
+        """A halt that may be resumed, as it stands now. Raises as ``resume`` does."""
+        record = await self.record(halt_id)
+        if record.restored_at is not None and not record.held:
+            raise AlreadyRestored(f"{halt_id} was restored; halt {record.header.scope} anew instead")
+        return record
+
+    async def _again(self, halt_id: str) -> HaltRecord:
+        """A halt with all that is left of it to be halted and proven anew, as whoever had its lease before left it."""
+        record = await self._resumable(halt_id)
         kind, data = happenings.halt_resumed(record.header)
         self.recorder.note(kind, data, halt_id=halt_id)
         if record.restoring is not None:
             self._publish(Warned(f"{told(record.restoring, record.touched)} and stay so; the rest is halted", halt_id))
             await self._needed_ledger().close_restores(halt_id, self._now())
         targets = tuple(to_prove_again(target) for target in record.targets)
-        again = replace(record, targets=targets, ended_at=None, restored_at=None, restoring=None)
-        return await self._run(again, timeout)
+        return replace(record, targets=targets, ended_at=None, restored_at=None, restoring=None)
 
     async def escalate(
         self, halt_id: str, *, invoker: Invoker, only: Collection[TargetId] | None = None
@@ -155,9 +167,20 @@ class Engine(Restores):
         self.recorder.note(kind, data, halt_id=halt_id)
         return done
 
-    async def _run(self, record: HaltRecord, timeout: float | None) -> HaltRecord:
-        """Run a halt under its lease: whoever holds it gives way; whoever runs it does not."""
-        lease = await self.means.leases.await_(record.header.halt_id, Work.HALT, seconds=HANDOVER_SECONDS)
+    @asynccontextmanager
+    async def _leased(self, halt_id: str) -> AsyncIterator[Lease]:
+        """The lease of a halt to run: whoever holds it gives way; whoever runs or restores it does not."""
+        lease = await self.means.leases.await_(halt_id, Work.HALT, seconds=HANDOVER_SECONDS)
+        try:
+            yield lease
+        finally:
+            lease.release()
+            self._stir()
+
+    async def _run(
+        self, record: HaltRecord, timeout: float | None, lease: Lease, *, resumed_at: datetime | None = None
+    ) -> HaltRecord:
+        """Run a halt, which ``record`` and ``status`` then see as it stands."""
         run = HaltRun(
             record,
             backends=self._sighter.backends,
@@ -166,6 +189,7 @@ class Engine(Restores):
             now=self._now,
             recorder=self.recorder,
             lease=lease,
+            resumed_at=resumed_at,
         )
         self._running[record.header.halt_id] = run.record
         try:
@@ -173,8 +197,6 @@ class Engine(Restores):
                 return await run.run(timeout)
         finally:
             del self._running[record.header.halt_id]
-            lease.release()
-            self._stir()
 
     async def hold(self) -> None:
         """Keep every halt of this ledger in force, as far as no other process does, until cancelled."""

@@ -127,6 +127,11 @@ def hold_ended(header: HaltHeader, why: str) -> Happening:
     return "hold.ended", {**_header(header), "why": why}
 
 
+def halt_yielded(header: HaltHeader, by: str, ordered_at: str) -> Happening:
+    """Another console restores it while it is under way: what that puts back is not halted again."""
+    return "halt.yielded", {**_header(header), "by": by, "ordered_at": ordered_at}
+
+
 def hold_yielded(header: HaltHeader, by: str, ordered_at: str) -> Happening:
     """Another console restores it, by its own word on the targets: what that puts back is held no more."""
     return "hold.yielded", {**_header(header), "by": by, "ordered_at": ordered_at}

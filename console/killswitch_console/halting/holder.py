@@ -7,6 +7,7 @@ live, what other processes are doing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -137,7 +138,7 @@ class Holder:
         try:
             record, announced = await self._take_back(record)
             if record.ended_at is None:
-                record = await self._finish(record, lease)
+                record = await self._finish(record, lease, announced)
             if lease.wanted_for() is None:
                 hold = HoldRun(record, self._means, lease=lease, announced=announced)
                 self._runs[record.header.halt_id] = hold
@@ -169,8 +170,8 @@ class Holder:
         await self._ledger.end_restore(record.header.halt_id, at)
         self._means.publish(HaltEnded(replace(record, restored_at=at)))
 
-    async def _finish(self, record: HaltRecord, lease: Lease) -> HaltRecord:
-        """Finish a halt whose process died in the middle of it."""
+    async def _finish(self, record: HaltRecord, lease: Lease, announced: Mapping[TargetId, HaltMark]) -> HaltRecord:
+        """Finish a halt whose process died in the middle of it; nobody ordered that anew (``yielding.py``)."""
         halt_id = record.header.halt_id
         self._means.publish(Warned(f"{halt_id} was interrupted and is finished by this console", halt_id))
         kind, data = happenings.halt_resumed(record.header)
@@ -184,6 +185,7 @@ class Holder:
             now=self._means.now,
             recorder=self._means.recorder,
             lease=lease,
+            announced=announced,
         )
         return await run.run()
 

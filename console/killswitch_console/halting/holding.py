@@ -164,7 +164,7 @@ class HoldRun:
     async def _watch_on(self, ref: BackendRef, backend: Backend) -> None:
         """Run a lane for as long as this connection is the open one."""
         yielding = Yielding(backend, self._order, self._means.now, self._yield_to, dict(self._announced), self._told_of)
-        lane = Lane(backend, self.board, self._order, self._means.now, yielding)
+        lane = Lane(backend, self.board, self._order, self._means.now, yielding, holds=True)
         lane.feed([self.board[target] for target in self._held[ref] if self.board[target].kept])
         self._lanes[ref] = lane
         running = asyncio.create_task(lane.run(), name=f"lane of {ref}")

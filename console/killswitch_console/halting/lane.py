@@ -52,10 +52,22 @@ class Lane:
         board: Board,
         order: Order,
         now: Callable[[], datetime],
-        yielding: Yielding | None = None,
+        yielding: Yielding,
+        *,
+        holds: bool = False,
     ) -> None:
-        """Work on one backend; ``yielding``: this is a hold, which gives way to other consoles' restores."""
+        """Work on one backend.
+
+        Args:
+            backend: the backend.
+            board: where its targets stand.
+            order: the halt's.
+            now: the clock.
+            yielding: what tells other consoles' restores from revivals.
+            holds: this is a hold: what an earlier watch proved stands until this one has had its time to see.
+        """
         self._yielding = yielding
+        self._holds = holds
         self._to_ask: asyncio.Queue[Observation] = asyncio.Queue()
         self._doubts = Doubts()
         self._given_up: set[TargetId] = set()
@@ -71,6 +83,8 @@ class Lane:
         self._underway: set[TargetId] = set()
         """Targets that a worker has, will get, or will get after their pause."""
         self._watched: dict[TargetId, Watch] = {}
+        self._unseen: set[TargetId] = set()
+        """What an observation that was begun anew has said nothing of yet."""
         self._reviving = Reviving(board.halt_id, board)
         self._standins: dict[TargetId, Captured] = {}
         """What somebody made of targets since they were halted: what the next attempt replaces, no prior state."""
@@ -81,7 +95,7 @@ class Lane:
         What was accepted already (before an interruption) is looked at first, and halted again if it acts.
         """
         for target in targets:
-            if self._yielding is not None and target.state is TargetState.STOPPED:
+            if self._holds and target.state is TargetState.STOPPED:
                 self._doubts.inherit(target.target, asyncio.get_running_loop().time())
             if target.accepted is not None and target.captured is not None:
                 self._watch(Watch(target.captured, target.accepted))
@@ -94,10 +108,9 @@ class Lane:
             group.create_task(self._observe(), name=f"observer of {self.backend.ref}")
             for number in range(self.backend.budget.parallel):
                 group.create_task(self._work(), name=f"worker {number} of {self.backend.ref}")
-            while self._yielding is not None:
+            while True:
                 observation = await self._to_ask.get()
-                asking = self._ask(self._yielding, observation)
-                group.create_task(asking, name=f"whose restore is {observation.target}")
+                group.create_task(self._ask(observation), name=f"whose restore is {observation.target}")
 
     async def _work(self) -> None:
         while True:
@@ -186,14 +199,22 @@ class Lane:
             self._ready.put_nowait(ready)
 
     async def _observe(self) -> None:
-        """Observe for as long as the lane lives; an observation that breaks or ends is begun anew, with all targets."""
+        """Observe for as long as the lane lives; an observation that breaks or ends is begun anew, with all targets.
+
+        What it says nothing of until it breaks again is not known to be stopped any more.
+        """
         while True:
             try:
                 async for observation in self.backend.observe(self._watches()):
+                    self._unseen.discard(observation.target)
                     self._seen(observation)
             except Exception as defect:  # noqa: BLE001  (a broken observer must not stop the halting)
                 self._board.warn(f"{self.backend.ref}: internal error while observing, looking again: {defect!r}")
+            for target in self._unseen:
+                note = f"cannot be observed: looking at {self.backend.ref} fails"
+                self._seen(Observation(target, Sight.UNKNOWN, self._now(), note=note))
             await asyncio.sleep(OBSERVER_SECONDS)
+            self._unseen = set(self._watched)
             self._accepted = asyncio.Queue()
             for watch in self._watched.values():
                 self._accepted.put_nowait(watch)
@@ -205,32 +226,32 @@ class Lane:
         after = states.observed(self._board[target], observation)
         if observation.sight is not Sight.ACTING or target in self._underway:
             self._board.move(after)
-        elif self._yielding is not None and self._yielding.may(observation):
+        elif self._yielding.may(observation):
             self._underway.add(target)
             self._to_ask.put_nowait(observation)
         else:
             self._acting(observation)
 
-    async def _ask(self, yielding: Yielding, observation: Observation) -> None:
+    async def _ask(self, observation: Observation) -> None:
         """Find out whether a target that acts was restored by another console, and follow that to its end."""
         target = observation.target
-        while (found := await self._whose(yielding, target)) is not None and not found.done:
-            yielding.say(found)
+        while (found := await self._whose(target)) is not None and not found.done:
+            self._yielding.say(found)
             self._board.move(under_way(self._board[target], found))
             await asyncio.sleep(AGAIN_SECONDS)
         self._underway.discard(target)
         if found is None:
             self._acting(observation)
             return
-        yielding.say(found)
+        self._yielding.say(found)
         self._given_up.add(target)
         del self._watched[target]
         self._board.move(given_up(self._board[target], found, self._now()))
 
-    async def _whose(self, yielding: Yielding, target: TargetId) -> RestoredElsewhere | None:
+    async def _whose(self, target: TargetId) -> RestoredElsewhere | None:
         try:
-            return await yielding.ask(self._watched[target])
-        except Exception as defect:  # noqa: BLE001  (a defect must not end the hold: it counts as revived)
+            return await self._yielding.ask(self._watched[target])
+        except Exception as defect:  # noqa: BLE001  (a defect must not end the halt: it counts as revived)
             self._board.warn(f"{target}: internal error while asking who restored it: {defect!r}")
             return None
 

@@ -169,15 +169,19 @@ class RestoreDesk:
         self.means.publish(ApprovalGiven(halt_id, approval))
         return approval
 
-    async def _check_two(self, record: HaltRecord, restorer: Invoker, asked: RestoreAsked) -> None:
+    def _check(self, record: HaltRecord, restorer: Invoker, asked: RestoreAsked) -> str | None:
+        """Whether it may be restored as asked; why by one person alone, where that passes a safeguard."""
+        if asked.only is not None and not chosen(record, asked.only):
+            raise NothingToRestore(f"{record.header.halt_id} halted nothing in {asked.only}")
         if not self.takes_two(record, asked.only):
-            return
+            return None
         try:
             check_approval(record.header.halt_id, restorer, record.approvals, self.means.now())
         except ApprovalNeeded:
             if asked.alone is None:
                 raise
-            await self._override(record, restorer, asked.alone)
+            return asked.alone
+        return None
 
     async def _override(self, record: HaltRecord, restorer: Invoker, reason: str) -> None:
         header, what, at = record.header, "restored by one person where two are needed", self.means.now()
@@ -213,13 +217,13 @@ class RestoreDesk:
         Raises:
             ApprovalNeeded, NothingToRestore, HaltBusy, LedgerError, RecordingNeeded: nothing was changed.
         """
-        await self._check_two(record, restorer, asked)
+        self._check(record, restorer, asked)  # a refusal waits for nobody
         halt_id = record.header.halt_id
-        if asked.only is not None and not chosen(record, asked.only):
-            raise NothingToRestore(f"{halt_id} halted nothing in {asked.only}")
         lease = await self.means.leases.await_(halt_id, Work.RESTORE, seconds=HANDOVER_SECONDS)
         try:
             record = await self.ledger.halt(halt_id) or record  # as whoever held it left it
+            if (alone := self._check(record, restorer, asked)) is not None:
+                await self._override(record, restorer, alone)
             return await self._restore(record, restorer, reason, asked, lease)
         finally:
             lease.release()

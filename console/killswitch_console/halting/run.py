@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
+from typing import Final
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend, Profile
+from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.board import Board, Publish
@@ -23,7 +27,9 @@ from killswitch_console.halting.ledger import Ledger, LedgerError
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltRecord, order_of
 from killswitch_console.halting.recording import UNRECORDED, Recorder
-from killswitch_inventory.targets import BackendRef, Layer
+from killswitch_console.halting.yielding import Yielding
+from killswitch_inventory.sightings import HaltMark
+from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 FLAG_LEAD_SECONDS = 5.0
 """In a graceful halt: how long processes wait for the flags to be proven off before they are drained anyway."""
@@ -35,6 +41,8 @@ STOP_SECONDS = 5.0
 """How long a cancelled piece of work may take to end."""
 
 Queues = dict[BackendRef, list[TargetProgress]]
+
+_NOTHING: Final[Mapping[TargetId, HaltMark]] = MappingProxyType({})
 
 
 class HaltRun:
@@ -50,8 +58,22 @@ class HaltRun:
         now: Callable[[], datetime],
         recorder: Recorder = UNRECORDED,
         lease: Lease | None = None,
+        announced: Mapping[TargetId, HaltMark] = _NOTHING,
+        resumed_at: datetime | None = None,
     ) -> None:
-        """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got."""
+        """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got.
+
+        Args:
+            record: the halt as it stands.
+            backends: those that are open.
+            ledger: the ledger, if there is one.
+            publish: hears of everything.
+            now: the clock.
+            recorder: the audit trail.
+            lease: the right to run it.
+            announced: restores that are known of: a target that acts may be theirs.
+            resumed_at: when a person ordered to resume it: restores that were ordered before count no more.
+        """
         self._header = record.header
         self._backends = backends
         self._ledger = ledger
@@ -59,6 +81,10 @@ class HaltRun:
         self._now = now
         self._recorder = recorder
         self._lease = lease
+        self._announced = announced
+        self._resumed_at = resumed_at
+        self._told_of: set[str] = set()
+        """Who restores it, or a part of it, from another console."""
         header = record.header
         self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header, recorder=recorder)
 
@@ -142,7 +168,7 @@ class HaltRun:
         if backend is None:
             self._give_up(targets, Problem(str(ref), "no connection is open"))
             return
-        lane = Lane(backend, self.board, order_of(self._header), self._now)
+        lane = Lane(backend, self.board, order_of(self._header), self._now, self._yielding(backend))
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(lane.run(), name=f"halts on {ref}")
@@ -151,6 +177,25 @@ class HaltRun:
             first = _leaves(defects)[0]
             self.board.warn(f"{ref}: internal error, its targets are not proven: {first!r}")
             self._give_up(targets, Problem(str(ref), f"internal error: {first!r}"))
+
+    def _yielding(self, backend: Backend) -> Yielding:
+        """What this run gives way to on a backend (``yielding.py``): fighting a person's restore is no halt."""
+        return Yielding(
+            backend,
+            order_of(self._header),
+            self._now,
+            self._yield_to,
+            dict(self._announced),
+            self._told_of,
+            self._resumed_at,
+        )
+
+    def _yield_to(self, found: RestoredElsewhere) -> None:
+        """Another console restores the halt, or a part of it, while it is under way: say so, and for the record."""
+        halt_id = self._header.halt_id
+        self.board.warn(f"{found.by} restores {halt_id} from another console: what that puts back is not halted again")
+        kind, data = happenings.halt_yielded(self._header, found.by, found.at)
+        self._recorder.note(kind, data, halt_id=halt_id)
 
     def _give_up(self, targets: list[TargetProgress], problem: Problem) -> None:
         for target in targets:
@@ -201,12 +246,16 @@ class HaltRun:
     async def _end(self) -> HaltRecord:
         ended_at = self._now()
         complete = await self.board.flush()
+        record = self.record(ended_at)
+        put_back = bool(self._told_of and record.touched and not record.held)
         if self._ledger is not None and complete:
             try:
                 await self._ledger.end(self._header.halt_id, ended_at, warnings=self.board.warnings)
+                if put_back:
+                    await self._ledger.end_restore(self._header.halt_id, ended_at)
             except LedgerError as error:
                 self.board.warn(f"the end of the halt could not be written: {error}")
-        record = self.record(ended_at)
+        record = replace(self.record(ended_at), restored_at=ended_at if put_back else None)
         kind, data = happenings.halt_ended(record, ended_at)
         await self._recorder.record(kind, data, halt_id=self._header.halt_id)
         self._publish(HaltEnded(record))

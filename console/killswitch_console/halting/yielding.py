@@ -1,8 +1,9 @@
-"""A hold gives way to a restore that another console makes, and to nothing else.
+"""A hold, or a halt under way, gives way to a restore that another console makes of it, and to nothing else.
 
 What tells the two apart is ``restores.py``: an announcement on the target, or the platform's own history. A target that
-acts again without either was revived, whatever became of its mark, and is halted again. It decides nothing and halts
-nothing itself; when a platform gives no answer, the target counts as revived.
+acts again without either was revived, whatever became of its mark, and is halted again. So is one whose announcement is
+of another halt's restore, or older than a person's order to resume this one: the latest order of a person counts. It
+decides nothing and halts nothing itself; when a platform gives no answer, the target counts as revived.
 """
 
 from __future__ import annotations
@@ -29,17 +30,20 @@ AGAIN_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class Yielding:
-    """What one hold knows of other consoles' restores on one backend."""
+    """What one hold, or one halt under way, knows of other consoles' restores on one backend."""
 
     backend: Backend
     order: Order
     now: Callable[[], datetime]
     tell: Callable[[RestoredElsewhere], None]
-    """Hears once of each restore that this hold gives way to."""
+    """Hears once of each restore that is given way to."""
     announced: dict[TargetId, HaltMark] = field(default_factory=dict)
     """Announcements by target: this bastion's own restore that was cut short is one too."""
     told: set[str] = field(default_factory=set)
-    """Who was told of already; the backends of one hold share it."""
+    """Who was told of already; the backends of one halt share it."""
+    since: datetime | None = None
+    """When a person ordered to resume the halt: a restore that was ordered before does not count any more. None for a
+    halt that was not: a restore of it can only have come later, whatever the other bastion's clock says."""
 
     def may(self, observation: Observation) -> bool:
         """Whether a target that acts again may have been restored by another console; asks nobody."""
@@ -47,16 +51,30 @@ class Yielding:
             return False
         if observation.announced is not None:
             self.announced[observation.target] = observation.announced
-        return not self.backend.announces or observation.target in self.announced
+        known = self.announced.get(observation.target)
+        if known is None:
+            return not self.backend.announces
+        return bool(known.restorer) and known.halt_id == self.order.halt_id and self._is_later(known.restore_at)
 
     async def ask(self, watch: Watch) -> RestoredElsewhere | None:
         """Whose restore it is; None: nobody's, it was revived."""
         assert isinstance(self.backend, SharesRestores), "may() first"  # noqa: S101
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await self.backend.elsewhere(watch, self.order, self.announced.get(watch.target))
+                found = await self.backend.elsewhere(watch, self.order, self.announced.get(watch.target))
         except (Problem, TimeoutError):
             return None
+        return found if found is not None and self._is_later(found.at) else None
+
+    def _is_later(self, ordered_at: str) -> bool:
+        """Whether a restore was ordered after this halt was resumed; where that cannot be told, it was not."""
+        if self.since is None:
+            return True
+        try:
+            at = datetime.fromisoformat(ordered_at)
+        except ValueError:
+            return False
+        return at.tzinfo is not None and at > self.since
 
     def say(self, found: RestoredElsewhere) -> None:
         """Tell of a person's restore, once."""

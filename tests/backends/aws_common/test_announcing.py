@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, halted, moto_server, opened, order, seen
+from aws_servers import Names, Server, halted, moto_server, opened, order, seen, watching
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_lambda import KIND as LAMBDA
-from killswitch_backends.protocol import Backend, Order, Sight
+from killswitch_backends.protocol import Backend, Order, Sight, Watch
 from killswitch_backends.restores import SharesRestores
 from killswitch_inventory.sightings import HaltMark
 
@@ -45,6 +46,44 @@ async def handed_over(backend: Backend, path: str) -> None:
     told = await backend.elsewhere(watch, order(), announced)
     assert told is not None
     assert (told.by, told.done, told.differences) == ("bob@bastion-b", True, ())
+
+
+async def told_while_draining(backend: Backend, watch: Watch) -> HaltMark | None:
+    """Announce and restore before the bound; what the look that finds it acting knows of that, as a halt hears it."""
+    assert isinstance(backend, SharesRestores)
+    stream = backend.observe(watching(watch))
+    begun = False
+    try:
+        async with asyncio.timeout(30):
+            async for observation in stream:
+                if observation.sight is Sight.DRAINING and not begun:
+                    begun, restore = True, theirs()
+                    await backend.announce(watch, restore)
+                    await asyncio.sleep(backend.notice_seconds(1))
+                    await backend.restore(watch, restore)
+                if observation.sight is Sight.ACTING:
+                    return observation.announced
+    finally:
+        await stream.aclose()  # type: ignore[attr-defined]
+    raise AssertionError("the observation ended")
+
+
+async def test_a_function_that_is_still_draining(moto: Server) -> None:
+    name = Names.new("agent")
+    moto.make_function(name, moto.make_role(Names.new("role")), timeout=600)
+    async with opened(LAMBDA, moto.functions()) as backend:
+        mark = await told_while_draining(backend, await halted(backend, name))
+        assert mark is not None
+        assert (mark.halt_id, mark.restorer) == ("halt-1", "bob@bastion-b")
+
+
+async def test_a_role_whose_deny_is_still_spreading(moto: Server) -> None:
+    name = Names.new("role")
+    moto.make_role(name)
+    async with opened(IAM, moto.table(propagation_seconds=6)) as backend:
+        mark = await told_while_draining(backend, await halted(backend, f"role/{name}"))
+        assert mark is not None
+        assert (mark.halt_id, mark.restorer) == ("halt-1", "bob@bastion-b")
 
 
 async def test_a_function(moto: Server) -> None:

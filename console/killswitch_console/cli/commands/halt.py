@@ -48,6 +48,7 @@ async def _halt(options: argparse.Namespace) -> int:
     from killswitch_console.cli import session
     from killswitch_console.cli.asking import ask, can_ask, decide_early
     from killswitch_console.cli.glass import break_glass
+    from killswitch_console.cli.main import UNPROVEN
     from killswitch_console.cli.showing import Progress, finish, print_plan
     from killswitch_console.cli.surviving import surviving
     from killswitch_console.halting.engine import new_halt_id, utc_now
@@ -83,4 +84,5 @@ async def _halt(options: argparse.Namespace) -> int:
                 halt_id=halt_id,
             )
     progress.voice.finish()
-    return finish(record, as_json=options.json)
+    code = finish(record, as_json=options.json)
+    return UNPROVEN if record.let_go else code  # another console put a part of it back meanwhile: not all is stopped

@@ -85,6 +85,7 @@ async def _restore(options: argparse.Namespace) -> int:
     from killswitch_console.cli.showing import Progress, finish
     from killswitch_console.cli.surviving import surviving
     from killswitch_console.halting.staging import OnFailure
+    from killswitch_console.halting.verdict import Verdict
     from killswitch_inventory.scopes import Scope
 
     reason = session.non_empty(options.reason or "", "--reason")
@@ -111,7 +112,7 @@ async def _restore(options: argparse.Namespace) -> int:
                 alone=alone,
             )
     progress.voice.finish()
-    return finish(record, as_json=options.json)
+    return finish(record, as_json=options.json, wanted=Verdict.RESTORED)
 
 
 async def _confirm(engine: Engine, options: argparse.Namespace, only: Scope | None) -> None:
