@@ -70,6 +70,7 @@ class Board:
         self._recorder = recorder
         self._unwritten = unwritten
         self._ledger_broken = False
+        self._writing = asyncio.Lock()
         self._unshown: set[TargetId] = set()
         self._unsaved = set(self._progress)
         self._told: dict[TargetId, Captured | None] = {}
@@ -143,9 +144,12 @@ class Board:
         await self._moved.wait()
 
     async def make_durable(self, targets: Iterable[TargetProgress]) -> None:
-        """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had."""
+        """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had.
+
+        What a flush is writing just now is waited for, too: it is not on disk before that is done.
+        """
         targets = tuple(targets)
-        work = [] if self._ledger_broken else [self._save(targets)]
+        work = [self._save(targets, unless_broken=True)]
         if untold := [t for t in targets if self._told.get(t.target) != t.captured or t.target not in self._told]:
             self._told.update({t.target: t.captured for t in untold})
             kind, data = happenings.intent(untold)
@@ -173,15 +177,26 @@ class Board:
         await self._save([self._progress[t] for t in self._unsaved])
         return self._ledger is not None and not self._unsaved and self._unwritten is None
 
-    async def _save(self, targets: Iterable[TargetProgress]) -> None:
-        """Write those that changed since they were last written; what cannot be written now is tried again later."""
-        unsaved = [t for t in targets if t.target in self._unsaved]
-        if self._ledger is None or not (unsaved or self._unwritten or self._unnoted):
+    async def _save(self, targets: Iterable[TargetProgress], *, unless_broken: bool = False) -> None:
+        """Write those that changed since they were last written, after whatever is being written now.
+
+        What cannot be written is tried again later; ``unless_broken``: not by those who would wait for that.
+        """
+        if unless_broken and self._ledger_broken:
             return
+        async with self._writing:
+            unsaved = [self._progress[t.target] for t in targets if t.target in self._unsaved]  # as they are by now
+            if self._ledger is None or not (unsaved or self._unwritten or self._unnoted):
+                return
+            if unless_broken and self._ledger_broken:  # by the write that was waited for
+                return
+            await self._write_timed(self._ledger, unsaved)
+
+    async def _write_timed(self, ledger: Ledger, unsaved: list[TargetProgress]) -> None:
         self._unsaved.difference_update(t.target for t in unsaved)
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
-                await self._write(self._ledger, unsaved)
+                await self._write(ledger, unsaved)
         except (LedgerError, TimeoutError) as error:
             self._ledger_broken = True
             self._unsaved.update(t.target for t in unsaved)
