@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,15 +16,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from pydantic_core import from_json
-
 from killswitch_backends.clocks import server_time
 from killswitch_backends.hearing import Hearing
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
-from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
+from killswitch_backends.kubernetes.failures import Answer, Unreadable, one_line, problem_of
 from killswitch_backends.kubernetes.garbage import uncollected
 from killswitch_backends.kubernetes.settings import KubernetesSettings
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Json
 
@@ -40,6 +38,8 @@ LIST_SECONDS = 30.0
 _POOL = 64
 _LONGEST_WAIT = 60.0
 """Seconds; a platform that asks for more is asked again all the same."""
+_MOST_BYTES = 64 * 2**20
+"""Of one answer, decompressed: a page of 500 objects has a few megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,9 @@ class Api:
             response = answer.response
             try:
                 if response.status >= 400:
-                    raise problem_of(self.where, Answer(response.status, response.headers, await response.read()))
-                yield _lines(response, self.where)
+                    body = await _whole(response, self.where)
+                    raise problem_of(self.where, Answer(response.status, response.headers, body))
+                yield _lines(response, self.where, silence)
             finally:
                 response.close()
         except (session.client_error, TimeoutError, OSError) as error:
@@ -195,10 +196,10 @@ class Api:
             url = await self._url(path, query)
             with self.hearing.request():
                 answer = await session.rest.request(method, url, headers=headers, body=body, _request_timeout=timeout)
-                body = await answer.read()
+                whole = await _whole(answer.response, where)
         except (session.client_error, TimeoutError, OSError) as error:
             raise _unreachable(where, error) from None
-        return Answer(answer.status, answer.headers, body)
+        return Answer(answer.status, answer.headers, whole)
 
     async def _headers(self) -> dict[str, str]:
         headers = await (await self.credentials()).authorization()
@@ -243,21 +244,10 @@ class Api:
         return _Session(rest, credentials.certificate, client.aiohttp.ClientError, client.aiohttp.ClientTimeout)
 
 
-def parsed(text: bytes) -> Any:
-    """JSON from a platform, at twice the speed of the standard library. Raises ``ValueError``.
-
-    A halt changes every object of a class several times, and every change is read.
-    """
-    try:
-        with uncollected():
-            return from_json(text)
-    except ValueError:  # stricter than the standard library: half a surrogate pair in some annotation
-        return json.loads(text)
-
-
 def _json(answer: Answer, where: str) -> Any:
     try:
-        return parsed(answer.body)
+        with uncollected():
+            return parsed(answer.body)
     except ValueError:
         raise Unreachable(where, f"answered {answer.status} with something that is not JSON") from None
 
@@ -268,13 +258,31 @@ def backoff(attempt: int, retry_after: float | None = None, *, first: float = 0.
     return max(min(retry_after or 0.0, _LONGEST_WAIT), wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
 
 
-async def _lines(response: Any, where: str) -> AsyncIterator[Any]:
+async def _whole(response: Any, where: str) -> bytes:
+    """An answer's body. Raises ``Unreachable`` where it does not end."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            response.close()
+            raise Unreachable(where, f"answered with more than {_MOST_BYTES // 2**20} MiB")
+    return b"".join(parts)
+
+
+async def _lines(response: Any, where: str, silence: float) -> AsyncIterator[Any]:
+    """One value per line; a line that is not over after ``silence`` seconds is none, however its bytes trickle in."""
     try:
-        async for line in response.content:
+        while True:
+            async with asyncio.timeout(silence):
+                line = await response.content.readline()
+            if not line:
+                return
             if line.strip():
                 yield parsed(line)
     except ValueError as error:  # cut in mid-line, or a line past the buffer's limit
-        raise Unreachable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
+        raise Unreadable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
 
 
 def _unreachable(where: str, error: Exception) -> Unreachable:

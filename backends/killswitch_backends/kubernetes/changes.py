@@ -49,7 +49,12 @@ def readable(kind: Kind, prior: Mapping[str, Json] | None) -> bool:
 
 def is_off(kind: Kind, values: Mapping[str, Json]) -> bool:
     """Whether these values of a switch are what a halt sets."""
-    return bool(kind.switch) and all(values.get(field.name) == field.off for field in kind.switch)
+    return bool(kind.switch) and all(same(values.get(field.name), field.off) for field in kind.switch)
+
+
+def same(found: Json, wanted: Json) -> bool:
+    """Whether two values are the same JSON: ``false`` and ``0.0`` are not ``0``, as Python would have it."""
+    return type(found) is type(wanted) and bool(found == wanted)
 
 
 def mark_for(order: Order, prior: Mapping[str, Json]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.pods import pod_of
 from killswitch_backends.kubernetes.records import MARK_PREFIX, Owner, mapping, number, text
 from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.outside import parsed
 from killswitch_backends.protocol import Json
 
 INSTANCES = f"{MARK_PREFIX}instances"
@@ -75,7 +76,7 @@ def instances_of(controller: Mapping[str, Any]) -> tuple[int, Mapping[str, str]]
     """How many replicas there were before the first pod was taken, and the halt that took each."""
     annotations = mapping(mapping(controller.get("metadata")).get("annotations"))
     try:
-        found = mapping(json.loads(text(annotations.get(INSTANCES)) or "{}"))
+        found = mapping(parsed(text(annotations.get(INSTANCES)) or "{}"))
     except ValueError:
         found = {}
     ended = {name: text(by) for name, by in mapping(found.get("ended")).items()}

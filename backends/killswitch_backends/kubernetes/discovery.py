@@ -8,10 +8,12 @@ Kinds of workload found here join the catalogue that every other module looks ki
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.failures import Unreadable
 from killswitch_backends.kubernetes.kinds import every_kind
 from killswitch_backends.kubernetes.kinds.agents import agent_kind
 from killswitch_backends.kubernetes.kinds.keda import keda_kind
@@ -28,6 +30,12 @@ _UNKNOWN_SECONDS = 20.0
 """A kind of target that is not known is asked for again after so long."""
 _STALE_SECONDS = 180.0
 """A kind of reviver that is not served, after so long: longer than the mirror's own turn, so no halt waits for it."""
+# What has another shape is no resource that could be asked for: names become parts of paths.
+_WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_VERSION = re.compile(rf"(?:{_WORD.pattern}/)?{_WORD.pattern}")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+_REPLICAS_PATH = re.compile(r"\.spec(?:\.[A-Za-z0-9_-]{1,63}){1,10}")
+"""What the API server accepts as such (apiextensions' validation): nothing outside ``spec`` is ever patched by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,10 @@ class Catalogue:
         answer = mapping(await self._api.get("/apis", accept=_AGGREGATED, attempts=_ATTEMPTS))
         if answer.get("kind") == "APIGroupDiscoveryList":
             return [served for group in items(answer.get("items")) for served in _of_group(group)]
-        wanted = [text(mapping(group.get("preferredVersion")).get("groupVersion")) for group in items(answer["groups"])]
+        if not isinstance(answer.get("groups"), list):
+            raise Unreadable(self._api.where, "answered no list of what it serves")
+        told = [text(mapping(group.get("preferredVersion")).get("groupVersion")) for group in items(answer["groups"])]
+        wanted = [version for version in told if _VERSION.fullmatch(version)]
         async with asyncio.TaskGroup() as tasks:
             lists = [tasks.create_task(self._of_version(version), name=f"discover {version}") for version in wanted]
         return [served for listed in lists for served in listed.result()]
@@ -112,7 +123,7 @@ class Catalogue:
                 text(r.get("name")) in scaled,
             )
             for r in listed
-            if "/" not in text(r.get("name"))
+            if _WORD.fullmatch(text(r.get("name"))) and _KIND.fullmatch(text(r.get("kind")))
         ]
 
     async def _learn(self, served: Mapping[tuple[str, str], Served]) -> None:
@@ -147,7 +158,8 @@ class Catalogue:
         for version in items(mapping(definition.get("spec")).get("versions")):
             if version.get("name") == found.version:
                 scale = mapping(mapping(version.get("subresources")).get("scale"))
-                return text(scale.get("specReplicasPath")) or ".spec.replicas"
+                path = text(scale.get("specReplicasPath"))
+                return path if _REPLICAS_PATH.fullmatch(path) else ".spec.replicas"
         return ".spec.replicas"
 
 
@@ -160,11 +172,16 @@ def _of_group(group: Mapping[str, object]) -> list[Served]:
     """A group's resources, each in the first version that has it (versions are listed by preference)."""
     name = text(mapping(group.get("metadata")).get("name"))
     found: dict[str, Served] = {}
+    if not _WORD.fullmatch(name):
+        return []
     for version in items(group.get("versions")):
         number = text(version.get("version"))
         for resource in items(version.get("resources")):
             kind = text(mapping(resource.get("responseKind")).get("kind"))
+            plural = text(resource.get("resource"))
+            if not (_WORD.fullmatch(number) and _WORD.fullmatch(plural) and _KIND.fullmatch(kind)):
+                continue
             scaled = any(sub.get("subresource") == "scale" for sub in items(resource.get("subresources")))
-            place = Resource(f"/apis/{name}/{number}", text(resource.get("resource")))
+            place = Resource(f"/apis/{name}/{number}", plural)
             found.setdefault(kind, Served(name, number, kind, place, resource.get("scope") == "Namespaced", scaled))
     return list(found.values())

@@ -7,14 +7,18 @@ credentials are not.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Changed, Gone, Problem, Refused, Throttled, Unauthenticated, Unreachable
 
 _LONGEST_MESSAGE = 300
+_LONGEST_SEARCHED = 4_000
+_MOST_CAUSES = 20
 _SECRET_LIKE = re.compile(r"(?i)\b(bearer|basic)\s+\S+|eyJ[\w.-]{10,}|[A-Za-z0-9+/_=.-]{64,}")
 _MAPPING = re.compile(r"[{\[].*", re.DOTALL)
 _FAILED_TEST = re.compile(r"(?i)test(ing)?\b.*\bfail|does not apply|missing path|nonexistent|unable to find")
@@ -25,6 +29,10 @@ _NO_RIGHT = re.compile(r"(?i)\bcannot \w+ resource\b")
 
 class Expired(Changed):
     """A resource version or continue token is too old (410): list anew."""
+
+
+class Unreadable(Unreachable):
+    """It answered with something that is not what the API promises."""
 
 
 class Forbidden(Refused):
@@ -42,7 +50,7 @@ class Answer:
 
 def one_line(text: str) -> str:
     """Platform text as one short line without what looks like a credential."""
-    line = " ".join(_SECRET_LIKE.sub("[hidden]", text).split())
+    line = " ".join(_SECRET_LIKE.sub("[hidden]", text[:_LONGEST_SEARCHED]).split())
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
 
 
@@ -87,7 +95,7 @@ def problem_of_event(where: str, status: Any) -> Problem:
 
 def _status_object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        found = parsed(body)
     except ValueError:
         return {"message": body[:_LONGEST_MESSAGE].decode("utf-8", "replace")}
     return found if isinstance(found, dict) else {}
@@ -96,16 +104,22 @@ def _status_object(body: bytes) -> dict[str, Any]:
 def _causes(status: Mapping[str, Any]) -> list[str]:
     details = status.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
-    return [str(c.get("message", "")) for c in causes or () if isinstance(c, dict)]
+    listed = causes[:_MOST_CAUSES] if isinstance(causes, list) else []
+    return [_said(c.get("message")) for c in listed if isinstance(c, dict)]
+
+
+def _said(message: Any) -> str:
+    """A message, if it is one, cut to what is searched: patterns take time that grows faster than their text."""
+    return message[:_LONGEST_SEARCHED] if isinstance(message, str) else ""
 
 
 def _words(status: Mapping[str, Any]) -> str:
-    message, causes = str(status.get("message") or ""), _causes(status)
+    message, causes = _said(status.get("message")), _causes(status)
     return one_line(f"{message}: {causes[0]}" if causes and causes[0] not in message else message)
 
 
 def _all_text(status: Mapping[str, Any]) -> str:
-    return " ".join([str(status.get("message", "")), *_causes(status)])
+    return " ".join([_said(status.get("message")), *_causes(status)])
 
 
 def _is_webhook_denial(words: str) -> bool:
@@ -118,7 +132,9 @@ def _retry_after(headers: Mapping[str, str], status: Mapping[str, Any]) -> float
     hints = (headers.get("Retry-After"), details.get("retryAfterSeconds") if isinstance(details, dict) else None)
     for hint in hints:
         try:
-            return max(0.0, float(hint))  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+            seconds = float(hint)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
             continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None

@@ -208,7 +208,7 @@ class Switch:
             return self._restored(watch.target, *await Scale(self.api, self.reader, self.now).restore(watch))
         changed: Changed | None = None
         for _ in range(_TRIES):
-            item = await self.api.get(kind.resource.path(key.namespace, key.name), attempts=3)
+            item = await self.reader.item(key, attempts=3)
             workload = kind.workload(item, self.reader.labels)
             if not not_restored(kind, workload, prior) and workload.mark is None:
                 return self._restored(watch.target, workload, "it already was")

@@ -16,6 +16,7 @@ from typing import Any
 from killswitch_backends.kubernetes.failures import one_line
 from killswitch_backends.kubernetes.official import Official
 from killswitch_backends.kubernetes.records import items, mapping, text
+from killswitch_backends.outside import parsed
 
 PLUGIN_SECONDS = 20.0
 
@@ -84,7 +85,7 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
         raise PluginFailed(f"{command} cannot be run: {one_line(str(error))}") from None
     output = await _finished(process, command)
     try:
-        answer = mapping(json.loads(output))
+        answer = mapping(parsed(output))
     except ValueError:
         raise PluginFailed(f"{command} answered something that is not JSON") from None
     if answer.get("apiVersion") != version:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.failures import Unreadable
 from killswitch_backends.kubernetes.kinds.batch import JOBS
 from killswitch_backends.kubernetes.kinds.reading import controller_of
-from killswitch_backends.kubernetes.listing import Query, everything, queries_for
+from killswitch_backends.kubernetes.listing import Query, everything, one_object, queries_for
 from killswitch_backends.kubernetes.mirror.stores import owner_key
 from killswitch_backends.kubernetes.pods import Pod, pod_of
 from killswitch_backends.kubernetes.proof import Look, Nodes
@@ -50,7 +51,7 @@ class Prover:
         async def read(key: ObjectKey) -> list[Pod] | Problem:
             try:
                 async with gate:
-                    return [pod_of(await self.api.get(PODS.path(key.namespace, key.name), attempts=2))]
+                    return [pod_of(await one_object(self.api, PODS, key.namespace, key.name, attempts=2))]
             except Gone:
                 return []
             except Problem as problem:
@@ -65,7 +66,7 @@ class Prover:
         wanted = self._wanted(keys, workloads)
         made = await self._made(workloads)
         lists = await self._lists(queries_for(wanted, everywhere=not self.reader.settings.namespaces))
-        if isinstance(lists.get(None), Refused):  # rights in some namespaces only
+        if isinstance(lists.get(None), Refused | Unreadable):  # rights, or sense, in some namespaces only
             lists = await self._lists(queries_for(wanted, everywhere=False))
         kinds = self.reader.kinds.values()
         owned: defaultdict[ObjectKey, list[Pod]] = defaultdict(list)
@@ -164,7 +165,7 @@ class Prover:
 
     async def _node(self, name: str) -> tuple[str, bool] | Problem:
         try:
-            return _readiness(await self.api.get(NODES.path(name=name), attempts=2))
+            return _readiness(await one_object(self.api, NODES, None, name, attempts=2))
         except Problem as problem:
             return problem
 

@@ -6,10 +6,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.failures import Unreadable
 from killswitch_backends.kubernetes.kinds.kind import Kind
-from killswitch_backends.kubernetes.listing import MOST_VALUES, Query, everything
+from killswitch_backends.kubernetes.listing import MOST_VALUES, Query, everything, one_object
 from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.kubernetes.settings import KubernetesSettings
@@ -56,10 +58,15 @@ class Reader:
         kind = self.kind_of(key)
         where = f"{self.api.where}/{key}"
         try:
-            item = await self.api.get(kind.resource.path(key.namespace, key.name), attempts=attempts)
+            item = await self.item(key, attempts=attempts)
         except Gone as gone:
             raise Gone(where, gone.what) from None
         return kind.workload(item, self.labels)
+
+    async def item(self, key: ObjectKey, *, attempts: int = 1) -> Mapping[str, Any]:
+        """Read one object whole: the one that was asked for, and no other. Raises a ``Problem``."""
+        resource = self.kind_of(key).resource
+        return await one_object(self.api, resource, key.namespace, key.name, attempts=attempts)
 
     async def many(self, keys: Iterable[ObjectKey]) -> Found:
         """Read many, in lists where there are many of a namespace; one failing place does not spoil the others."""
@@ -94,8 +101,8 @@ class Reader:
             try:
                 async with gate:
                     found |= await self._listed(self.kinds[kind], namespace, set(wanted))
-            except Refused:
-                pass  # no right to list everywhere: what follows reads them one by one, or says so for each
+            except (Refused, Unreadable):
+                pass  # no right to list everywhere, or one that cannot be read: read one by one, and said of each
             except Problem as problem:
                 found |= dict.fromkeys(wanted, problem)
         async with asyncio.TaskGroup() as tasks:

@@ -8,7 +8,6 @@ does it.
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from killswitch_backends.kubernetes.records import mapping, text
 from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Unreachable
 from killswitch_backends.recalling import Recalled, RecordedCall, Word, apart
 
@@ -62,7 +62,7 @@ def _opened(path: Path) -> IO[bytes]:
 def _read(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
     for line in lines:
         try:
-            event = json.loads(line)
+            event = parsed(line)
         except ValueError:
             continue
         if isinstance(event, dict):

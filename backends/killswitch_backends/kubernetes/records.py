@@ -5,13 +5,13 @@ Pure: built from JSON as received, which is hostile; whatever has the wrong shap
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from killswitch_backends.kubernetes.resources import ObjectKey
+from killswitch_backends.outside import parsed
 from killswitch_backends.protocol import Json
 from killswitch_inventory.sightings import Claim, HaltMark
 
@@ -176,9 +176,13 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
 def number(value: Any) -> int | None:
-    """The value if it is a whole number (and no bool), else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """The value if it is a whole number (and no bool) of 64 bits, as all of the API's are, else None."""
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
 def moment(value: Any) -> datetime | None:
@@ -195,7 +199,7 @@ def mark_of(annotations: Mapping[str, Any]) -> Mark | None:
     if not (halt_id := text(annotations.get(HALT_ID))):
         return None
     try:
-        prior = json.loads(text(annotations.get(PRIOR)))
+        prior = parsed(text(annotations.get(PRIOR)))
     except ValueError:
         prior = None
     readable = prior if isinstance(prior, dict) else None
@@ -208,7 +212,7 @@ def selector_of(value: Any) -> Selector:
     found = mapping(value)
     labels = tuple((key, text(v)) for key, v in mapping(found.get("matchLabels")).items())
     expressions = tuple(
-        (text(e.get("key")), text(e.get("operator")), tuple(text(v) for v in e.get("values") or ()))
+        (text(e.get("key")), text(e.get("operator")), _texts(e.get("values")))
         for e in items(found.get("matchExpressions"))
     )
     return Selector(labels, expressions)

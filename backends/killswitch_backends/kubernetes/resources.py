@@ -54,6 +54,11 @@ class Resource:
         place = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
         return f"{self.root}{place}/{self.plural}" + (f"/{quote(name, safe='')}" if name else "")
 
+    @property
+    def builtin(self) -> bool:
+        """Whether it is of Kubernetes itself: groups of others have a domain's name."""
+        return "." not in self.root
+
     def __str__(self) -> str:
         return self.plural
 

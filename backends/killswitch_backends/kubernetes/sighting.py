@@ -59,6 +59,8 @@ class Sighter:
                 for problem in self.mirror.problems:
                     yield self._failure(problem)
                 yield ListingComplete(self.ref, self.now())
+                for problem in self.mirror.broken:  # last: it stays said until a whole listing is without
+                    yield self._failure(problem)
                 async for sighting in self._changes(follower):
                     yield sighting
 
@@ -74,7 +76,7 @@ class Sighter:
 
     async def _changes(self, follower: Follower) -> AsyncIterator[Sighting]:
         """Changes as they come, until a failure that was told is over."""
-        failed, took = False, 0.0
+        failed, took, broken = False, 0.0, [str(problem) for problem in self.mirror.broken]
         while True:
             try:
                 async with asyncio.timeout(_CONFIRM_SECONDS):
@@ -90,7 +92,7 @@ class Sighter:
             for key in follower.take():
                 yield self._sighting_of(key)
             took = time.perf_counter() - began
-            if failed and self.mirror.live:
+            if self.mirror.live and (failed or broken != [str(problem) for problem in self.mirror.broken]):
                 return
             if not failed and (obstacles := self.mirror.obstacles):
                 failed = True

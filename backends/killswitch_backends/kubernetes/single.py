@@ -24,6 +24,7 @@ from killswitch_backends.kubernetes.controllers import (
     with_instances,
 )
 from killswitch_backends.kubernetes.ending import end_pod
+from killswitch_backends.kubernetes.listing import one_object
 from killswitch_backends.kubernetes.manifests import manifest_of, same_manifest
 from killswitch_backends.kubernetes.pods import pod_of
 from killswitch_backends.kubernetes.reading import Reader
@@ -227,10 +228,10 @@ class Single:
         return key, self.reader.kind_of(key).resource.path(key.namespace, key.name)
 
     async def _read(self, key: ObjectKey) -> Mapping[str, Any]:
-        return mapping(await self.api.get(PODS.path(key.namespace, key.name), attempts=3))
+        return await one_object(self.api, PODS, key.namespace, key.name, attempts=3)
 
     async def _controller(self, owner: Controlled) -> Mapping[str, Any]:
-        return mapping(await self.api.get(owner.path, attempts=3))
+        return await self.reader.item(owner.key, attempts=3)
 
 
 def _meta(item: Mapping[str, Any]) -> Mapping[str, Any]:

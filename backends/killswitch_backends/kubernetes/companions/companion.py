@@ -6,7 +6,6 @@ state once, and the targets that hold it; the last one to let go puts it back. P
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from killswitch_backends.kubernetes.kinds.reading import pointed
 from killswitch_backends.kubernetes.records import MARK_PREFIX, PRIOR, items, mapping, text
 from killswitch_backends.kubernetes.resources import Resource
+from killswitch_backends.outside import parsed
 from killswitch_backends.protocol import Json
 
 HOLDERS = f"{MARK_PREFIX}holders"
@@ -105,7 +105,7 @@ def recorded(item: Mapping[str, Any]) -> tuple[Change, ...]:
     if not holders_of(item):
         return ()
     try:
-        found = json.loads(text(annotations_of(item).get(PRIOR)))
+        found = parsed(text(annotations_of(item).get(PRIOR)))
         return tuple(Change(text(pointer), prior, off) for pointer, prior, off in found)
     except (ValueError, TypeError):
         return ()
@@ -114,7 +114,7 @@ def recorded(item: Mapping[str, Any]) -> tuple[Change, ...]:
 def holders_of(item: Mapping[str, Any]) -> Mapping[str, str]:
     """The targets that hold an object, and by which halt."""
     try:
-        found = json.loads(text(annotations_of(item).get(HOLDERS)) or "{}")
+        found = parsed(text(annotations_of(item).get(HOLDERS)) or "{}")
     except ValueError:
         return {}
     return {key: value for key, value in mapping(found).items() if isinstance(value, str)}

@@ -17,6 +17,7 @@ from killswitch_backends.kubernetes.kinds.templated import Templated, labels_sel
 from killswitch_backends.kubernetes.records import Owner, Selector, mapping, number, selector_of, text
 from killswitch_backends.kubernetes.resources import Resource
 
+_WHOLE = re.compile(r"[0-9]{1,18}")
 _EQUAL = re.compile(r"^([\w./-]+)==?([\w.-]*)$")
 
 
@@ -35,7 +36,7 @@ class Scalable(Templated):
     def observed(self, item: Mapping[str, Any], generation: int) -> int | None:
         """Some controllers write it as text (Argo Rollouts), some not at all: then only its pods tell."""
         found = mapping(item.get("status")).get("observedGeneration")
-        if isinstance(found, str) and found.isdigit():
+        if isinstance(found, str) and _WHOLE.fullmatch(found):
             return int(found)
         return generation if found is None else number(found)
 

@@ -108,6 +108,11 @@ class Mirror:
         found = [source.problem for source in self._sources if source.problem]
         return [*found, self._learning] if self._learning else found
 
+    @property
+    def broken(self) -> list[Problem]:
+        """Objects that cannot be read: they may be anybody's, so not everything is seen while there are some."""
+        return [found for source in self._sources if (found := source.unreadable)]
+
     @contextmanager
     def followed(self) -> Iterator[Follower]:
         """Hear of changes; starts the list-and-watches if nobody did."""

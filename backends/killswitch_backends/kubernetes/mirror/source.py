@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from killswitch_backends.kubernetes.api import Api, backoff
-from killswitch_backends.kubernetes.failures import Expired, problem_of_event
+from killswitch_backends.kubernetes.failures import Expired, Unreadable, problem_of_event
 from killswitch_backends.kubernetes.garbage import uncollected
-from killswitch_backends.kubernetes.listing import Query, pages
+from killswitch_backends.kubernetes.listing import Query, pages, told
 from killswitch_backends.kubernetes.records import mapping, text
 from killswitch_backends.kubernetes.resources import Resource
+from killswitch_backends.kubernetes.shapes import Broken, broken, place_told
 from killswitch_backends.problems import Problem, Refused, Unreachable
 
 SILENCE = 90.0
@@ -50,6 +51,15 @@ class Source:
     listed: bool = False
     live: bool = False
     problem: Problem | None = None
+    broken: Mapping[tuple[str, str], Broken] = field(default_factory=dict)
+    """Objects that cannot be read, by place: what is known of them is from before."""
+    _moved: bool = False
+    """Whether the watch has told of anything since the last list."""
+
+    @property
+    def unreadable(self) -> Problem | None:
+        """The objects that cannot be read, if there are any."""
+        return Unreadable(self.api.where, told(self.resource, list(self.broken.values()))) if self.broken else None
 
     @property
     def ready(self) -> bool:
@@ -62,10 +72,10 @@ class Source:
         while True:
             try:
                 version = await self._list()
-                failures = 0
                 await self._watch(version)
             except Expired:
-                continue
+                failures = 1 if self._moved else failures + 1
+                await asyncio.sleep(backoff(failures, most=30.0))  # one that forgets at once is not asked without pause
             except Problem as problem:
                 failures += 1
                 self._failed(problem)
@@ -73,13 +83,18 @@ class Source:
 
     async def _list(self) -> str:
         keys: set[tuple[str, str]] = set()
-        version = ""
+        spoilt: list[Broken] = []
+        version, self._moved = "", False
         async for page in pages(self.api, self.resource, self.query):
             version = page.version
             with uncollected():
                 keys |= {self.sink.put(item) for item in page.items}
                 page.items.clear()
-        self.sink.keep_only(self.query.namespace, keys)
+            spoilt += page.broken
+        places = {one.place for one in spoilt}
+        if None not in places:  # else it is not known what is missing, so nothing is taken for gone
+            self.sink.keep_only(self.query.namespace, keys | {place for place in places if place})
+        self._tell_broken({one.place or ("", one.why): one for one in spoilt})
         self.listed = True
         self._well()
         return version
@@ -93,6 +108,8 @@ class Source:
                 async for reached in self._stream(before):
                     version, failures = reached, 0
                     self._well()
+            except Unreadable as problem:  # the same bytes would come again: a list goes past them
+                raise Expired(self.api.where, problem.what) from None
             except Unreachable as problem:
                 failures += 1
                 if failures > _TOLERATED:
@@ -120,16 +137,37 @@ class Source:
 
     def _take(self, event: Mapping[str, Any]) -> str:
         item = mapping(event.get("object"))
+        version = text(mapping(item.get("metadata")).get("resourceVersion"))
         match event.get("type"):
-            case "ADDED" | "MODIFIED":
-                self.sink.put(item)
-            case "DELETED":
-                self.sink.drop(item)
+            case "ADDED" | "MODIFIED" | "DELETED" as change:
+                self._change(change, item)
+                self._moved = True
             case "ERROR":
                 raise problem_of_event(self.api.where, item)
+            case "BOOKMARK" if version:
+                self._moved = True  # it brings nothing but its version
             case _:
-                pass  # a bookmark brings nothing but its version
-        return text(mapping(item.get("metadata")).get("resourceVersion"))
+                raise Unreadable(self.api.where, "the watch sent an event of no known type")
+        return version
+
+    def _change(self, change: str, item: Mapping[str, Any]) -> None:
+        """Hand on what changed; an object that cannot be read stays as it was known, and is told."""
+        found = broken(item, namespace=self.query.namespace, builtin=self.resource.builtin)
+        if found:
+            if found.place is None:
+                raise Unreadable(self.api.where, f"the watch sent {found}")
+            self._tell_broken({**self.broken, found.place: found})
+            return
+        place = self.sink.put(item) if change != "DELETED" else place_told(item)
+        if change == "DELETED":
+            self.sink.drop(item)
+        if place in self.broken:
+            self._tell_broken({key: one for key, one in self.broken.items() if key != place})
+
+    def _tell_broken(self, found: Mapping[tuple[str, str], Broken]) -> None:
+        if found != self.broken:
+            self.broken = found
+            self.changed()
 
     def _well(self) -> None:
         if not self.live or self.problem is not None:
