@@ -98,18 +98,22 @@ def undo_patch(
 
     ``annotations`` are the object's now: the map goes with the mark if it came with it and holds nothing else.
     """
-    absent = prior.get("absent") or ()
-    patch = [_test(f.pointer, f.off) for f in kind.switch] + [_test(_annotation(HALT_ID), halt_id)]
-    patch += [
-        {"op": "remove", "path": f.pointer} if f.name in absent else _replace(f.pointer, prior[f.name])
-        for f in kind.switch
-    ]
+    patch = [*lift_patch(kind, prior), _test(_annotation(HALT_ID), halt_id)]
     ours = [key for key in annotations if key in MARK]
     switched = sum(f.pointer.startswith(_ANNOTATIONS) for f in kind.switch)
     patch += [{"op": "remove", "path": _annotation(key)} for key in ours]
     if prior.get("annotations_absent") and len(ours) + switched == len(annotations):
         return [_test(_ANNOTATIONS, dict(annotations)), *patch, {"op": "remove", "path": _ANNOTATIONS}]
     return patch
+
+
+def lift_patch(kind: Kind, prior: Mapping[str, Json]) -> list[Operation]:
+    """Put the prior state back where a halt's own values stand, whatever mark there is."""
+    absent = prior.get("absent") or ()
+    return [_test(f.pointer, f.off) for f in kind.switch] + [
+        {"op": "remove", "path": f.pointer} if f.name in absent else _replace(f.pointer, prior[f.name])
+        for f in kind.switch
+    ]
 
 
 def announce_patch(order: Order, halt_id: str) -> list[Operation]:

@@ -7,6 +7,7 @@ from being halted: what it revives is seen and put down again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,9 +20,11 @@ from killswitch_backends.kubernetes.changes import (
     halt_patch,
     is_off,
     left_by_halt,
+    lift_patch,
     not_restored,
     undo_patch,
 )
+from killswitch_backends.kubernetes.companions.autoscalers import pins
 from killswitch_backends.kubernetes.companions.companion import Companion, listed
 from killswitch_backends.kubernetes.companions.finding import Finder
 from killswitch_backends.kubernetes.companions.holding import Holder
@@ -180,9 +183,12 @@ class Switch:
         holder = Holder(self.api, str(key))
         if changes := [change for companion in held for change in await holder.check(companion)]:
             raise Conflict(str(watch.target), changes)
-        restored = await self._back_on(watch, key, order)
+        pinned = any(pins(companion) for companion in held)
+        restored = await self._back_on(watch, key, order, pinned=pinned)
         for companion in held:
             await holder.let_go(companion)
+        if pinned:
+            restored = await self._lifted(watch, key)
         if not held:
             return restored
         detail = f"{restored.evidence.detail}; let go: {', '.join(map(str, held))}"
@@ -201,7 +207,7 @@ class Switch:
             one for one in around[key].companions if one.path not in found and str(key) in one.holders
         ]
 
-    async def _back_on(self, watch: Watch, key: ObjectKey, order: Order) -> Restored:
+    async def _back_on(self, watch: Watch, key: ObjectKey, order: Order, *, pinned: bool) -> Restored:
         prior = watch.captured.prior
         kind = self.reader.kind_of(key)
         if watch.accepted.halted.get("unmarked"):
@@ -221,8 +227,29 @@ class Switch:
             except Changed as again:
                 changed = again
                 continue
+            if pinned:
+                return self._restored(watch.target, workload, "put back")  # read once nobody sets it to zero any more
             return await self._read_back(watch.target, key, kind, prior)
         raise changed or Changed(str(watch.target), "keeps changing")
+
+    async def _lifted(self, watch: Watch, key: ObjectKey) -> Restored:
+        """Read it now that its autoscaler was let go, and put it back again if that set it to zero in between.
+
+        Raises ``Conflict`` or another ``Problem``. What the autoscaler chose since is its own affair.
+        """
+        kind, prior = self.reader.kind_of(key), watch.captured.prior
+        for _ in range(_TRIES):
+            workload = await self.reader.one(key, attempts=3)
+            differences = not_restored(kind, workload, prior)
+            if not differences:
+                return self._restored(watch.target, workload, "read back")
+            if workload.mark is not None:
+                raise Conflict(str(watch.target), differences)
+            if not is_off(kind, workload.switch):
+                return self._restored(watch.target, workload, "put back, and scaled by its autoscaler since")
+            with contextlib.suppress(Changed):  # looked at again
+                await self._patch(watch.target, lift_patch(kind, prior))
+        raise Changed(str(watch.target), "is set to zero again and again")
 
     async def _read_back(self, target: TargetId, key: ObjectKey, kind: Kind, prior: Mapping[str, Any]) -> Restored:
         workload = await self.reader.one(key, attempts=3)

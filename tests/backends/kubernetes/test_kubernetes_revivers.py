@@ -104,6 +104,20 @@ def found(admin: Admin, kind: str) -> dict[str, Any]:
     return dict(admin.call("GET", path(kind, "refund-1", namespace=_reviver(kind)["metadata"]["namespace"])))
 
 
+async def test_what_keda_sets_to_zero_once_more_before_it_is_let_go_is_put_back_again(
+    sim: Simulated, admin: Admin, backend: Backend
+) -> None:
+    await with_reviver(admin, "ScaledObject")
+    body = {"spec": {"pollingInterval": 0.05}}
+    admin.call("PATCH", path("ScaledObject", "refund-1"), body, content="application/merge-patch+json")
+    deployment = comparable(admin.deployment("refund-1"))
+    (watch,) = await halted(backend, ONE)
+    sim.faults.add(operation="kubernetes.patch.scaledobjects", kind="latency", seconds=0.5)
+    restored = await backend.restore(watch, order())
+    assert comparable(admin.deployment("refund-1")) == deployment
+    assert "read back" in restored.evidence.detail
+
+
 @pytest.mark.parametrize("kind", REVIVERS)
 async def test_a_reviver_is_named_held_and_let_go_as_it_was(admin: Admin, backend: Backend, kind: str) -> None:
     before, deployment = await with_reviver(admin, kind), comparable(admin.deployment("refund-1"))

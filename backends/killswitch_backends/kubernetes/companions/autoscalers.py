@@ -23,6 +23,11 @@ Finding = tuple[ObjectKey, Companion | None, str]
 """The workload concerned, what to hold (if anything), and what it may do, in words."""
 
 
+def pins(companion: Companion) -> bool:
+    """Whether who owns a held companion does not merely rest, but sets the workload to zero at each look."""
+    return any(change.pointer == _PAUSED_REPLICAS for change in companion.changes)
+
+
 def of_autoscaler(item: Mapping[str, Any]) -> Finding:
     """What one HPA may do to its workload at zero: nothing, unless it scales from zero itself."""
     meta, spec = mapping(item.get("metadata")), mapping(item.get("spec"))
