@@ -7,25 +7,20 @@ twice a second, also while the drill's time stands still. It sees what responder
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar, Final
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input
 
 from killswitch_console.drills import desk_drawing as drawing
-from killswitch_console.drills.desk import Desk
-from killswitch_console.drills.desk_view import DeskView, ScriptRow, view_of
-from killswitch_console.drills.facilitating import Lead
+from killswitch_console.drills.desk_view import DeskView, ScriptRow
+from killswitch_console.drills.two_sided_app import TwoSidedApp
 from killswitch_console.hostile import clean
-from killswitch_console.tui import terminal, themes
-from killswitch_console.tui.driver import TerminalDriver
 from killswitch_console.tui.lines.spans import Line, Tone, heading, plain
-from killswitch_console.tui.signals import ending_signals
 from killswitch_console.tui.widgets.field import text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_console.tui.widgets.picklist import PickList
@@ -60,29 +55,17 @@ class Events(Listing):
             self.scroll_end(animate=False, immediate=True)
 
 
-class DeskApp(App[int]):
+class DeskApp(TwoSidedApp):
     """The desk's screen. ``submit`` takes its lines, ``look`` asks for a view; both are given before it runs."""
 
-    ENABLE_COMMAND_PALETTE = False
-    TITLE = "killswitch-console drill"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (Textual declares it on the instance)
-    CSS = """
-    Screen { background: $background; }
-    #header { height: 2; }
-    #script { height: 1fr; min-height: 4; }
-    #chosen { height: 2; background: $surface; }
-    #left { width: 100%; height: 1fr; }
-    #right { width: 100%; height: 1fr; }
-    #below { height: auto; max-height: 40%; overflow-y: auto; }
-    #events { height: 1fr; }
-    #body { layout: vertical; height: 1fr; }
-    .-wide #body { layout: horizontal; }
-    .-wide #left { width: 55%; height: 100%; border-right: solid $surface; }
-    .-wide #right { width: 45%; height: 100%; }
-    #asking { height: 1; display: none; background: $surface; }
-    #question { width: auto; min-width: 10; }
-    #typed { width: 1fr; }
-    Footer { background: $surface; }
+    CSS = f"""
+    {TwoSidedApp.CSS}
+    #script {{ height: 1fr; min-height: 4; }}
+    #chosen {{ height: 2; background: $surface; }}
+    #below {{ height: auto; max-height: 40%; overflow-y: auto; }}
+    .-wide #left {{ width: 55%; }}
+    .-wide #right {{ width: 45%; }}
+    #question {{ width: auto; min-width: 10; }}
     """
     # Priority, so that what a key opens has the focus before the next key is looked at (see check_action).
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -110,10 +93,7 @@ class DeskApp(App[int]):
 
     def __init__(self, submit: Callable[[str], None], look: Callable[[], None], *, theme: str | None = None) -> None:
         """Prepare; ``submit`` and ``look`` are called in this app's loop and must not block."""
-        super().__init__(driver_class=TerminalDriver, ansi_color=True if theme == terminal.PLAIN_THEME else None)
-        themes.register(self)
-        if theme is not None:
-            self.theme = theme
+        super().__init__(theme)
         self._submit, self._look = submit, look
         self._loop_here: asyncio.AbstractEventLoop | None = None
         self._command = ""
@@ -309,78 +289,3 @@ class DeskApp(App[int]):
         del status
         self._submit("abort the facilitator's terminal was closed")
         self._submit("quit")
-
-
-class ScreenFace:
-    """Ties the app to the desk in the drill's thread."""
-
-    def __init__(self) -> None:
-        self.app: DeskApp | None = None
-        self._desk: Desk | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: list[str] = []
-
-    def show(self, text: str) -> None:
-        """Answers of the desk; what happens is in the view."""
-        if self.app is not None and not text.startswith(" "):
-            self.app.soon(lambda app: app.say(text))
-
-    async def attend(self, desk: Desk) -> None:
-        """Be there until the desk is closed."""
-        self._desk, self._loop = desk, asyncio.get_running_loop()
-        for line in self._waiting:
-            desk.do(line)
-        self._push()
-        await desk.closed.wait()
-
-    def submit(self, line: str) -> None:
-        """Hand the desk a line. From any thread."""
-        if self._loop is None:
-            self._waiting.append(line)
-            return
-        with suppress(RuntimeError):  # the drill has ended
-            self._loop.call_soon_threadsafe(self._do, line)
-
-    def _do(self, line: str) -> None:
-        assert self._desk is not None  # noqa: S101  (submit waits for it)
-        self._desk.do(line)
-        self._push()
-
-    def look(self) -> None:
-        """Ask for a view. From any thread."""
-        if self._loop is not None:
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._push)
-
-    def _push(self) -> None:
-        if self._desk is not None and self.app is not None:
-            view = view_of(self._desk)
-            self.app.soon(lambda app: app.show_view(view))
-
-
-def run_desk(lead: Lead) -> int:
-    """Lead a drill from a full screen; the exit status. A defect of either thread is raised here."""
-    face = ScreenFace()
-    face.app = app = DeskApp(face.submit, face.look, theme=terminal.theme())
-    outcome: list[int | BaseException] = []
-
-    def work() -> None:
-        try:
-            outcome.append(lead.run(face))
-        except BaseException as error:  # noqa: BLE001  (raised below, in the main thread)
-            outcome.append(error)
-        finally:
-            app.done = True
-            app.soon(lambda shown: shown.exit(0))
-
-    thread = threading.Thread(target=work, name="drill")
-    thread.start()
-    with ending_signals(app.end):
-        try:
-            app.run()
-        finally:
-            app.end(1)
-            thread.join()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]

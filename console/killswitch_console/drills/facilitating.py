@@ -155,7 +155,7 @@ def facilitate(asked: dict[str, Any], folder: Path, vetoes: Vetoes, admit: Calla
         return lead.run(NoFace())
     if asked.get("plain") or not sys.stdin.isatty() or terminal.why_no_screen():
         return lead.run(LineFace())
-    from killswitch_console.drills.desk_app import run_desk
+    from killswitch_console.drills.desk_face import run_desk
 
     return run_desk(lead)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input
@@ -21,8 +21,8 @@ from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.homes import SCENARIO_FILE
 from killswitch_console.drills.reading import read_scenario
 from killswitch_console.drills.scenario import Scenario
-from killswitch_console.tui import terminal, themes
-from killswitch_console.tui.driver import TerminalDriver
+from killswitch_console.drills.two_sided_app import TwoSidedApp
+from killswitch_console.tui import terminal
 from killswitch_console.tui.lines.spans import Line, Tone, heading, plain
 from killswitch_console.tui.widgets.field import text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
@@ -33,27 +33,14 @@ TICK: Final = 0.25
 RATES: Final = (1.0, 4.0, 16.0, 64.0)
 
 
-class ReplayApp(App[int]):
+class ReplayApp(TwoSidedApp):
     """Goes through the events of one drill."""
 
-    ENABLE_COMMAND_PALETTE = False
-    TITLE = "killswitch-console drill"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (Textual declares it on the instance)
-    CSS = """
-    Screen { background: $background; }
-    #header { height: 2; }
-    #body { layout: vertical; height: 1fr; }
-    #left, #right { width: 100%; height: 1fr; }
-    #script { height: auto; max-height: 60%; }
-    #expected { height: auto; }
-    #events { height: 1fr; }
-    .-wide #body { layout: horizontal; }
-    .-wide #left { width: 50%; height: 100%; border-right: solid $surface; }
-    .-wide #right { width: 50%; height: 100%; }
-    #asking { height: 1; display: none; background: $surface; }
-    #question { width: 24; }
-    #typed { width: 1fr; }
-    Footer { background: $surface; }
+    CSS = f"""
+    {TwoSidedApp.CSS}
+    #script {{ height: auto; max-height: 60%; }}
+    #expected {{ height: auto; }}
+    #question {{ width: 24; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,n", "event(1)", "Next event", key_display="→"),
@@ -76,10 +63,7 @@ class ReplayApp(App[int]):
         self, scenario: Scenario, events: Sequence[Happened], at: float = 0.0, *, theme: str | None = None
     ) -> None:
         """Begin at a moment, standing still."""
-        super().__init__(driver_class=TerminalDriver, ansi_color=True if theme == terminal.PLAIN_THEME else None)
-        themes.register(self)
-        if theme is not None:
-            self.theme = theme
+        super().__init__(theme)
         self._scenario, self._events = scenario, tuple(events)
         self._end = self._events[-1].at if self._events else 0.0
         self.at = at
