@@ -51,20 +51,26 @@ def _steps(tree: Command) -> str:
     )
 
 
-def _bash(tree: Command) -> str:
-    values = [
-        f"    {_patterns(command, option)}) "
-        + (
-            'COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames; return ;;'
-            if option.takes_file
-            else f'COMPREPLY=($(compgen -W {shlex.quote(" ".join(_values(option)))} -- "$cur")); return ;;'
-        )
+def _value_cases(tree: Command, *, files: str, among: Callable[[tuple[str, ...]], str]) -> str:
+    """The branches of a shell's ``case`` that complete an option's value: a file, or one of some words."""
+    return "\n".join(
+        f"    {_patterns(command, option)}) {files if option.takes_file else among(_values(option))}; return ;;"
         for command, option in _valued(tree)
-    ]
-    words = [
-        f"    {shlex.quote(_at(command))}) words={shlex.quote(' '.join(word for word, _ in _words(command)))} ;;"
-        for command in tree.walk()
-    ]
+    )
+
+
+def _word_cases(tree: Command, set_words: Callable[[Iterator[tuple[str, str]]], str]) -> str:
+    """The branches of a shell's ``case`` that say what may come next in each command."""
+    return "\n".join(f"    {shlex.quote(_at(command))}) {set_words(_words(command))} ;;" for command in tree.walk())
+
+
+def _bash(tree: Command) -> str:
+    values = _value_cases(
+        tree,
+        files='COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames',
+        among=lambda words: f'COMPREPLY=($(compgen -W {shlex.quote(" ".join(words))} -- "$cur"))',
+    )
+    words = _word_cases(tree, lambda words: f"words={shlex.quote(' '.join(word for word, _ in words))}")
     return f"""\
 # bash completion for {PROGRAM}: source <({PROGRAM} completion bash)
 _killswitch_console() {{
@@ -79,10 +85,10 @@ _killswitch_console() {{
     esac
   done
   case "$at|$prev" in
-{chr(10).join(values)}
+{values}
   esac
   case "$at" in
-{chr(10).join(words)}
+{words}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
   [[ "${{COMPREPLY[*]}}" == *: ]] && compopt -o nospace
@@ -93,19 +99,12 @@ complete -F _killswitch_console {PROGRAM}
 
 
 def _zsh(tree: Command) -> str:
-    values = [
-        f"    {_patterns(command, option)}) "
-        + (
-            "_files; return ;;"
-            if option.takes_file
-            else f"found=({' '.join(map(shlex.quote, _values(option)))}); compadd -- $found; return ;;"
-        )
-        for command, option in _valued(tree)
-    ]
-    words = [
-        f"    {shlex.quote(_at(command))}) found=({' '.join(map(_described, _words(command)))}) ;;"
-        for command in tree.walk()
-    ]
+    values = _value_cases(
+        tree,
+        files="_files",
+        among=lambda words: f"found=({' '.join(map(shlex.quote, words))}); compadd -- $found",
+    )
+    words = _word_cases(tree, lambda words: f"found=({' '.join(map(_described, words))})")
     return f"""\
 #compdef {PROGRAM}
 # zsh completion for {PROGRAM}: in a directory of $fpath as _{PROGRAM}, or: source <({PROGRAM} completion zsh)
@@ -119,10 +118,10 @@ _killswitch_console() {{
     esac
   done
   case "$at|${{words[CURRENT-1]}}" in
-{chr(10).join(values)}
+{values}
   esac
   case "$at" in
-{chr(10).join(words)}
+{words}
   esac
   _describe {shlex.quote(PROGRAM)} found
 }}
