@@ -7,6 +7,7 @@ deuteranopia or tritanopia can tell apart in ``colour-blind``) is computed by ``
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from textual.app import App
@@ -15,37 +16,40 @@ from textual.theme import Theme
 _STATES: Final = ("success", "warning", "error", "secondary", "accent", "muted")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What states stand on."""
+
+    background: str
+    """Behind lists and trees."""
+    surface: str
+    """Behind banners and the footer."""
+    cursor: str
+    """Behind the row under the cursor."""
+    foreground: str
+    """Of text that means no state."""
+    dark: bool = True
+
+
 def _theme(
-    name: str,
-    *,
-    dark: bool,
-    background: str,
-    surface: str,
-    cursor: str,
-    foreground: str,
-    states: tuple[str, str, str, str, str, str],
-    badges: tuple[str, str, str],
+    name: str, ground: _Ground, states: tuple[str, str, str, str, str, str], badges: tuple[str, str, str]
 ) -> Theme:
     """A theme.
 
     Args:
         name: what people call it.
-        dark: whether light text stands on a dark background.
-        background: behind lists and trees.
-        surface: behind banners and the footer.
-        cursor: behind the row under the cursor.
-        foreground: of text that means no state.
+        ground: what all stands on.
         states: of what is well, what needs a look, what is wrong, what is halted; of keys and headings; of asides.
         badges: behind the environment's name: production, staging, others. The name stands in the background's colour.
     """
     production, staging, elsewhere = badges
     return Theme(
         name=name,
-        dark=dark,
-        background=background,
-        surface=surface,
-        panel=surface,
-        foreground=foreground,
+        dark=ground.dark,
+        background=ground.background,
+        surface=ground.surface,
+        panel=ground.surface,
+        foreground=ground.foreground,
         primary=elsewhere,
         secondary=states[3],
         accent=states[4],
@@ -53,53 +57,41 @@ def _theme(
         warning=staging,
         error=production,
         variables={
-            "surface-lighten-2": cursor,
+            "surface-lighten-2": ground.cursor,
             "footer-key-foreground": states[4],
-            "block-cursor-background": cursor,
-            "block-cursor-foreground": foreground,
+            "block-cursor-background": ground.cursor,
+            "block-cursor-foreground": ground.foreground,
             **{f"text-{state}": colour for state, colour in zip(_STATES, states, strict=True)},
         },
     )
 
 
+_DARK: Final = _Ground(background="#121212", surface="#1e1e1e", cursor="#333333", foreground="#e0e0e0")
+_LIGHT: Final = _Ground(background="#f4f4f4", surface="#e8e8e8", cursor="#d4d4d4", foreground="#1f1f1f", dark=False)
+_BLACK: Final = _Ground(background="#000000", surface="#000000", cursor="#262626", foreground="#ffffff")
+
 THEMES: Final = (
     _theme(
         "dark",
-        dark=True,
-        background="#121212",
-        surface="#1e1e1e",
-        cursor="#333333",
-        foreground="#e0e0e0",
+        _DARK,
         states=("#8ad4a1", "#ffc473", "#ff8296", "#82b7f0", "#7fd4d4", "#a8a8a8"),
         badges=("#f0607c", "#fea62b", "#5aa7f0"),
     ),
     _theme(
         "light",
-        dark=False,
-        background="#f4f4f4",
-        surface="#e8e8e8",
-        cursor="#d4d4d4",
-        foreground="#1f1f1f",
+        _LIGHT,
         states=("#14602c", "#7a4a00", "#a3142e", "#0b4f8f", "#00585c", "#4a4a4a"),
         badges=("#a3142e", "#7a4a00", "#0b4f8f"),
     ),
     _theme(
         "high-contrast",
-        dark=True,
-        background="#000000",
-        surface="#000000",
-        cursor="#262626",
-        foreground="#ffffff",
+        _BLACK,
         states=("#5fff87", "#ffd75f", "#ff9d9d", "#8fd0ff", "#5fffff", "#d0d0d0"),
         badges=("#ff7070", "#ffd75f", "#8fd0ff"),
     ),
     _theme(
         "colour-blind",
-        dark=True,
-        background="#121212",
-        surface="#1e1e1e",
-        cursor="#333333",
-        foreground="#e0e0e0",
+        _DARK,
         states=("#c1edfe", "#fff9d2", "#ea7f38", "#a188ff", "#d0d0d0", "#a8a8a8"),
         badges=("#ea7f38", "#fff9d2", "#c1edfe"),
     ),
