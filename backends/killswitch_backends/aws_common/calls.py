@@ -57,7 +57,7 @@ class Aws:
         urgent: ThreadPoolExecutor,
         background: ThreadPoolExecutor,
     ) -> None:
-        self.settings, self.where, self._models = settings, where, models
+        self.settings, self.where, self.models = settings, where, models
         self._pools = {Urgency.SIGHT: background, Urgency.MARK: background}
         self._urgent = urgent
         self._session: Session | None = None
@@ -70,6 +70,12 @@ class Aws:
     def account(self) -> str | None:
         """The account id, once AWS has told it."""
         return self._identity.account if self._identity else None
+
+    @property
+    def session(self) -> Session:
+        """The SDK's session. A client must have been made."""
+        assert self._session is not None, "client() first"  # noqa: S101
+        return self._session
 
     @property
     def region(self) -> str:
@@ -105,7 +111,7 @@ class Aws:
 
     def _create(self, service: str) -> Any:
         if self._session is None:
-            self._session = open_session(self.settings, self._models)
+            self._session = open_session(self.settings, self.models)
         return create_client(self._session, self.settings, service)
 
     async def ask(self, call: Callable[[], T], *, where: str, urgency: Urgency, bucket: Bucket | None = None) -> T:
@@ -206,7 +212,7 @@ class Aws:
         profile = await asyncio.to_thread(base_profile, session)
         if profile is None:
             return ()
-        ask = partial(arn_of_profile, self.settings, self._models, profile)
+        ask = partial(arn_of_profile, self.settings, self.models, profile)
         arn = await self._in_thread(ask, self.where, self._urgent, limit=_CALL_SECONDS)
         return (arn, *role_behind(arn))
 

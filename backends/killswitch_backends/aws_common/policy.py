@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
+from killswitch_backends.aws_common.ages import OWN_USER, RIGHT
 from killswitch_backends.aws_common.alarms import template
 from killswitch_backends.aws_common.checking import Need
 from killswitch_backends.aws_iam.rights import needs as iam_needs
@@ -12,7 +13,10 @@ from killswitch_backends.aws_iam.settings import IamSettings
 from killswitch_backends.aws_lambda.rights import NEEDS as LAMBDA_NEEDS
 from killswitch_backends.policies import Tables
 
-_CHECK = (Need("iam:SimulatePrincipalPolicy", "check which rights are lacking"),)
+_CHECK = (
+    Need("iam:SimulatePrincipalPolicy", "check which rights are lacking"),
+    Need(RIGHT, "check how old its own access key is", resource=OWN_USER),
+)
 
 
 def policy(tables: Tables) -> str:

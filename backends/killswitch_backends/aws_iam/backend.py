@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from killswitch_backends.ages import Age
 from killswitch_backends.attribution import Deed
 from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
@@ -119,6 +120,12 @@ class IamBackend:
         from killswitch_backends.aws_iam.rights import needs
 
         return await Check(self._aws, needs(self._settings), self._now).run()
+
+    async def ages(self) -> Sequence[Age]:
+        """See ``ages.TellsAges``."""
+        from killswitch_backends.aws_common.ages import ages
+
+        return await ages(self._aws)
 
     def sight(self) -> AsyncIterator[Sighting]:
         return relisted(self._listing, ref=self.ref, every=REFRESH_SECONDS, now=self._now)

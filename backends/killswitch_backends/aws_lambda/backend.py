@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from killswitch_backends.ages import Age
 from killswitch_backends.attribution import Deed
 from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
@@ -97,6 +98,12 @@ class LambdaBackend:
         from killswitch_backends.aws_lambda.rights import NEEDS
 
         return await Check(self._aws, NEEDS, self._now).run()
+
+    async def ages(self) -> Sequence[Age]:
+        """See ``ages.TellsAges``."""
+        from killswitch_backends.aws_common.ages import ages
+
+        return await ages(self._aws)
 
     def sight(self) -> AsyncIterator[Sighting]:
         return relisted(self._record.listing, ref=self.ref, every=REFRESH_SECONDS, now=self._now)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import ClassVar
 
+from killswitch_backends.ages import Age
 from killswitch_backends.checking import Finding
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.background import Background
@@ -20,6 +21,7 @@ from killswitch_backends.kubernetes.observing import Observer
 from killswitch_backends.kubernetes.preflight import Examiner
 from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.reading import Reader
+from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.kubernetes.sharing import NOTICE_SECONDS, Sharing
 from killswitch_backends.kubernetes.sighting import Sighter
@@ -76,6 +78,13 @@ class KubernetesBackend:
 
         return await Check(self._api, self._reader.settings, self._now).run()
 
+    async def ages(self) -> Sequence[Age]:
+        """See ``ages.TellsAges``."""
+        from killswitch_backends.kubernetes.ages import ages
+
+        used = await self._api.credentials()
+        return await ages(used.certificate[0], used.token, renewed_by=used.renewed_by)
+
     def sight(self) -> AsyncIterator[Sighting]:
         return Sighter(self.ref, self._mirror, self._reader.kinds, self._now, self._reader.settings.eks_cluster).sight()
 
@@ -89,14 +98,20 @@ class KubernetesBackend:
         )
 
     async def halt(self, captured: Captured, order: Order) -> Accepted:
+        await self._know(captured.target)
         return await Switch(self._api, self._reader, self._finder, self._now).halt(captured, order)
 
     def observe(self, watches: AsyncIterable[Watch]) -> AsyncIterator[Observation]:
         prover = Prover(self._api, self._reader, self._now)
         return Observer(prover, self._mirror, self._now).observe(watches, self._tasks)
 
+    async def _know(self, target: TargetId) -> None:
+        """Have the target's kind known: a halt may be taken up again before the cluster said what it serves."""
+        await self._catalogue.know([ObjectKey.of(target).kind])
+
     async def compare(self, watch: Watch, order: Order) -> Sequence[FieldChange]:
         """See ``protocol.Comparing``."""
+        await self._know(watch.target)
         return await Switch(self._api, self._reader, self._finder, self._now).compare(watch, order)
 
     async def recall(self, calls: Sequence[RecordedCall]) -> Sequence[Recalled]:
@@ -111,6 +126,7 @@ class KubernetesBackend:
     async def foresee(self, watches: Sequence[Watch], order: Order) -> Sequence[RestorePreflight]:
         """See ``restores.ForeseesRestores``."""
         del order
+        await self._catalogue.know(ObjectKey.of(watch.target).kind for watch in watches)
         return await Foreseer(self._api, self._reader).foresee(watches)
 
     def notice_seconds(self, targets: int) -> float:
@@ -120,16 +136,20 @@ class KubernetesBackend:
 
     async def announce(self, watch: Watch, order: Order) -> None:
         """See ``restores.SharesRestores``."""
+        await self._know(watch.target)
         await Sharing(self._api, self._reader, self._now).announce(watch, order)
 
     async def withdraw(self, watch: Watch, order: Order) -> None:
         """See ``restores.SharesRestores``."""
+        await self._know(watch.target)
         await Sharing(self._api, self._reader, self._now).withdraw(watch, order)
 
     async def elsewhere(self, watch: Watch, order: Order, announced: HaltMark | None) -> RestoredElsewhere | None:
         """See ``restores.SharesRestores``."""
         del order
+        await self._know(watch.target)
         return await Sharing(self._api, self._reader, self._now).elsewhere(watch, announced)
 
     async def restore(self, watch: Watch, order: Order) -> Restored:
+        await self._know(watch.target)
         return await Switch(self._api, self._reader, self._finder, self._now).restore(watch, order)

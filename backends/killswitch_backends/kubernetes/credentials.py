@@ -52,6 +52,21 @@ class Credentials:
         """Files of the client certificate and its key, if there are any."""
         return self.configuration.cert_file, self.configuration.key_file
 
+    @property
+    def token(self) -> str | None:
+        """The bearer token, if there is one: a secret."""
+        return self.configuration.api_key.get("BearerToken") or None
+
+    @property
+    def renewed_by(self) -> str:
+        """What renews them by itself; empty where nothing does."""
+        if self._loader is None:
+            return "the cluster that this console runs in"
+        user = getattr(self._loader, "_user", None) or {}
+        if "exec" in user:
+            return "an exec plugin"
+        return "an auth provider" if "auth-provider" in user else ""
+
     async def load(self) -> None:
         """Read the configuration, running an exec plugin where it names one.
 

@@ -124,6 +124,11 @@ class Api:
         """Who the access token is, as LaunchDarkly says."""
         return cast("Mapping[str, Json]", await self._call("identity", "GET", "/api/v2/caller-identity"))
 
+    async def token_made_at(self, token_id: str) -> str:
+        """When an access token was made, as RFC 3339; empty where LaunchDarkly does not tell."""
+        body = await self._call("token", "GET", f"/api/v2/tokens/{quote(token_id, safe='')}", background=True)
+        return _moment(body.get("creationDate"))
+
     async def approval_settings(self) -> Mapping[str, Json]:
         """``approvalSettings`` of the environment; empty where it has none."""
         path = f"/api/v2/projects/{quote(self._settings.project)}/environments/{quote(self._settings.environment)}"

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from killswitch_backends.agent_reports.reader import Reader
+from killswitch_backends.ages import Age
 from killswitch_backends.checking import Finding
+from killswitch_backends.launchdarkly.ages import ages
 from killswitch_backends.launchdarkly.api import Api, together
 from killswitch_backends.launchdarkly.checking import Check
 from killswitch_backends.launchdarkly.flags import FlagState
@@ -111,6 +113,10 @@ class LaunchDarklyBackend:
         who = await self._api.identity()
         name = str(who.get("tokenName") or who.get("memberId") or who.get("tokenId") or "unknown")
         return Identity(name, f"{who.get('accountId', '')}/{self._settings.project}/{self._settings.environment}")
+
+    async def ages(self) -> Sequence[Age]:
+        """See ``ages.TellsAges``."""
+        return await ages(self._api)
 
     def sight(self) -> AsyncIterator[Sighting]:
         return self._sighter.stream()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT
 
@@ -21,6 +22,10 @@ PROJECT_ID = "5f0000000000000000000002"
 ENVIRONMENT_ID = "5f0000000000000000000003"
 
 
+MADE_AT = int(datetime.now(UTC).timestamp() * 1000)
+"""The simulator's tokens are as old as its process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An access token as LaunchDarkly knows it."""
@@ -28,6 +33,8 @@ class Caller:
     name: str
     id: str
     writes: bool
+    made_at: int = MADE_AT
+    """Unix time in milliseconds."""
 
 
 CALLERS = {

@@ -42,7 +42,7 @@ class Forbidden(RefusedRequest):
 
 
 class NotFound(RefusedRequest):
-    """404: no such project, environment or flag."""
+    """404: no such project, environment, flag or token."""
 
     status, code = 404, "not_found"
 

@@ -13,7 +13,7 @@ from killswitch_backends.simulator.launchdarkly.accounts import (
 )
 from killswitch_backends.simulator.launchdarkly.approvals import Approvals
 from killswitch_backends.simulator.launchdarkly.documents import patched
-from killswitch_backends.simulator.launchdarkly.failures import InvalidRequest
+from killswitch_backends.simulator.launchdarkly.failures import InvalidRequest, NotFound
 from killswitch_backends.simulator.launchdarkly.flag_endpoints import FlagEndpoints, instructions_of
 from killswitch_backends.simulator.launchdarkly.flags import Json
 from killswitch_backends.simulator.launchdarkly.instructions import apply
@@ -37,6 +37,7 @@ class ProjectEndpoints:
         scheduled = "/api/v2/projects/{project}/flags/{flag}/environments/{environment}/scheduled-changes"
         return [
             web.get("/api/v2/caller-identity", operations.reads("launchdarkly.identity", self._identity)),
+            web.get("/api/v2/tokens/{token}", operations.reads("launchdarkly.token", self._token)),
             web.get(environment, operations.reads("launchdarkly.environment", self._environment)),
             web.patch(environment, operations.writes("launchdarkly.environment.patch", self._patch_environment)),
             web.get("/api/v2/auditlog", operations.reads("launchdarkly.auditlog", self._audit_log)),
@@ -56,6 +57,19 @@ class ProjectEndpoints:
             "tokenName": caller.name,
             "tokenId": caller.id,
             "serviceToken": True,
+        }
+
+    async def _token(self, request: web.Request, caller: Caller) -> Json:
+        """An access token; each may read itself alone."""
+        if request.match_info["token"] != caller.id:
+            raise NotFound("the token")
+        return {
+            "_id": caller.id,
+            "name": caller.name,
+            "serviceToken": True,
+            "creationDate": caller.made_at,
+            "lastModified": caller.made_at,
+            "defaultApiVersion": 20240415,
         }
 
     async def _environment(self, request: web.Request, _: Caller) -> Json:
