@@ -32,6 +32,7 @@ from killswitch_console.tui.invoking import Invoking
 from killswitch_console.tui.lines.spans import Tone
 from killswitch_console.tui.navigating import Navigating
 from killswitch_console.tui.pacing import Pace
+from killswitch_console.tui.painting import Painting
 from killswitch_console.tui.places import Places
 from killswitch_console.tui.port import EngineMaker
 from killswitch_console.tui.screens.base import ConsoleScreen
@@ -52,7 +53,7 @@ CLOCK_SECONDS: Final = 1.0
 """How often ages and clocks move when nothing happens."""
 
 
-class ConsoleApp(Navigating):
+class ConsoleApp(Painting, Navigating):
     """The console on a terminal."""
 
     ENABLE_COMMAND_PALETTE = False

@@ -21,6 +21,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from killswitch_console import ascii_only
+from killswitch_console.tui.canvas import Canvas
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -134,6 +135,8 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.sent = 0
         """Characters that were written: what a line has to carry, near enough."""
+        self.canvas = Canvas()
+        """What the terminal shows."""
         self._outlet: Outlet | None = None
         self._leaving: list[str] | None = None
 
@@ -152,6 +155,7 @@ class TerminalDriver(LinuxDriver):
         assert sys.__stderr__ is not None  # noqa: S101  (run_app refused to start without a terminal)
         self._outlet = Outlet(sys.__stderr__.fileno(), on_drained=self._in_loop(self._repaint), on_gone=self._lost)
         self._outlet.start()
+        self.canvas.forget()
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def stop_application_mode(self) -> None:
@@ -200,6 +204,7 @@ class TerminalDriver(LinuxDriver):
 
     def _repaint(self) -> None:
         """Paint the whole screen: what the terminal shows is older than what was dropped."""
+        self.canvas.forget()
         if self._app.is_running:
             self._app.screen.refresh()
 

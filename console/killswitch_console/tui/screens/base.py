@@ -14,7 +14,6 @@ from textual.screen import Screen
 
 from killswitch_console.tui.lines import top
 from killswitch_console.tui.lines.spans import Line, Tone
-from killswitch_console.tui.narrow import NarrowCompositor
 from killswitch_console.tui.signing import Look
 from killswitch_console.tui.state import ConsoleState
 from killswitch_console.tui.widgets.keys_bar import KeysBar
@@ -54,10 +53,6 @@ class ConsoleScreen(Screen[None]):
         }
     }
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._compositor = NarrowCompositor()
 
     @property
     def console_app(self) -> ConsoleApp:

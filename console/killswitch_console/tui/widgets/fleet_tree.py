@@ -11,7 +11,6 @@ from textual.message import Message
 from textual.strip import Strip
 
 from killswitch_console.tui.lines import rows
-from killswitch_console.tui.lines.differing import differing
 from killswitch_console.tui.lines.spans import Line, Tone
 from killswitch_console.tui.model import AgentRow, FleetModel, Node
 from killswitch_console.tui.widgets.toned import CURSOR_MARK, TonedView
@@ -76,16 +75,13 @@ class FleetTree(TonedView, can_focus=True):
         elif touched:
             top = self.scroll_offset.y
             visible = range(top, min(top + self.size.height, self.model.row_count))
-            regions = [part for row in visible if self.model.node(row) in touched for part in self._changed(row)]
+            regions = [self._region(row) for row in visible if self.model.node(row) in touched and self._differs(row)]
             if regions:
                 self.refresh(*regions)
 
-    def _changed(self, row: int) -> list[Region]:
-        """The cells of a visible row that are not as they were painted."""
-        y = row - self.scroll_offset.y
-        if (before := self._painted.get(y)) is None:
-            return [self._region(row)]
-        return [Region(x, y, cells, 1) for x, cells in differing(before, self._row_line(row), self.size.width)]
+    def _differs(self, row: int) -> bool:
+        """Whether a visible row is not as it was painted."""
+        return self._painted.get(row - self.scroll_offset.y) != self._row_line(row)
 
     def _restructure(self) -> None:
         """Rows moved: keep the cursor on its node, and that node where it is on the screen."""

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from killswitch_console.tui.lines.differing import differing
 from killswitch_console.tui.lines.spans import Line
 from killswitch_console.tui.widgets.toned import TonedView
 
@@ -50,9 +49,9 @@ class Listing(TonedView, can_focus=True):
             return
         top, height = self.scroll_offset.y, self.size.height
         changed = [
-            Region(x, y - top, cells, 1)
+            Region(0, y - top, self.size.width, 1)
             for y in range(top, min(top + height, max(len(before), len(self._lines))))
-            for x, cells in differing(_line(before, y), _line(self._lines, y), self.size.width)
+            if _line(before, y) != _line(self._lines, y)
         ]
         if changed:
             self.refresh(*changed)
