@@ -273,6 +273,8 @@ async def _whole(response: Any, where: str) -> bytes:
 
 async def _lines(response: Any, where: str, silence: float) -> AsyncIterator[Any]:
     """One value per line; a line that is not over after ``silence`` seconds is none, however its bytes trickle in."""
+    from aiohttp.http_exceptions import LineTooLong
+
     try:
         while True:
             async with asyncio.timeout(silence):
@@ -281,7 +283,9 @@ async def _lines(response: Any, where: str, silence: float) -> AsyncIterator[Any
                 return
             if line.strip():
                 yield parsed(line)
-    except ValueError as error:  # cut in mid-line, or a line past the buffer's limit
+    except LineTooLong:  # past the buffer's limit, 4 MiB: no object of Kubernetes is that big
+        raise Unreadable(where, "the watch sent a line of more than 4 MiB") from None
+    except ValueError as error:  # cut in mid-line
         raise Unreadable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from killswitch_backends.kubernetes.changes import is_off, prior_of, readable
+from killswitch_backends.kubernetes.changes import is_off, prior_of, prior_told
 from killswitch_backends.kubernetes.companions.finding import Finder, Neighbours
 from killswitch_backends.kubernetes.discovery import Catalogue
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
@@ -65,13 +65,14 @@ class Capturer:
             self.mirror.watch_unlabelled(workload.key.namespace)
         running = len(alive) or workload.ready if self.mirror.live else workload.ready
         off = is_off(kind, workload.switch)
-        if workload.mark is None:
+        prior_then = prior_told(kind, workload.mark.prior) if workload.mark else None
+        if workload.mark is None or (prior_then is None and not off):
+            # a mark that tells nothing does not keep what runs from being halted: anybody could make himself immune
             prior = prior_of(kind, workload)
             if nodes := sorted({pod.node for pod in alive if pod.node}):
                 prior["nodes"] = nodes
             return Captured(target, prior, self.now(), running, already_off=off)
-        prior_then = workload.mark.prior
-        if prior_then is None or not readable(kind, prior_then):
+        if prior_then is None:
             what = f"carries the mark of halt {workload.mark.halt_id}, but the prior state in it cannot be read"
             return Failure(target, Refused(str(target), what, todo="compare with another bastion's record"))
         was_off = is_off(kind, prior_then)

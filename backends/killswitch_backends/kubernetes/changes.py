@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from killswitch_backends.kubernetes.kinds.kind import Kind
+from killswitch_backends.kubernetes.kinds.kind import Field, Kind
 from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, PRIOR, RESTORE_AT, RESTORER, Workload
 from killswitch_backends.protocol import FieldChange, Json, Order
 
@@ -40,11 +40,27 @@ def prior_of(kind: Kind, workload: Workload) -> dict[str, Json]:
     return prior
 
 
-def readable(kind: Kind, prior: Mapping[str, Json] | None) -> bool:
-    """Whether a prior state found on a mark, which anybody may have edited, can be restored from."""
-    if prior is None:
+def prior_told(kind: Kind, mark: Mapping[str, Json] | None) -> dict[str, Json] | None:
+    """The prior state that a mark tells, which anybody may have written who can write the target; None: it tells none.
+
+    Nothing is taken from it but what is put back on this very object: the switch's own values, and whether they and
+    the annotations were there at all. Other objects that a prior state names (companions) are found anew.
+    """
+    if mark is None or not all(_may_be(field, mark.get(field.name)) for field in kind.switch):
+        return None
+    told: dict[str, Json] = {field.name: mark[field.name] for field in kind.switch}
+    told |= {key: mark[key] for key in ("uid", "selector") if isinstance(mark.get(key), str)}
+    absent = mark.get("absent")
+    if named := [field.name for field in kind.switch if isinstance(absent, list) and field.name in absent]:
+        told["absent"] = named
+    return told | ({"annotations_absent": True} if mark.get("annotations_absent") is True else {})
+
+
+def _may_be(field: Field, value: Json) -> bool:
+    """Whether a field can ever have had this value; replicas are a 32-bit number."""
+    if type(value) is not type(field.default):
         return False
-    return all(field.name in prior and type(prior[field.name]) is type(field.default) for field in kind.switch)
+    return not isinstance(value, int) or 0 <= value < 2**31
 
 
 def is_off(kind: Kind, values: Mapping[str, Json]) -> bool:

@@ -94,7 +94,7 @@ def _page(answer: Any, where: str, resource: Resource, query: Query) -> tuple[Pa
 def _no_list(answer: Any) -> str:
     """Why an answer is no list; empty: it is one. What is no list must not be taken for an empty one."""
     found = mapping(answer)
-    meta, listed = mapping(found.get("metadata")), found.get("items")
+    meta, listed = mapping(found.get("metadata")), found.get("items", False)
     if not (isinstance(listed, list) or (listed is None and text(found.get("kind")).endswith("List"))):
         return "it has no items"  # null is how Go writes a list that nobody filled
     if not text(meta.get("resourceVersion")):

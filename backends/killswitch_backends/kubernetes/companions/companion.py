@@ -6,7 +6,7 @@ state once, and the targets that hold it; the last one to let go puts it back. P
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,10 @@ class Companion:
     def path(self) -> str:
         return self.resource.path(self.namespace, self.name)
 
+    def recorded(self, item: Mapping[str, Any]) -> tuple[Change, ...]:
+        """The prior state in the mark that its object carries now."""
+        return recorded(item, [deepest(change) for change in self.changes])
+
     def to_json(self) -> dict[str, Json]:
         """As a prior state carries it."""
         return {
@@ -63,6 +67,15 @@ class Companion:
             "uid": self.uid,
             "changes": [[change.pointer, change.prior, change.off] for change in self.changes],
         }
+
+
+def deepest(change: Change) -> str:
+    """The pointer of the very field, where the change adds the way to it too."""
+    pointer, off = change.pointer, change.off
+    while isinstance(off, dict) and len(off) == 1:
+        (part, off), *_ = off.items()
+        pointer = f"{pointer}/{part}"
+    return pointer
 
 
 def from_json(value: Json) -> Companion:
@@ -82,7 +95,8 @@ def companion_of(
     Where an object carries a mark, its prior state is the one recorded there.
     """
     meta = mapping(item.get("metadata"))
-    changes = recorded(item) or tuple(_change(item, pointer, off) for pointer, off in fields)
+    changes = recorded(item, [pointer for pointer, _ in fields])
+    changes = changes or tuple(_change(item, pointer, off) for pointer, off in fields)
     name, namespace = text(meta.get("name")), text(meta.get("namespace"))
     return Companion(kind, resource, namespace, name, text(meta.get("uid")), changes, holders_of(item))
 
@@ -100,15 +114,25 @@ def _change(item: Mapping[str, Any], pointer: str, off: Json) -> Change:
     return Change(pointer, pointed(item, pointer), off)
 
 
-def recorded(item: Mapping[str, Any]) -> tuple[Change, ...]:
-    """The prior state in an object's mark; empty where there is none that can be read."""
+def recorded(item: Mapping[str, Any], pointers: Iterable[str]) -> tuple[Change, ...]:
+    """The prior state in an object's mark, of the fields at ``pointers``; empty where it tells none, or of others too.
+
+    Whoever can write the object can write a mark: nothing is changed by it but what a hold of this kind changes.
+    """
     if not holders_of(item):
         return ()
     try:
         found = parsed(text(annotations_of(item).get(PRIOR)))
-        return tuple(Change(text(pointer), prior, off) for pointer, prior, off in found)
+        told = tuple(Change(text(pointer), prior, off) for pointer, prior, off in found)
     except (ValueError, TypeError):
         return ()
+    held = list(pointers)
+    return told if all(_is_along(change.pointer, held) for change in told) else ()
+
+
+def _is_along(pointer: str, held: Iterable[str]) -> bool:
+    """Whether a pointer is one of those that are held, or a part of the way to it that was absent."""
+    return pointer.count("/") > 1 and any(f"{one}/".startswith(f"{pointer}/") for one in held)
 
 
 def holders_of(item: Mapping[str, Any]) -> Mapping[str, str]:

@@ -14,7 +14,6 @@ from killswitch_backends.kubernetes.companions.companion import (
     Companion,
     annotations_of,
     holders_of,
-    recorded,
 )
 from killswitch_backends.kubernetes.kinds.reading import pointed
 from killswitch_backends.kubernetes.records import AT, HALT_ID, INVOKER, MARK_PREFIX, PRIOR, mapping, text
@@ -44,7 +43,7 @@ class Holder:
                 item = await self.api.get(companion.path, attempts=2)
             except Gone:
                 return
-            held = recorded(item)
+            held = companion.recorded(item)
             if not held and (changed := _not_as_captured(item, companion)):
                 raise Changed(self._where(companion), changed)
             patch = self._hold_patch(item, held or companion.changes, order)
@@ -81,7 +80,7 @@ class Holder:
             return []  # not held by us, or by others as well: nothing will be put back now
         return [
             FieldChange(f"{companion}{change.pointer}", change.off, pointed(item, change.pointer))
-            for change in recorded(item)
+            for change in companion.recorded(item)
             if not change.stands(item)
         ]
 
@@ -102,7 +101,7 @@ class Holder:
                 value = json.dumps(left, sort_keys=True)
                 patch: list[Json] = [{"op": "add", "path": _annotation(HOLDERS), "value": value}]
             else:
-                patch = _undo_patch(item)
+                patch = _undo_patch(item, companion)
             try:
                 await self.api.patch(companion.path, [*_guards(item), *patch], where=self._where(companion))
             except Changed:
@@ -135,9 +134,10 @@ def _set(pointer: str, value: Json, item: Mapping[str, Any]) -> Json:
     return {"op": "remove", "path": pointer}
 
 
-def _undo_patch(item: Mapping[str, Any]) -> list[Json]:
+def _undo_patch(item: Mapping[str, Any], companion: Companion) -> list[Json]:
     """Put back the prior state in its mark, then take the mark away."""
-    patch = [_set(change.pointer, change.prior, item) for change in recorded(item) if change.prior != change.off]
+    changed = (change for change in companion.recorded(item) if change.prior != change.off)
+    patch = [_set(change.pointer, change.prior, item) for change in changed]
     ours = [key for key in annotations_of(item) if key.startswith(MARK_PREFIX)]
     return [*patch, *({"op": "remove", "path": _annotation(key)} for key in ours)]
 
