@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def loader_for(official: Official, paths: str, context: str | None) -> Any:
     class Loader(base):  # type: ignore[misc]  # the library is untyped
         async def load_from_exec_plugin(self) -> bool:
             expiry = getattr(self, "exec_plugin_expiry", None)
-            if expiry and not library._is_expired(expiry):  # noqa: SLF001 - the library's own renewal margin
+            if expiry and datetime.now(UTC) < expiry - library.EXPIRY_SKEW_PREVENTION_DELAY:
                 return True
             node = self._user["exec"]
             status = await run(node.value, directory=Path(node.path).parent)
