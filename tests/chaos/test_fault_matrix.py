@@ -1,4 +1,4 @@
-"""The fault matrix (``make chaos``): 552 cells and forty combinations; a dozen of them in every ``make test``.
+"""The fault matrix (``make chaos``): 552 cells and forty combinations; four of them in every ``make test``.
 
 A cell that fails prints how to repeat it. ``make chaos`` writes the matrix to ``docs/fault-matrix.md``.
 """
@@ -28,27 +28,31 @@ def instrumented() -> Iterator[None]:
         yield
 
 
-async def test_a_dozen_cells_drawn_from_the_matrix() -> None:
+async def test_four_cells_drawn_from_the_matrix() -> None:
     cells = [cell for backend in BACKENDS for operation in OPERATIONS for cell in column(backend, operation)]
     quick = [cell for cell in cells if "60 s" not in cell[0].fault.name and cell[0].fault.name != "hang"]
-    await hold(random.Random(11).sample(quick, 12), first_seed=1, together=12)
+    outcomes = await played(random.Random(11).sample(quick, 4), first_seed=1, together=4)
+    assert len(outcomes) == 4
+    assert [told(outcome) for outcome in outcomes if not outcome.held] == []
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_every_fault_in_one_operation(backend: str, operation: str) -> None:
-    await hold(column(backend, operation), first_seed=100, together=TOGETHER)
+    outcomes = await played(column(backend, operation), first_seed=100, together=TOGETHER)
+    assert [told(outcome) for outcome in outcomes if not outcome.held] == []
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", COMBINATIONS)
 async def test_faults_at_once(seed: int) -> None:
-    await hold([combination(seed)], first_seed=seed, together=1)
+    (outcome,) = await played([combination(seed)], first_seed=seed, together=1)
+    assert outcome.held, told(outcome)
 
 
-async def hold(cells: Sequence[tuple[Strike, ...]], *, first_seed: int, together: int) -> None:
-    """Play cells, keep what came of them for the page, and fail for those in which something did not hold."""
+async def played(cells: Sequence[tuple[Strike, ...]], *, first_seed: int, together: int) -> list[Outcome]:
+    """Play cells; what came of each, kept for the page as well."""
     seats = asyncio.Semaphore(together)
     outcomes: list[Outcome] = []
 
@@ -60,8 +64,7 @@ async def hold(cells: Sequence[tuple[Strike, ...]], *, first_seed: int, together
         for number, cell in enumerate(cells):
             group.create_task(play(cell, first_seed + number), name=" + ".join(map(str, cell)))
     keep(outcomes)
-    failed = [told(outcome) for outcome in outcomes if not outcome.held]
-    assert not failed, "\n".join(failed)
+    return outcomes
 
 
 def told(outcome: Outcome) -> str:
