@@ -56,6 +56,19 @@ class Navigating(App[int]):
         else:
             self.go(place)
 
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """Know the places' own letters from the first frame on, also before they were looked for and bound.
+
+        They are then looked for at once, as for a digit: what is typed next must find the place that it was meant for.
+        """
+        if await super()._check_bindings(key, priority):
+            return True
+        letter = len(key) == 1 and key.isalpha()
+        if priority or not letter or self.screen.is_modal or (place := self.places.by_key(key)) is None:
+            return False
+        self.go(place)
+        return True
+
     def go(self, place: Place) -> None:
         """To a place: a dialog opens over what is shown; Esc on a screen leads back to the fleet."""
         if isinstance(self.screen, ConsoleScreen) and self.screen.place == place.name:

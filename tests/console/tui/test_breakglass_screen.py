@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.opening import Opening
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.sighting import Opener
+from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.widgets.secret_line import SecretLine
 from killswitch_console.vault.credential import Credential, CredentialKind, bundled
 from killswitch_console.vault.register import Entry, Register
@@ -54,9 +56,14 @@ def no_hardening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def glazed(
-    world: World, state_dir: Path, *vaults: Vault, two: bool = False, size: tuple[int, int] = (80, 24)
+    world: World,
+    state_dir: Path,
+    *vaults: Vault,
+    two: bool = False,
+    early: bool = False,
+    size: tuple[int, int] = (80, 24),
 ) -> AsyncIterator[Driven]:
-    """The console on a scripted world, with vaults."""
+    """The console on a scripted world, with vaults; ``early``: before it knows its places."""
 
     def emergency(credentials: Sequence[EmergencyCredential], lend: Lend) -> Opener:
         lend("key", credentials[0].fields["key"])
@@ -71,7 +78,7 @@ async def glazed(
     chosen = replace(settings(world, state_dir), glass=glass)
     async with console_of(chosen, world, size=size, agents=5) as driven:
         driven.state.configuration = load_configuration(configured(state_dir, vaults, two=two))
-        await driven.until(lambda: bool(driven.app.places.known))
+        await driven.until(lambda: early or bool(driven.app.places.known))
         yield driven
 
 
@@ -218,6 +225,23 @@ async def test_who_may_only_look_is_not_offered_it(tmp_path: Path) -> None:
         await ceremony(driven)
         assert "Recording" not in driven.text
         assert driven.state.glass is None
+
+
+async def test_its_key_works_before_anything_but_the_first_frame_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(SignBoard, "load", lambda _: go_on.wait(30))
+    vault = await sealed_file(tmp_path, "ada")
+    async with glazed(small_world(), tmp_path, vault, early=True) as driven:
+        try:
+            assert not driven.app.places.known
+            await driven.press("B")  # no place's letter, and not to be minded
+            await driven.press("b")
+            await ceremony(driven)  # what is typed at once goes where it was meant to
+            await driven.sees("BREAK-GLASS IS OPEN")
+        finally:
+            go_on.set()
 
 
 # -- a keyring in trouble ------------------------------------------------------------------------------------------
