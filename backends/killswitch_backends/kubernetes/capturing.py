@@ -9,13 +9,14 @@ from datetime import datetime
 from killswitch_backends.kubernetes.changes import is_off, prior_of, prior_told
 from killswitch_backends.kubernetes.companions.finding import Finder, Neighbours
 from killswitch_backends.kubernetes.discovery import Catalogue
+from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.reading import Reader
 from killswitch_backends.kubernetes.records import Workload
 from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.kubernetes.single import Single
 from killswitch_backends.problems import Problem, Refused
-from killswitch_backends.protocol import Captured, Failure
+from killswitch_backends.protocol import Captured, Failure, Json
 from killswitch_inventory.targets import TargetId
 
 
@@ -71,12 +72,19 @@ class Capturer:
             prior = prior_of(kind, workload)
             if nodes := sorted({pod.node for pod in alive if pod.node}):
                 prior["nodes"] = nodes
+            prior |= _selector_of(kind, workload)
             return Captured(target, prior, self.now(), running, already_off=off)
         if prior_then is None:
             what = f"carries the mark of halt {workload.mark.halt_id}, but the prior state in it cannot be read"
             return Failure(target, Refused(str(target), what, todo="compare with another bastion's record"))
         was_off = is_off(kind, prior_then)
+        prior_then |= _selector_of(kind, workload)
         return Captured(target, prior_then, self.now(), running, workload.mark.halt_id, already_off=was_off)
+
+
+def _selector_of(kind: Kind, workload: Workload) -> dict[str, Json]:
+    """How to find the pods of a workload that is deleted meanwhile, where its name alone does not tell them."""
+    return {"selector": str(workload.selector)} if kind.loose and workload.selector else {}
 
 
 def _with_companions(captured: Captured, around: Neighbours) -> Captured:

@@ -18,7 +18,7 @@ Operation = Mapping[str, Json]
 MARK = frozenset({HALT_ID, INVOKER, AT, PRIOR, RESTORER, RESTORE_AT})
 """The annotations of a mark; others of ours (companions' holders, instances that were ended) are not its own."""
 _ANNOTATIONS = "/metadata/annotations"
-_OF_THE_MOMENT = ("resource_version", "nodes", "companions")
+_OF_THE_MOMENT = ("resource_version", "nodes", "companions", "selector")
 """Keys of a prior state that help now and mean nothing on another day: kept off the mark."""
 
 

@@ -22,7 +22,7 @@ from killswitch_backends.kubernetes.kinds.scalable import scalable
 from killswitch_backends.kubernetes.kinds.serving import serving_kind
 from killswitch_backends.kubernetes.records import items, mapping, text
 from killswitch_backends.kubernetes.resources import DEFINITIONS, Resource
-from killswitch_backends.problems import Problem
+from killswitch_backends.problems import Gone, Problem, Refused
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _ATTEMPTS = 3
@@ -34,8 +34,11 @@ _STALE_SECONDS = 180.0
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _VERSION = re.compile(rf"(?:{_WORD.pattern}/)?{_WORD.pattern}")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+_REPLICAS, _SELECTOR = ".spec.replicas", ".status.selector"
+"""Where most definitions say that they are."""
 _REPLICAS_PATH = re.compile(r"\.spec(?:\.[A-Za-z0-9_-]{1,63}){1,10}")
 """What the API server accepts as such (apiextensions' validation): nothing outside ``spec`` is ever patched by it."""
+_SELECTOR_PATH = re.compile(r"\.(?:spec|status)(?:\.[A-Za-z0-9_-]{1,63}){1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Catalogue:
         self._lock = asyncio.Lock()
         self._served: dict[tuple[str, str], Served] | None = None
         self._asked_at = float("-inf")
-        self.kinds: dict[str, Kind] = dict(every_kind())
+        self._builtin = every_kind()
+        self._unread: set[tuple[str, str]] = set()
+        """Kinds whose definition gave no answer: they are learnt as most are, until it does."""
+        self.kinds: dict[str, Kind] = dict(self._builtin)
         """By name; the same mapping throughout, so that whoever holds it sees what is discovered later."""
 
     @property
@@ -88,7 +94,8 @@ class Catalogue:
             if self._served is None or (older_than is not None and now - self._asked_at > older_than):
                 served = {(found.group, found.kind): found for found in reversed(await self._ask())}
                 known = self._served or {}
-                await self._learn({key: found for key, found in served.items() if key not in known})
+                asked = {key for key, found in served.items() if known.get(key) != found} | self._unread
+                await self._learn({key: served[key] for key in asked if key in served})
                 self._served, self._asked_at = served, now
             return self._served
 
@@ -127,15 +134,16 @@ class Catalogue:
         ]
 
     async def _learn(self, served: Mapping[tuple[str, str], Served]) -> None:
+        """Take in kinds that are new, or served in another version than before; no built-in one is replaced."""
         async with asyncio.TaskGroup() as tasks:
             made = [
                 tasks.create_task(self._kind_of(found), name=f"learn {found.kind}")
                 for found in served.values()
                 if found.namespaced and _is_custom(found.group)
             ]
-        for task in made:
-            if kind := task.result():
-                self.kinds.setdefault(kind.name, kind)
+        for kind in [kind for task in made if (kind := task.result())]:
+            if kind.name not in self._builtin:
+                self.kinds[kind.name] = kind
 
     async def _kind_of(self, found: Served) -> Kind | None:
         group, name, place = found.group, found.kind, found.resource
@@ -146,21 +154,29 @@ class Catalogue:
         )
         if known or not found.scalable:
             return known
-        return scalable(found.kind, found.resource, await self._replicas_path(found))
+        return scalable(found.kind, found.resource, *await self._scale_paths(found))
 
-    async def _replicas_path(self, found: Served) -> str:
-        """Where the definition says that the replicas are; without the right to read it, where they usually are."""
+    async def _scale_paths(self, found: Served) -> tuple[str, str]:
+        """Where the definition says that replicas and selector are; where they usually are, as long as it is unread."""
+        usual, key = (_REPLICAS, _SELECTOR), (found.group, found.kind)
+        self._unread.discard(key)
         try:
             name = f"{found.resource.plural}.{found.group}"
             definition = mapping(await self._api.get(DEFINITIONS.path(name=name), attempts=_ATTEMPTS))
-        except Problem:  # said by preflight as a risk would be too much: this is the path of all known kinds
-            return ".spec.replicas"
+        except (Refused, Gone):  # no right, or no definition behind it: that will not change
+            return usual
+        except Problem:  # said by preflight as a risk would be too much: these are the paths of all known kinds
+            self._unread.add(key)
+            return usual
         for version in items(mapping(definition.get("spec")).get("versions")):
             if version.get("name") == found.version:
                 scale = mapping(mapping(version.get("subresources")).get("scale"))
-                path = text(scale.get("specReplicasPath"))
-                return path if _REPLICAS_PATH.fullmatch(path) else ".spec.replicas"
-        return ".spec.replicas"
+                replicas, selector = text(scale.get("specReplicasPath")), text(scale.get("labelSelectorPath"))
+                return (
+                    replicas if _REPLICAS_PATH.fullmatch(replicas) else _REPLICAS,
+                    selector if _SELECTOR_PATH.fullmatch(selector) else _SELECTOR,
+                )
+        return usual
 
 
 def _is_custom(group: str) -> bool:

@@ -14,8 +14,8 @@ from datetime import datetime
 from killswitch_backends.kubernetes.mirror.mirror import Mirror
 from killswitch_backends.kubernetes.mirror.vanished import Vanished
 from killswitch_backends.kubernetes.pods import Pod
-from killswitch_backends.kubernetes.proof import Ends, Look
-from killswitch_backends.kubernetes.records import DEFAULT_GRACE, Selector, Workload, number
+from killswitch_backends.kubernetes.proof import Ends, Look, selector_then
+from killswitch_backends.kubernetes.records import DEFAULT_GRACE, Workload, number
 from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Watch
@@ -83,7 +83,7 @@ class Endings:
 
     def _vanished(self, look: Look) -> list[Vanished]:
         """Those that went before they were seen."""
-        selector = look.workload.selector if isinstance(look.workload, Workload) else Selector()
+        selector = look.workload.selector if isinstance(look.workload, Workload) else selector_then(self.watch)
         since = self._proven_at or self.watch.captured.at
         if self.key.kind == POD:
             uid = str(self.watch.captured.prior.get("uid"))

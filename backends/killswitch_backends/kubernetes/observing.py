@@ -14,7 +14,7 @@ from killswitch_backends.kubernetes.api import backoff
 from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.endings import Endings
 from killswitch_backends.kubernetes.mirror.mirror import Follower, Mirror
-from killswitch_backends.kubernetes.proof import Look, draining_note, judge, revived
+from killswitch_backends.kubernetes.proof import Look, draining_note, judge, revived, selector_then
 from killswitch_backends.kubernetes.proving import Prover
 from killswitch_backends.kubernetes.resources import POD, ObjectKey
 from killswitch_backends.problems import Problem, Unsupported
@@ -155,7 +155,8 @@ class Observer:
             begun = clock()
             due = [subject for subject in self._subjects.values() if subject.due <= begun]
             nodes = {node for subject in due for node in subject.endings.nodes.values()}
-            looks = await self._prover.look([subject.key for subject in due], nodes)
+            then = {subject.key: selector_then(subject.watch) for subject in due}
+            looks = await self._prover.look(then, nodes, then)
             for subject in due:
                 subject.endings.account(looks[subject.key])
             await self._read_doubtful(due)

@@ -14,7 +14,7 @@ from datetime import datetime
 from killswitch_backends.kubernetes.changes import is_off
 from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.pods import Pod
-from killswitch_backends.kubernetes.records import Workload
+from killswitch_backends.kubernetes.records import Selector, Workload, text, written_selector
 from killswitch_backends.kubernetes.resources import POD
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Evidence, Grade, Observation, Sight, Watch
@@ -87,7 +87,19 @@ def judge(
             )
     if alive:
         return _with_pods(watch, look, alive, was_stopped=was_stopped)
+    if kind.loose and not selector_known(watch, look) and not (ends.told or watch.captured.prior.get("nodes")):
+        return _unknown(watch, look, "it tells no selector, and no pod of it was ever seen: none can be looked for")
     return _gone(watch, look, seen, ends) or _stopped(watch, look, seen, ends)
+
+
+def selector_then(watch: Watch) -> Selector:
+    """The selector that a workload had when it was captured, where its kind needs that (``capturing.py``)."""
+    return written_selector(text(watch.captured.prior.get("selector")))
+
+
+def selector_known(watch: Watch, look: Look) -> bool:
+    """Whether pods can be looked for by selector."""
+    return bool(look.workload.selector if isinstance(look.workload, Workload) else selector_then(watch))
 
 
 def _gone(watch: Watch, look: Look, seen: Mapping[str, str], ends: Ends) -> Observation | None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.failures import Unreadable
@@ -17,7 +18,7 @@ from killswitch_backends.kubernetes.mirror.stores import owner_key
 from killswitch_backends.kubernetes.pods import Pod, pod_of
 from killswitch_backends.kubernetes.proof import Look, Nodes
 from killswitch_backends.kubernetes.reading import Found, Reader
-from killswitch_backends.kubernetes.records import Workload, items, mapping, text
+from killswitch_backends.kubernetes.records import Selector, Workload, items, mapping, text
 from killswitch_backends.kubernetes.resources import NODES, POD, PODS, ObjectKey
 from killswitch_backends.problems import Gone, Problem, Refused
 
@@ -33,12 +34,17 @@ class Prover:
     reader: Reader
     now: Callable[[], datetime]
 
-    async def look(self, keys: Iterable[ObjectKey], nodes: Iterable[str]) -> Mapping[ObjectKey, Look]:
-        """Read the objects, then their pods, then the nodes that pods were seen on or are on."""
+    async def look(
+        self, keys: Iterable[ObjectKey], nodes: Iterable[str], then: Mapping[ObjectKey, Selector] = MappingProxyType({})
+    ) -> Mapping[ObjectKey, Look]:
+        """Read the objects, then their pods, then the nodes that pods were seen on or are on.
+
+        ``then``: the selectors that they had, for those that are gone.
+        """
         keys = list(keys)
         workloads = await self.reader.many(keys)
         single, rest = [key for key in keys if key.kind == POD], [key for key in keys if key.kind != POD]
-        pods = (await self._pods(rest, workloads) if rest else {}) | await self.by_name(single)
+        pods = (await self._pods(rest, workloads, then) if rest else {}) | await self.by_name(single)
         named = {pod.node for found in pods.values() if not isinstance(found, Problem) for pod in found}
         states = await self._nodes({*nodes, *named} - {""})
         at = self.now()
@@ -61,7 +67,9 @@ class Prover:
             reads = {key: tasks.create_task(read(key), name=f"read pod {key}") for key in keys}
         return {key: task.result() for key, task in reads.items()}
 
-    async def _pods(self, keys: list[ObjectKey], workloads: Found) -> dict[ObjectKey, list[Pod] | Problem]:
+    async def _pods(
+        self, keys: list[ObjectKey], workloads: Found, then: Mapping[ObjectKey, Selector]
+    ) -> dict[ObjectKey, list[Pod] | Problem]:
         """The pods of each, by owner, and ownerless ones by selector."""
         wanted = self._wanted(keys, workloads)
         made = await self._made(workloads)
@@ -87,14 +95,13 @@ class Prover:
                 found[key] = listed
             elif isinstance(children, Problem):
                 found[key] = children
-            elif isinstance(workload, Workload):
+            else:
+                selector = workload.selector if isinstance(workload, Workload) else then.get(key, Selector())
                 loose = self.reader.kinds[key.kind].loose
                 mine = owned[key] + [pod for child in children for pod in owned[child]]
                 others = every[key.namespace] if loose else stray[key.namespace]
                 known = {pod.uid for pod in mine}
-                found[key] = mine + [p for p in others if p.uid not in known and workload.selector.matches(p.labels)]
-            else:
-                found[key] = owned[key]
+                found[key] = mine + [p for p in others if p.uid not in known and selector.matches(p.labels)]
         return found
 
     async def _made(self, workloads: Found) -> dict[ObjectKey, list[ObjectKey] | Problem]:
@@ -116,12 +123,13 @@ class Prover:
         return made
 
     def _wanted(self, keys: Iterable[ObjectKey], workloads: Found) -> list[tuple[str, Mapping[str, str]]]:
-        """Where to look for each one's pods; a deleted one's selector is unknown, so anywhere in its namespace."""
+        """Where to look for each one's pods: anywhere in its namespace, unless a selector surely holds for them all."""
         wanted: list[tuple[str, Mapping[str, str]]] = []
         for key in keys:
             workload = workloads[key]
             if isinstance(workload, Workload):
-                wanted.append((key.namespace, dict(workload.selector.labels)))
+                narrow = {} if workload.selector.guessed else dict(workload.selector.labels)
+                wanted.append((key.namespace, narrow))
             elif isinstance(workload, Gone):
                 wanted.append((key.namespace, {}))
         return wanted

@@ -5,6 +5,7 @@ Pure: built from JSON as received, which is hostile; whatever has the wrong shap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,12 @@ from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.outside import parsed
 from killswitch_backends.protocol import Json
 from killswitch_inventory.sightings import Claim, HaltMark
+
+_LONGEST_SELECTOR = 4_000
+_PARTS = re.compile(r",(?![^(]*\))")
+_EQUAL = re.compile(r"(?P<key>[\w./-]+)\s*(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)")
+_AMONG = re.compile(r"(?P<key>[\w./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)")
+_THERE = re.compile(r"(?P<op>!?)(?P<key>[\w./-]+)")
 
 MARK_PREFIX = "killswitch-console/"
 HALT_ID, INVOKER, AT, PRIOR = (MARK_PREFIX + word for word in ("halt-id", "invoker", "at", "prior"))
@@ -47,10 +54,16 @@ class Selector:
 
     labels: tuple[tuple[str, str], ...] = ()
     expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    guessed: bool = False
+    """Read off a template, which may be another than the one that some pods were made from."""
+
+    def __bool__(self) -> bool:
+        """Whether it selects anything."""
+        return bool(self.labels or self.expressions)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether it selects an object with these labels; an empty selector selects none here."""
-        if not self.labels and not self.expressions:
+        if not self:
             return False
         return all(labels.get(k) == v for k, v in self.labels) and all(_holds(e, labels) for e in self.expressions)
 
@@ -216,3 +229,25 @@ def selector_of(value: Any) -> Selector:
         for e in items(found.get("matchExpressions"))
     )
     return Selector(labels, expressions)
+
+
+def written_selector(written: str) -> Selector:
+    """A selector as text (``app=a,tier in (b,c),!old``); empty where any part of it cannot be read."""
+    if len(written) > _LONGEST_SELECTOR:
+        return Selector()
+    labels: list[tuple[str, str]] = []
+    expressions: list[tuple[str, str, tuple[str, ...]]] = []
+    for part in (part.strip() for part in _PARTS.split(written)) if written else ():
+        if found := _EQUAL.fullmatch(part):
+            if found["op"] == "!=":
+                expressions.append((found["key"], "NotIn", (found["value"],)))
+            else:
+                labels.append((found["key"], found["value"]))
+        elif found := _AMONG.fullmatch(part):
+            values = tuple(value.strip() for value in found["values"].split(","))
+            expressions.append((found["key"], "In" if found["op"] == "in" else "NotIn", values))
+        elif found := _THERE.fullmatch(part):
+            expressions.append((found["key"], "DoesNotExist" if found["op"] else "Exists", ()))
+        else:
+            return Selector()
+    return Selector(tuple(labels), tuple(expressions))

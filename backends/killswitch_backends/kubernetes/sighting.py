@@ -103,7 +103,7 @@ class Sighter:
 
     def _sighting_of(self, key: ObjectKey) -> Sighting:
         target = key.target(self.ref)
-        if (workload := self.mirror.workload(key)) is None:
+        if (workload := self.mirror.workload(key)) is None or self.mirror.is_part(key):
             return TargetGone(target, self.now())
         pods = self.mirror.pods_of(key)
         kind = self.kinds[key.kind]

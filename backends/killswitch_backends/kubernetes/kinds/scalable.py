@@ -1,7 +1,8 @@
 """Custom resources with a ``/scale`` subresource (Argo Rollouts and whatever comes), found by discovery, not by import.
 
 Their replicas are set where the CustomResourceDefinition says (``specReplicasPath``), and their pods are all those that
-their selector matches, whoever controls them: nothing else is known of such a kind.
+their selector (at ``labelSelectorPath``, or their own) matches, whoever controls them: nothing else is known of such a
+kind. One that tells no selector is never proven to have stopped by the absence of pods alone (proof.py).
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from typing import Any
 from killswitch_backends.kubernetes.kinds.kind import Field
 from killswitch_backends.kubernetes.kinds.reading import pointed
 from killswitch_backends.kubernetes.kinds.templated import Templated, labels_selector
-from killswitch_backends.kubernetes.records import Owner, Selector, mapping, number, selector_of, text
+from killswitch_backends.kubernetes.records import Owner, Selector, mapping, number, selector_of, text, written_selector
 from killswitch_backends.kubernetes.resources import Resource
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
-_EQUAL = re.compile(r"^([\w./-]+)==?([\w.-]*)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Scalable(Templated):
 
     loose: bool = True
     scalable: bool = True
+    written: str = "/status/selector"
+    """Where its objects tell their selector as text, as a JSON pointer."""
 
     def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:
         replicas = number(pointed(item, self.switch[0].pointer))
@@ -41,11 +43,9 @@ class Scalable(Templated):
         return generation if found is None else number(found)
 
     def selector(self, item: Mapping[str, Any], inner: Mapping[str, Any]) -> Selector:
-        declared = selector_of(mapping(item.get("spec")).get("selector"))
-        if declared.labels or declared.expressions:
-            return declared
-        written = written_selector(text(mapping(item.get("status")).get("selector")))
-        return written if written.labels else labels_selector(inner)
+        written = written_selector(text(pointed(item, self.written)))
+        declared = written or selector_of(mapping(item.get("spec")).get("selector"))
+        return declared or labels_selector(inner)
 
     def owns(self, owner: Owner) -> str | None:
         """An Argo Rollout's pods belong to ReplicaSets called ``ROLLOUT-HASH``."""
@@ -55,15 +55,9 @@ class Scalable(Templated):
         return owner.name if owner.kind == self.name else None
 
 
-def written_selector(written: str) -> Selector:
-    """A selector as a status carries it (``app=a,tier=b``); empty where it says more than equality."""
-    parts = [_EQUAL.match(part.strip()) for part in written.split(",")] if written else []
-    if not all(parts):
-        return Selector()
-    return Selector(tuple((part[1], part[2]) for part in parts if part))
-
-
-def scalable(name: str, resource: Resource, replicas: str = ".spec.replicas") -> Scalable:
-    """A kind whose replicas are at a path such as ``.spec.replicas``."""
+def scalable(
+    name: str, resource: Resource, replicas: str = ".spec.replicas", selector: str = ".status.selector"
+) -> Scalable:
+    """A kind whose replicas and selector are at paths such as ``.spec.replicas`` and ``.status.selector``."""
     field = Field("replicas", replicas.replace(".", "/"), off=0, default=1)
-    return Scalable(name=name, resource=resource, switch=(field,))
+    return Scalable(name=name, resource=resource, switch=(field,), written=selector.replace(".", "/"))

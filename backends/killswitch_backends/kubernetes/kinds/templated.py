@@ -106,5 +106,5 @@ class Templated:
 
 
 def labels_selector(labels: Mapping[str, Any]) -> Selector:
-    """A selector of exactly these labels."""
-    return Selector(tuple((key, value) for key, value in labels.items() if isinstance(value, str)))
+    """A selector of exactly these labels of a template."""
+    return Selector(tuple((key, value) for key, value in labels.items() if isinstance(value, str)), guessed=True)

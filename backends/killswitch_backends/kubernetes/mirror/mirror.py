@@ -10,6 +10,7 @@ from datetime import datetime
 from killswitch_backends.kubernetes.api import Api, backoff
 from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.discovery import Catalogue
+from killswitch_backends.kubernetes.kinds.kind import Kind
 from killswitch_backends.kubernetes.listing import Query
 from killswitch_backends.kubernetes.mirror.source import Source
 from killswitch_backends.kubernetes.mirror.stores import Accounts, Place, Pods, Workloads, parent_of
@@ -60,7 +61,8 @@ class Mirror:
         self._selector = settings.selector or labels.agent
         self._namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
         self._followers: set[Follower] = set()
-        self._running: list[asyncio.Task[None]] = []
+        self._running = False
+        self._was_live = False
         self._workloads = {name: Workloads(kind, labels, self._touch) for name, kind in catalogue.kinds.items()}
         self.vanishings = Vanishings(now)
         bare = self._workloads[POD]
@@ -94,7 +96,8 @@ class Mirror:
     @property
     def live(self) -> bool:
         """Whether everything was listed and every watch stands."""
-        return (self._learned or isinstance(self._learning, Refused)) and all(source.ready for source in self._sources)
+        learned = self._learned or isinstance(self._learning, Refused)
+        return learned and all(source.ready for source in self._sources)
 
     @property
     def obstacles(self) -> list[Problem]:
@@ -167,7 +170,15 @@ class Mirror:
 
     def _with_made(self, key: ObjectKey) -> list[ObjectKey]:
         """A workload and what it made."""
-        return [key, *(child for store in self._workloads.values() for child in store.children(key))]
+        return [key, *self._made(key)]
+
+    def _made(self, key: ObjectKey) -> list[ObjectKey]:
+        return [child for store in self._workloads.values() for child in store.children(key)]
+
+    def is_part(self, key: ObjectKey) -> bool:
+        """Whether another known workload made this one, and answers for it: it is no target of its own."""
+        workload = self.workload(key)
+        return workload is not None and self._maker(workload) is not None
 
     def _maker(self, workload: Workload) -> ObjectKey | None:
         """The known workload that made this one and answers for it."""
@@ -178,14 +189,14 @@ class Mirror:
 
     def _start(self) -> None:
         if not self._running:
-            self._running = [self._tasks.start(self._learn(), name="discover custom kinds")]
+            self._running = True
+            self._tasks.start(self._learn(), name="discover custom kinds")
             self._run(self._sources)
 
     def _run(self, sources: Iterable[Source]) -> None:
-        self._running += [
-            self._tasks.start(source.run(), name=f"watch of {source.resource} in {source.query.namespace}")
-            for source in sources
-        ]
+        for source in sources:
+            name = f"watch of {source.resource} in {source.query.namespace}"
+            source.task = self._tasks.start(source.run(), name=name)
 
     async def _learn(self) -> None:
         """Find the custom kinds that the cluster serves, then watch them too; look for new ones now and then."""
@@ -205,9 +216,12 @@ class Mirror:
             await asyncio.sleep(_LEARN_SECONDS)
 
     def _watch_new_kinds(self) -> None:
-        fresh = [name for name in self._catalogue.kinds if name not in self._workloads]
+        """Watch kinds that are new, and anew those that are served, or read, in another way than before."""
+        fresh = [name for name, kind in self._catalogue.kinds.items() if self._kind_watched(name) != kind]
         for name in fresh:
-            self._workloads[name] = Workloads(self._catalogue.kinds[name], self._labels, self._touch)
+            self._end_watches_of(name)
+            store = self._workloads.setdefault(name, Workloads(self._catalogue.kinds[name], self._labels, self._touch))
+            store.kind = self._catalogue.kinds[name]
         added = [source for name in fresh for source in self._sources_of(name)]
         self._sources += added
         self._run(added)
@@ -217,18 +231,36 @@ class Mirror:
             self._learning, self._learned = None, True
             self._stir()
 
+    def _kind_watched(self, name: str) -> Kind | None:
+        store = self._workloads.get(name)
+        return store.kind if store else None
+
+    def _end_watches_of(self, name: str) -> None:
+        if store := self._workloads.get(name):
+            for source in [source for source in self._sources if source.sink is store]:
+                self._sources.remove(source)
+                if source.task:
+                    source.task.cancel()
+
     def _touch(self, key: ObjectKey) -> None:
+        """Tell of a workload, of its maker, which its pods count for, and of what it made.
+
+        Who made what may be learnt in any order: a Job may be listed before its CronJob, or before its kind was known.
+        """
+        touched = [key, *self._made(key)]
         if (workload := self.workload(key)) and (made_by := self._maker(workload)):
-            key = made_by
+            touched.append(made_by)
         for follower in self._followers:
-            follower.touch(key)
+            for one in touched:
+                follower.touch(one)
 
     def _stir(self) -> None:
+        self._was_live = self._was_live or self.live
         for follower in self._followers:
             follower.stirred.set()
 
     def _account_changed(self, place: Place) -> None:
-        if not self.live:
+        if not self._was_live:
             return  # the first listing: whoever follows reads everything when it is complete
         for workload in self.every_workload():
             if (workload.key.namespace, workload.account) == place:

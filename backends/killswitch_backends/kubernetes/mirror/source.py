@@ -15,7 +15,7 @@ from killswitch_backends.kubernetes.listing import Query, pages, told
 from killswitch_backends.kubernetes.records import mapping, text
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.kubernetes.shapes import Broken, broken, place_told
-from killswitch_backends.problems import Problem, Refused, Unreachable
+from killswitch_backends.problems import Gone, Problem, Refused, Unreachable
 
 SILENCE = 90.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come about once a minute."""
@@ -53,6 +53,8 @@ class Source:
     problem: Problem | None = None
     broken: Mapping[tuple[str, str], Broken] = field(default_factory=dict)
     """Objects that cannot be read, by place: what is known of them is from before."""
+    task: asyncio.Task[None] | None = None
+    """Runs it."""
     _moved: bool = False
     """Whether the watch has told of anything since the last list."""
 
@@ -63,8 +65,8 @@ class Source:
 
     @property
     def ready(self) -> bool:
-        """Whether all that can be had of it is there."""
-        return (self.listed and self.live) or (self.optional and isinstance(self.problem, Refused))
+        """Whether all is there that can be had: without the right to it, or where it is served no more, nothing."""
+        return (self.listed and self.live) or (self.optional and isinstance(self.problem, Refused | Gone))
 
     async def run(self) -> None:
         """List and watch for ever; failures are kept in ``problem`` and tried again with back-off."""

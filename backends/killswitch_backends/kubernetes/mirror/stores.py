@@ -38,7 +38,9 @@ class Workloads:
     """The workloads of one kind."""
 
     def __init__(self, kind: Kind, labels: LabelKeys, touch: Touch) -> None:
-        self._kind, self._labels, self._touch = kind, labels, touch
+        self.kind = kind
+        """How its objects are read; another once the cluster serves them in another version."""
+        self._labels, self._touch = labels, touch
         self.records: dict[Place, Workload] = {}
         self._children: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
 
@@ -48,7 +50,9 @@ class Workloads:
 
     def put(self, item: Mapping[str, Any]) -> Place:
         place = place_of(item)
-        workload = self._kind.workload(item, self._labels)
+        workload = self.kind.workload(item, self._labels)
+        if (before := self.records.get(place)) and before.parent != workload.parent:
+            self._unparent(before)
         self.records[place] = workload
         if parent := parent_of(workload):
             self._children[parent].add(workload.key)
@@ -64,11 +68,15 @@ class Workloads:
 
     def _remove(self, place: Place) -> None:
         if workload := self.records.pop(place, None):
+            self._unparent(workload)
             self._touch(workload.key)
-            if parent := parent_of(workload):
-                self._children[parent].discard(workload.key)
-                if not self._children[parent]:
-                    del self._children[parent]
+
+    def _unparent(self, workload: Workload) -> None:
+        parent = parent_of(workload)
+        if parent and parent in self._children:
+            self._children[parent].discard(workload.key)
+            if not self._children[parent]:
+                del self._children[parent]
 
 
 class Pods:
@@ -108,8 +116,10 @@ class Pods:
     def put(self, item: Mapping[str, Any]) -> Place:
         place, pod = place_of(item), pod_of(item)
         owner = self._owner(pod)
-        if pod.owner is None and self._bare:
+        if self._bare and pod.owner is None:
             self._bare.put(item)
+        elif self._bare and place in self._bare.records:
+            self._bare.drop(item)  # something controls it from now on: it is no workload of its own any more
         self._replaced(place, pod)
         self._vanishings.found_again(pod.uid, by=self)
         self._forget(place, unless=owner)
@@ -120,6 +130,7 @@ class Pods:
 
     def adopt(self) -> None:
         """The kinds have grown: pods that came before the kind of their workload was known find it now."""
+        self._vanishings.adopt(self._owner)
         for place, (pod, owner) in list(self._records.items()):
             if owner is None and (found := self._owner(pod)):
                 self._records[place] = (pod, found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from killswitch_backends.kubernetes.pods import Pod
@@ -54,6 +54,12 @@ class Vanishings:
         """Its node reported its end after all: it had only been out of sight."""
         if self._found:
             self._found.pop(uid, None)
+
+    def adopt(self, owner_of: Callable[[Pod], ObjectKey | None]) -> None:
+        """The kinds have grown: those that were nobody's may be of a workload of a new kind."""
+        for uid, one in self._found.items():
+            if one.owner is None and (found := owner_of(one.pod)):
+                self._found[uid] = replace(one, owner=found)
 
     def get(self, uid: str) -> Vanished | None:
         return self._found.get(uid)
