@@ -1,4 +1,4 @@
-"""Newcomers: what appears inside a held scope after the halt is halted too, durably recorded before, and said so.
+"""Newcomers: what appears in a halt's scope after its plan is halted too, durably recorded before, and said so.
 
 What a person would have to decide (a target shared with agents outside, a protected one) is left and named.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from killswitch_console.halting import happenings
+from killswitch_console.halting.board import Board
+from killswitch_console.halting.events import Adopted
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.plan import Choice, Untouched, choose
 from killswitch_console.halting.planning import ask_all, sort_out
@@ -20,7 +23,7 @@ from killswitch_inventory.targets import TargetId
 
 @dataclass(frozen=True, slots=True)
 class Newcomers:
-    """What is to be added to a held halt: its header with them, their targets, and what must be left."""
+    """What is to be added to a halt: its header with them, their targets, and what must be left."""
 
     header: HaltHeader
     agents: tuple[AgentKey, ...]
@@ -29,7 +32,7 @@ class Newcomers:
 
 
 class Adopting:
-    """Finds what is new in the scope of one held halt."""
+    """Finds what is new in the scope of one halt that runs or is held."""
 
     def __init__(self, record: HaltRecord, means: Means) -> None:
         self._means = means
@@ -38,6 +41,7 @@ class Adopting:
         self._known = {t.target for t in record.targets}
         self._left = {u.id for u in record.header.untouched}
         self._new: set[TargetId] = set()
+        self._asking = False
         if self._grows:
             self.hear(means.fleet.agents(self._scope))
 
@@ -60,14 +64,18 @@ class Adopting:
 
     @property
     def waiting(self) -> bool:
-        """Whether something new was heard of."""
-        return bool(self._new)
+        """Whether something new was heard of, and not taken yet."""
+        return bool(self._new) or self._asking
 
     async def take(self, header: HaltHeader) -> Newcomers | None:
         """Ask the platforms about what is new; None if nothing came of it. It is known from then on."""
         new, self._new = self._new, set()
         choice = self._choice(new)
-        answers = await ask_all(choice, self._means.backends)
+        self._asking = True
+        try:
+            answers = await ask_all(choice, self._means.backends)
+        finally:
+            self._asking = False
         planned, unable = sort_out(choice, answers)
         left = (*choice.untouched, *unable)
         self._known |= new
@@ -117,3 +125,16 @@ class Adopting:
             untouched=tuple(untouched),
             collateral=(),
         )
+
+
+async def take_in(adopting: Adopting, header: HaltHeader, board: Board, means: Means) -> Newcomers | None:
+    """Put what is new on a halt's board, durable before anything of it is changed, and say so; None: nothing is."""
+    if (found := await adopting.take(header)) is None:
+        return None
+    board.adopt(found.targets, found.header)
+    await board.make_durable(found.targets)
+    targets = tuple(t.target for t in found.targets)
+    board.tell(Adopted(board.halt_id, found.agents, targets, found.left))
+    kind, data = happenings.newcomers_halted(found.agents, targets, found.left)
+    means.recorder.note(kind, data, halt_id=board.halt_id)
+    return found

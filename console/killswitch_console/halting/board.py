@@ -68,7 +68,10 @@ class Board:
         self._ledger = ledger
         self._publish = publish
         self._recorder = recorder
-        self._unwritten = unwritten
+        self._header = unwritten
+        """The halt's header, while the ledger does not have it as it is."""
+        self._is_new = unwritten is not None
+        """Whether the ledger does not know the halt at all yet."""
         self._ledger_broken = False
         self._writing = asyncio.Lock()
         self._unshown: set[TargetId] = set()
@@ -120,13 +123,19 @@ class Board:
         for agent in (None, *progress.agents):
             self._unsettled_of[progress.layer, agent] += -1 if settled else 1
 
-    def adopt(self, targets: Iterable[TargetProgress]) -> None:
-        """Take further targets in; they are durable already, or cannot be."""
+    def adopt(self, targets: Iterable[TargetProgress], header: HaltHeader) -> None:
+        """Take further targets in, and the header with them; ``make_durable`` must come before they are changed."""
         for target in targets:
             if target.target not in self._progress:
                 self._progress[target.target] = target
                 self._unshown.add(target.target)
+                self._unsaved.add(target.target)
                 self._count(target, settled=target.state.settled)
+        self._header = header
+        self.stir()
+
+    def stir(self) -> None:
+        """Let whoever waits for a move look again."""
         self._moved.set()
 
     def tell(self, event: EngineEvent) -> None:
@@ -175,7 +184,7 @@ class Board:
         """Show and save all that is left; whether the ledger has it all."""
         self.show()
         await self._save([self._progress[t] for t in self._unsaved])
-        return self._ledger is not None and not self._unsaved and self._unwritten is None
+        return self._ledger is not None and not (self._unsaved or self._header)
 
     async def _save(self, targets: Iterable[TargetProgress], *, unless_broken: bool = False) -> None:
         """Write those that changed since they were last written, after whatever is being written now.
@@ -186,7 +195,7 @@ class Board:
             return
         async with self._writing:
             unsaved = [self._progress[t.target] for t in targets if t.target in self._unsaved]  # as they are by now
-            if self._ledger is None or not (unsaved or self._unwritten or self._unnoted):
+            if self._ledger is None or not (unsaved or self._header or self._unnoted):
                 return
             if unless_broken and self._ledger_broken:  # by the write that was waited for
                 return
@@ -209,11 +218,16 @@ class Board:
             self._ledger_broken = False
 
     async def _write(self, ledger: Ledger, targets: list[TargetProgress]) -> None:
-        if self._unwritten is None:
+        header = self._header
+        if header is None:
             await ledger.save(self.halt_id, targets)
+        elif self._is_new:
+            await ledger.begin(header, targets)
+            self._is_new = False
         else:
-            await ledger.begin(self._unwritten, targets)
-            self._unwritten = None
+            await ledger.extend(header, targets)
+        if self._header is header:
+            self._header = None
         if noted := dict(self._unnoted):
             await ledger.note_revivals(self.halt_id, noted.values())
             for key, revival in noted.items():

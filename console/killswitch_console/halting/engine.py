@@ -183,15 +183,12 @@ class Engine(Restores):
         """Run a halt, which ``record`` and ``status`` then see as it stands."""
         run = HaltRun(
             record,
-            backends=self._sighter.backends,
-            ledger=self.ledger,
-            publish=self._publish,
-            now=self._now,
-            recorder=self.recorder,
+            self.means,
             lease=lease,
             resumed_at=resumed_at,
+            takes_in=True,
         )
-        self._running[record.header.halt_id] = run.record
+        self._running[record.header.halt_id] = run
         try:
             with self._working():
                 return await run.run(timeout)
@@ -228,10 +225,11 @@ async def open_engine(
         recorder = await stack.enter_async_context(settings.recorder(lambda text: publish(Warned(text))))
         try:
             ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))
-        except LedgerError:
+        except LedgerError as error:
             if ledger_required:
                 raise
             ledger = None
+            publish(Warned(f"halts go on without the ledger, nothing else does: {error}"))
         notifier = await stack.enter_async_context(settings.notifier(recorder, lambda text: publish(Warned(text))))
         watching = Watching(notifier)
         engine = Engine(settings, ledger, both(publish, watching.hear), now, recorder, notifier)

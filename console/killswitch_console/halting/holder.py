@@ -179,11 +179,7 @@ class Holder:
         targets = tuple(to_prove_again(t) if t.kept else t for t in record.targets if t.kept or t.state.settled)
         run = HaltRun(
             replace(record, targets=targets),
-            backends=self._means.backends,
-            ledger=self._ledger,
-            publish=self._means.publish,
-            now=self._means.now,
-            recorder=self._means.recorder,
+            self._means,
             lease=lease,
             announced=announced,
         )

@@ -15,12 +15,11 @@ from killswitch_backends.protocol import Backend, Observation, Sight
 from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
-from killswitch_console.halting.adopting import Adopting, Newcomers
-from killswitch_console.halting.board import LEDGER_SECONDS, Board
-from killswitch_console.halting.events import Adopted, HoldChanged
+from killswitch_console.halting.adopting import Adopting, take_in
+from killswitch_console.halting.board import Board
+from killswitch_console.halting.events import HoldChanged
 from killswitch_console.halting.lane import CHUNK, Lane
 from killswitch_console.halting.lease import POLL_SECONDS, Lease
-from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltRecord, order_of
@@ -204,30 +203,12 @@ class HoldRun:
 
     async def _adopt(self, adopting: Adopting) -> list[BackendRef]:
         """Take in what appeared in the scope; the backends that were not held so far."""
-        if (found := await adopting.take(self._header)) is None:
+        if (found := await take_in(adopting, self._header, self.board, self._means)) is None:
             return []
         self._header = found.header
-        await self._make_durable(found)
-        self.board.adopt(found.targets)
         new = self._note(found.targets)
         for ref, lane in self._lanes.items():
             mine = [t for t in found.targets if t.target.backend == ref]
             for start in range(0, len(mine), CHUNK):
                 lane.feed(mine[start : start + CHUNK])
-        targets = tuple(t.target for t in found.targets)
-        self.board.tell(Adopted(self.halt_id, found.agents, targets, found.left))
-        kind, data = happenings.newcomers_halted(found.agents, targets, found.left)
-        self._means.recorder.note(kind, data, halt_id=self.halt_id)
         return new
-
-    async def _make_durable(self, found: Newcomers) -> None:
-        """Have them in the ledger before anything is changed; go on if that cannot be had (safety rule 2)."""
-        kind, data = happenings.intent(found.targets)
-        await self._means.recorder.record(kind, data, halt_id=self.halt_id)
-        if self._means.ledger is None:
-            return
-        try:
-            async with asyncio.timeout(LEDGER_SECONDS):
-                await self._means.ledger.extend(found.header, found.targets)
-        except (LedgerError, TimeoutError) as error:
-            self.board.warn(f"new agents are halted without a record in the ledger: {error}")

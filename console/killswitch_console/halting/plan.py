@@ -85,7 +85,10 @@ class ActsAs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a halt would do (``plan`` and the confirmation dialog show it; the halt carries out exactly this)."""
+    """What a halt would do (``plan`` and the confirmation dialog show it; the halt carries out exactly this).
+
+    Who appears in the scope after it was made is no part of it, and is halted as a newcomer (``adopting.py``).
+    """
 
     scope: Scope
     environment: str

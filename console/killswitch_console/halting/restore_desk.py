@@ -260,11 +260,7 @@ class RestoreDesk:
         again = {t.target: _as_intent(t) for t in run.put_back}
         halting = HaltRun(
             replace(restored, targets=tuple(again.values()), ended_at=None, restored_at=None, selected=None),
-            backends=self.means.backends,
-            ledger=self.ledger,
-            publish=self.means.publish,
-            now=self.means.now,
-            recorder=self.means.recorder,
+            self.means,
             lease=lease,
         )
         halted = {t.target: t for t in (await halting.run()).targets}

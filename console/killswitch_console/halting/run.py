@@ -1,13 +1,14 @@
 """Carrying out a confirmed plan: every backend at once, each target from intent to proof, until all is settled.
 
-Must not decide what to halt (the plan did), and must not let the ledger, a face or one slow platform hold up the rest.
+Must not decide what to halt (the plan did, and its scope for who appears since), and must not let the ledger, a face or
+one slow platform hold up the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,15 +20,17 @@ from killswitch_backends.protocol import Backend, Profile
 from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
-from killswitch_console.halting.board import Board, Publish
+from killswitch_console.halting.adopting import Adopting, take_in
+from killswitch_console.halting.board import Board
 from killswitch_console.halting.events import HaltBegun, HaltEnded
 from killswitch_console.halting.lane import CHUNK, CHUNK_MOST, Lane, most_dangerous_first
 from killswitch_console.halting.lease import Lease, Work
-from killswitch_console.halting.ledger import Ledger, LedgerError
-from killswitch_console.halting.progress import TargetProgress
+from killswitch_console.halting.ledger import LedgerError
+from killswitch_console.halting.means import Means
+from killswitch_console.halting.progress import TargetProgress, by_backend
 from killswitch_console.halting.record import HaltRecord, order_of
-from killswitch_console.halting.recording import UNRECORDED, Recorder
 from killswitch_console.halting.yielding import Yielding
+from killswitch_inventory.agents import Agent
 from killswitch_inventory.sightings import HaltMark
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
@@ -36,6 +39,9 @@ FLAG_LEAD_SECONDS = 5.0
 
 BOUND_SLACK = timedelta(seconds=15)
 """Time to read back that a bound which has passed still holds."""
+
+NEW_SECONDS = 0.1
+"""How often a run looks whether somebody new was heard of in its scope."""
 
 STOP_SECONDS = 5.0
 """How long a cancelled piece of work may take to end."""
@@ -51,42 +57,43 @@ class HaltRun:
     def __init__(
         self,
         record: HaltRecord,
+        means: Means,
         *,
-        backends: Mapping[BackendRef, Backend],
-        ledger: Ledger | None,
-        publish: Publish,
-        now: Callable[[], datetime],
-        recorder: Recorder = UNRECORDED,
         lease: Lease | None = None,
         announced: Mapping[TargetId, HaltMark] = _NOTHING,
         resumed_at: datetime | None = None,
+        takes_in: bool = False,
     ) -> None:
         """Prepare to halt what a record holds: all targets pending, or as far as an interrupted run got.
 
         Args:
             record: the halt as it stands.
-            backends: those that are open.
-            ledger: the ledger, if there is one.
-            publish: hears of everything.
-            now: the clock.
-            recorder: the audit trail.
+            means: the engine's.
             lease: the right to run it.
             announced: restores that are known of: a target that acts may be theirs.
             resumed_at: when a person ordered to resume it: restores that were ordered before count no more.
+            takes_in: whether what appears in the scope meanwhile is halted too; otherwise that is the hold's to do.
         """
         self._header = record.header
-        self._backends = backends
-        self._ledger = ledger
-        self._publish = publish
-        self._now = now
-        self._recorder = recorder
+        self._means = means
+        self._now = means.now
+        self._planned = record if takes_in else None
+        self._adopting: Adopting | None = None
+        self._lanes: dict[BackendRef, Lane] = {}
         self._lease = lease
         self._announced = announced
         self._resumed_at = resumed_at
         self._told_of: set[str] = set()
         """Who restores it, or a part of it, from another console."""
         header = record.header
-        self.board = Board(header.halt_id, record.targets, ledger, publish, unwritten=header, recorder=recorder)
+        self.board = Board(
+            header.halt_id, record.targets, means.ledger, means.publish, unwritten=header, recorder=means.recorder
+        )
+
+    def hear(self, agents: Iterable[Agent]) -> None:
+        """Take note of agents that changed."""
+        if self._adopting is not None:
+            self._adopting.hear(agents)
 
     async def run(self, timeout: float | None = None) -> HaltRecord:
         """Halt everything; return when all is settled or after ``timeout`` seconds, whatever is proven by then.
@@ -95,7 +102,7 @@ class HaltRun:
         """
         queues = self._queues()
         await self._begin(queues)
-        self._publish(HaltBegun(self.record()))
+        self._means.publish(HaltBegun(self.record()))
         work = asyncio.create_task(self._work(queues), name=f"halt {self._header.halt_id}")
         try:
             await self._wait(timeout, work)
@@ -115,7 +122,7 @@ class HaltRun:
 
     async def _wait(self, timeout: float | None, work: asyncio.Task[None]) -> None:
         deadline = self._now() + timedelta(seconds=timeout if timeout is not None else self._patience())
-        while not self.board.settled and not work.done():
+        while not self._settled and not work.done():
             if timeout is None:
                 deadline = max(deadline, self._last_bound())
             if self._lease is not None and self._lease.wanted_for() is Work.RESTORE:
@@ -124,7 +131,13 @@ class HaltRun:
             if (left := (deadline - self._now()).total_seconds()) <= 0:
                 self.board.warn("not everything was proven in time; `status` shows what is left, `resume` goes on")
                 return
-            await self._until(lambda: self.board.settled, min(left, 1.0))
+            await self._until(lambda: self._settled, min(left, 1.0))
+
+    @property
+    def _settled(self) -> bool:
+        """Whether nothing will change any more by waiting, and nobody new is left out."""
+        left_out = self._planned is not None and (self._adopting is None or self._adopting.waiting)
+        return self.board.settled and not left_out
 
     def _patience(self) -> float:
         """Seconds to wait for proof when nobody says how long."""
@@ -136,8 +149,10 @@ class HaltRun:
         return max((b + BOUND_SLACK for b in bounds), default=self._header.invoked_at)
 
     def record(self, ended_at: datetime | None = None) -> HaltRecord:
-        """The halt as it stands."""
-        return HaltRecord(self._header, tuple(self.board), ended_at, warnings=tuple(self.board.warnings))
+        """The halt as it stands; while somebody new waits to be halted, not all of its scope is."""
+        left_out = self._adopting is not None and self._adopting.waiting
+        header = replace(self._header, blinded=self._header.blinded or left_out)
+        return HaltRecord(header, tuple(self.board), ended_at, warnings=tuple(self.board.warnings))
 
     def _queues(self) -> Queues:
         """The unsettled targets of each backend, most dangerous first."""
@@ -150,10 +165,10 @@ class HaltRun:
     async def _begin(self, queues: Queues) -> None:
         """Make the halt, and the intents of its first targets, durable in one transaction; go on if it cannot be."""
         first = [target for targets in queues.values() for target in targets[:CHUNK]]
-        if self._ledger is None:
+        if self._means.ledger is None:
             self.board.warn("no ledger: prior states are kept in memory and as marks on the targets only")
         kind, data = happenings.halt_confirmed(self._header)
-        confirmed = self._recorder.record(kind, data, halt_id=self._header.halt_id)
+        confirmed = self._means.recorder.record(kind, data, halt_id=self._header.halt_id)
         await asyncio.gather(confirmed, self.board.make_durable(first))
 
     async def _work(self, queues: Queues) -> None:
@@ -161,20 +176,51 @@ class HaltRun:
             group.create_task(self.board.keep_flushing(), name="board")
             for ref, targets in queues.items():
                 group.create_task(self._lane(ref, targets), name=f"lane {ref}")
+            if self._planned is not None:
+                group.create_task(self._take_in(self._planned, group), name="newcomers")
+
+    async def _take_in(self, planned: HaltRecord, group: asyncio.TaskGroup) -> None:
+        """Halt what is in the scope and was not planned, too: it appeared since, or appears while the halt runs."""
+        await asyncio.sleep(NEW_SECONDS)  # what was planned goes first
+        self._adopting = adopting = Adopting(planned, self._means)
+        self.board.stir()
+        while True:
+            if adopting.waiting:
+                await self._take_newcomers(adopting, group)
+            self.board.stir()
+            await asyncio.sleep(NEW_SECONDS)
+
+    async def _take_newcomers(self, adopting: Adopting, group: asyncio.TaskGroup) -> None:
+        try:
+            found = await take_in(adopting, self._header, self.board, self._means)
+        except Exception as defect:  # noqa: BLE001  (a defect met at who is new must not stop the halt of the others)
+            self.board.warn(f"internal error, who is new in the scope is not halted: {defect!r}")
+            self._header = replace(self._header, blinded=True)
+            return
+        if found is None:
+            return
+        self._header = found.header
+        for ref, targets in by_backend(found.targets).items():
+            if (lane := self._lanes.get(ref)) is not None:
+                lane.feed(targets)
+            else:
+                group.create_task(self._lane(ref, targets), name=f"lane {ref}")
 
     async def _lane(self, ref: BackendRef, targets: list[TargetProgress]) -> None:
         """Run one backend's lane; whatever befalls it, the other lanes go on."""
-        backend = self._backends.get(ref)
+        backend = self._means.backends.get(ref)
         if backend is None:
             self._give_up(targets, Problem(str(ref), "no connection is open"))
             return
         lane = Lane(backend, self.board, order_of(self._header), self._now, self._yielding(backend))
+        self._lanes[ref] = lane
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(lane.run(), name=f"halts on {ref}")
                 group.create_task(self._feed(lane, targets), name=f"feeder of {ref}")
         except* Exception as defects:  # noqa: BLE001  (a defect of one backend must not stop the others)
             first = _leaves(defects)[0]
+            del self._lanes[ref]
             self.board.warn(f"{ref}: internal error, its targets are not proven: {first!r}")
             self._give_up(targets, Problem(str(ref), f"internal error: {first!r}"))
 
@@ -195,7 +241,7 @@ class HaltRun:
         halt_id = self._header.halt_id
         self.board.warn(f"{found.by} restores {halt_id} from another console: what that puts back is not halted again")
         kind, data = happenings.halt_yielded(self._header, found.by, found.at)
-        self._recorder.note(kind, data, halt_id=halt_id)
+        self._means.recorder.note(kind, data, halt_id=halt_id)
 
     def _give_up(self, targets: list[TargetProgress], problem: Problem) -> None:
         for target in targets:
@@ -248,17 +294,17 @@ class HaltRun:
         complete = await self.board.flush()
         record = self.record(ended_at)
         put_back = bool(self._told_of and record.touched and not record.held)
-        if self._ledger is not None and complete:
+        if self._means.ledger is not None and complete:
             try:
-                await self._ledger.end(self._header.halt_id, ended_at, warnings=self.board.warnings)
+                await self._means.ledger.end(self._header.halt_id, ended_at, warnings=self.board.warnings)
                 if put_back:
-                    await self._ledger.end_restore(self._header.halt_id, ended_at)
+                    await self._means.ledger.end_restore(self._header.halt_id, ended_at)
             except LedgerError as error:
                 self.board.warn(f"the end of the halt could not be written: {error}")
         record = replace(self.record(ended_at), restored_at=ended_at if put_back else None)
         kind, data = happenings.halt_ended(record, ended_at)
-        await self._recorder.record(kind, data, halt_id=self._header.halt_id)
-        self._publish(HaltEnded(record))
+        await self._means.recorder.record(kind, data, halt_id=self._header.halt_id)
+        self._means.publish(HaltEnded(record))
         return record
 
 

@@ -21,7 +21,7 @@ from killswitch_console.halting import happenings
 from killswitch_console.halting.acting_as import with_identities
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.bypass_watch import BypassWatch
-from killswitch_console.halting.events import EngineEvent, GlassChanged, Identified, Warned
+from killswitch_console.halting.events import EngineEvent, FleetChanged, GlassChanged, Identified, Warned
 from killswitch_console.halting.holder import Holder
 from killswitch_console.halting.last_known import FleetKeeper, LastKnown
 from killswitch_console.halting.lease import Leases
@@ -36,6 +36,7 @@ from killswitch_console.halting.refusals import (
     LedgerNeeded,
     UnknownHalt,
 )
+from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.settings import EngineSettings
 from killswitch_console.halting.sight_notes import noting
 from killswitch_console.halting.sighting import LONGEST_SECONDS, Opener, Sighter
@@ -68,7 +69,7 @@ class Seeing:
         self.keeper = FleetKeeper(last_known, fleet, busy=lambda: self._under_way > 0)
         self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, last_known)
         self._holder: Holder | None = None
-        self._running: dict[str, Callable[[], HaltRecord]] = {}
+        self._running: dict[str, HaltRun] = {}
         """The halts that run here, by id: what the ledger knows of them may be a second old."""
         self.means = Means(
             fleet=fleet,
@@ -204,7 +205,7 @@ class Seeing:
         Raises ``UnknownHalt``, ``LedgerNeeded``, ``LedgerError``.
         """
         if running := self._running.get(halt_id):
-            return running()
+            return running.record()
         record = await self._needed_ledger().halt(halt_id)
         if record is None:
             raise UnknownHalt(f"no halt {halt_id} is known in {self.settings.state_dir}")
@@ -228,5 +229,8 @@ class Seeing:
             self._holder.stir()
 
     def _hear(self, event: EngineEvent) -> None:
+        if isinstance(event, FleetChanged):
+            for run in self._running.values():
+                run.hear(event.agents)
         if self._holder is not None:
             self._holder.hear(event)

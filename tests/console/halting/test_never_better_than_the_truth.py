@@ -1,4 +1,4 @@
-"""What could make a halt look better than it is: a write still on its way, a watch that is lost, somebody who is new."""
+"""What could make a halt look better than it is: a write still on its way, and a watch that is lost."""
 
 from __future__ import annotations
 
