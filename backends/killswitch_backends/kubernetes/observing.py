@@ -71,6 +71,8 @@ class Observer:
     def __init__(self, prover: Prover, mirror: Mirror, now: Callable[[], datetime]) -> None:
         self._prover, self._mirror, self._now = prover, mirror, now
         self._subjects: dict[ObjectKey, _Subject] = {}
+        self._waiting: dict[ObjectKey, Watch] = {}
+        """Of kinds that are not known (yet)."""
         self._out: asyncio.Queue[Observation] = asyncio.Queue()
         self._stir = asyncio.Event()
 
@@ -92,23 +94,30 @@ class Observer:
 
     async def _admit(self, watches: AsyncIterable[Watch]) -> None:
         async for watch in watches:
-            try:
-                key = ObjectKey.of(watch.target)
-                self._prover.reader.kind_of(key)
-            except Unsupported as problem:
-                self._out.put_nowait(Observation(watch.target, Sight.UNKNOWN, self._now(), note=str(problem)))
-                continue
-            loop = asyncio.get_running_loop()
+            self._take_on(watch)
+
+    def _take_on(self, watch: Watch) -> None:
+        """Begin to watch over a workload, or say why not: one whose kind is not known yet waits until it is."""
+        try:
+            key = ObjectKey.of(watch.target)
+            if key.kind not in self._prover.reader.kinds:
+                self._waiting[key] = watch
             kind = self._prover.reader.kind_of(key)
-            endings = Endings(watch, key, self._mirror, loop.time, loose=kind.loose or bool(kind.children))
-            subject = _Subject(watch, key, loop.time(), endings)
-            self._subjects[key] = subject
-            self._glimpse(subject)
-            self._stir.set()
+        except Unsupported as problem:
+            self._out.put_nowait(Observation(watch.target, Sight.UNKNOWN, self._now(), note=str(problem)))
+            return
+        clock = asyncio.get_running_loop().time
+        endings = Endings(watch, key, self._mirror, clock, loose=kind.loose or bool(kind.children))
+        subject = _Subject(watch, key, clock(), endings)
+        self._subjects[key] = subject
+        self._glimpse(subject)
+        self._stir.set()
 
     async def _follow(self, follower: Follower) -> None:
         while True:
             await follower.stirred.wait()
+            for key in [key for key in self._waiting if key.kind in self._prover.reader.kinds]:
+                self._take_on(self._waiting.pop(key))
             for key in follower.take():
                 if subject := self._subjects.get(key):
                     self._glimpse(subject)

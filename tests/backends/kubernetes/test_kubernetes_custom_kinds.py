@@ -8,9 +8,9 @@ import pytest
 
 from disposable_cluster import REAL
 from killswitch_backends.problems import Unsupported
-from killswitch_backends.protocol import Backend, Failure
+from killswitch_backends.protocol import Backend, Failure, Sight
 from kubernetes_table import Admin, agent, comparable, halted, is_stopped, observing, order, sighting, target
-from kubernetes_workloads import DEFINITIONS, definition, manifest, pod_spec
+from kubernetes_workloads import DEFINITIONS, definition, manifest, path, pod_spec
 from simulated import eventually
 
 pytestmark = pytest.mark.skipif(bool(REAL), reason="the controllers of custom kinds are the simulator's own")
@@ -18,13 +18,14 @@ AGENTS = [agent("bystander-1", replicas=1)]
 LABELS = {"agent": "odd-1", "agent-class": "refund", "agent-tenant": "acme"}
 
 
-async def defined(admin: Admin, group: str, version: str, kind: str, *, scale: str = "") -> str:
+async def defined(admin: Admin, group: str, version: str, kind: str, *, scale: str = "", selector: str = "") -> str:
     """Have a kind served in one version; where its objects of the namespace are."""
     body = definition("Sandbox")
     plural = f"{kind.lower()}es" if kind.endswith("x") else f"{kind.lower()}s"
     subresources: dict[str, Any] = {"status": {}}
     if scale:
         subresources["scale"] = {"specReplicasPath": scale, "statusReplicasPath": ".status.replicas"}
+        subresources["scale"] |= {"labelSelectorPath": selector} if selector else {}
     body["metadata"] = {"name": f"{plural}.{group}"}
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     one = body["spec"]["versions"][0] | {"name": version, "subresources": subresources}
@@ -91,3 +92,43 @@ async def test_any_kind_with_a_scale_subresource_is_scaled_where_its_definition_
             await seen.until(is_stopped)
     await backend.restore(watch, order())
     assert comparable(admin.call("GET", f"{place}/odd-1")) == before
+
+
+async def test_pods_are_looked_for_by_the_selector_that_the_definition_names(admin: Admin, backend: Backend) -> None:
+    """A controller may make pods through objects that nothing here knows: only the selector leads to them."""
+    place = await defined(
+        admin, "swarms.example.com", "v1", "Swarm", scale=".spec.size", selector=".status.podsSelectedBy"
+    )
+    admin.call("POST", place, body_of("swarms.example.com", "v1", "Swarm", {"size": 1}))
+    status = {"status": {"podsSelectedBy": "part-of in (odd,other),!old"}}
+    admin.call("PATCH", f"{place}/odd-1/status", status, content="application/merge-patch+json")
+    await a_pod(admin, "anything", {"part-of": "odd"})
+    async with sighting(backend):
+        (watch,) = await halted(backend, target("odd-1", kind="Swarm"))
+        async with observing(backend, [watch]) as seen:
+            await seen.until(lambda item: item.sight is Sight.DRAINING and item.running == 1)
+        admin.call("DELETE", f"{place}/odd-1")  # what it made may outlive it
+        async with observing(backend, [watch]) as seen:
+            await seen.until(lambda item: item.sight is Sight.DRAINING and item.running == 1)
+            admin.call("DELETE", path("Pod", "anything"))
+            await seen.until(is_stopped)
+
+
+async def test_where_no_selector_is_told_nothing_is_called_stopped(admin: Admin, backend: Backend) -> None:
+    place = await defined(admin, "swarms.example.com", "v1", "Swarm", scale=".spec.size")
+    admin.call("POST", place, body_of("swarms.example.com", "v1", "Swarm", {"size": 1}))
+    await a_pod(admin, "anything", {"part-of": "odd"})
+    async with sighting(backend):
+        (watch,) = await halted(backend, target("odd-1", kind="Swarm"))
+        async with observing(backend, [watch]) as seen:
+            told = await seen.until(lambda item: item.sight is not Sight.DRAINING)
+    assert told.sight is Sight.UNKNOWN
+    assert "no selector" in told.note
+
+
+async def a_pod(admin: Admin, name: str, labels: dict[str, str]) -> None:
+    """A running pod with these labels and no others."""
+    body = manifest("Pod", name)
+    body["metadata"]["labels"] = labels
+    admin.call("POST", path("Pod"), body)
+    await eventually(lambda: admin.call("GET", path("Pod", name))["status"].get("phase") == "Running")
