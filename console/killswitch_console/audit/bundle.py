@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import private
 from killswitch_console.audit.events import Event
 from killswitch_console.audit.merkle import Levels, leaf_hash
 from killswitch_console.audit.notes import NoteError, Verifier, read_checkpoint
@@ -76,7 +77,7 @@ def write_bundle(directory: TrailDirectory, selection: Selection, verifier: Veri
     """
     logs = [log for path in directory.volumes() if (log := _log(path, selection, verifier)) is not None]
     events = [event for log in logs for event in log.events]
-    fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = private.open_output(out)
     with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         packer = _Packer(archive)
         packer.add("README.txt", _README.encode())

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from killswitch_console import private
+
 MOST_WAITING: Final = 2000
 """Frames that may wait for the disk."""
 
@@ -39,7 +41,7 @@ class Recording:
         self._began = self._last = time.monotonic()
         self._queue: queue.Queue[tuple[str, float, str] | None] = queue.Queue(MOST_WAITING)
         self._dropped = 0
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(path.parent)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(fd, "w", encoding="utf-8")
         self._line(_header(columns, rows, version))

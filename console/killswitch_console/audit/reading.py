@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import private
 from killswitch_console.audit.events import Event
 from killswitch_console.audit.notes import NoteError, read_checkpoint
 from killswitch_console.audit.storage import HEAD, Head, TrailUnavailable, read_head
@@ -241,10 +242,11 @@ def open_volume(path: Path) -> Iterator[Volume]:
         TrailUnavailable: missing, damaged, not a trail.
     """
     try:
+        private.check_plain(path)
         uri = f"{path.absolute().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise TrailUnavailable(f"{path}: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise TrailUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     with closing(connection):
         yield Volume(path, connection)
 

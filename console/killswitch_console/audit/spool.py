@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from killswitch_console import private
 from killswitch_console.audit.canonical import canonical
 from killswitch_console.audit.events import Draft
 
@@ -85,12 +86,15 @@ class Spool:
     @contextmanager
     def _open(self) -> Iterator[int]:
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_DSYNC | os.O_CLOEXEC, 0o600)
+            private.check_folder(self.path.parent)
+            fd = private.open_file(self.path, os.O_RDWR | os.O_CREAT | os.O_DSYNC)
             try:
                 _lock(fd)
                 yield fd
             finally:
                 os.close(fd)
+        except private.NotPrivate as error:
+            raise SpoolError(str(error)) from None
         except OSError as error:
             raise SpoolError(f"{self.path}: {error.strerror or error}") from error
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from killswitch_backends.problems import Problem
+from killswitch_console import private
 from killswitch_console.audit import fallen, recordings
 from killswitch_console.audit.anchoring import Alarm, Anchored, anchor, anchors_of
 from killswitch_console.audit.delivering import deliver, remember
@@ -182,7 +183,7 @@ async def compare_fallen(
 @contextmanager
 def turn(directory: TrailDirectory) -> Iterator[bool]:
     """Whether this process may synchronise now; another one does otherwise."""
-    fd = os.open(directory.path / "sync.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fd = private.open_file(directory.path / "sync.lock", os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

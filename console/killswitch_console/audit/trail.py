@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import private
 from killswitch_console.audit.events import Draft, Event
 from killswitch_console.audit.merkle import leaf_hash
 from killswitch_console.audit.notes import Checkpoint, Signer
@@ -197,17 +198,25 @@ async def open_trail(path: Path, signer: Signer | None) -> Trail:
     """
     connection: Database | None = None
     try:
+        await asyncio.to_thread(_check_private, path)
         connection = await connect(_uri(path), uri=True, timeout=BUSY_SECONDS)
         for pragma in PRAGMAS:
             await connection.execute(pragma)
         trail = Trail(connection, path, signer)
         trail.size_when_opened = read_head(next(iter(await connection.execute_fetchall(HEAD)), ())).size
+    except private.NotPrivate as error:
+        raise TrailUnavailable(str(error)) from None
     except (*_TROUBLE, OSError) as error:
         if connection is not None:
             with suppress(sqlite3.Error, ValueError):
                 await connection.close()
         raise TrailUnavailable(f"{path}: {error}") from error
     return trail
+
+
+def _check_private(path: Path) -> None:
+    private.check_file(path)
+    private.check_file(path.with_name(f"{path.name}-journal"))  # SQLite would play it back
 
 
 def _uri(path: Path) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import private
 from killswitch_console.audit.events import Draft, new_id
 from killswitch_console.audit.notes import NoteError, Signer, Verifier
 from killswitch_console.audit.storage import TrailUnavailable, create_volume, sync_directory
@@ -57,6 +58,7 @@ class TrailDirectory:
     def current(self) -> Path | None:
         """The volume that is appended to, or None before there is one. It may be missing on disk."""
         try:
+            private.check_plain(self.path / "current")
             name = (self.path / "current").read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             return None
@@ -65,7 +67,7 @@ class TrailDirectory:
     @contextmanager
     def locked(self, name: str = "lock") -> Iterator[None]:
         """Hold a lock between processes; the kernel lets go of it when a process dies."""
-        fd = os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = private.open_file(self.path / name, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
@@ -84,13 +86,16 @@ class TrailDirectory:
             TrailUnavailable: when the directory cannot be used.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.folder(self.path)
             with self.locked():
+                private.check_file(self.path / "current")
                 current = self.current()
                 if current is not None and current.exists():
                     return current
                 lost = {"lost": current.name} if current is not None else self._orphaned()
                 return self.begin(first, signer, {**lost, **(known or {})})
+        except private.NotPrivate as error:
+            raise TrailUnavailable(str(error)) from None
         except OSError as error:
             raise TrailUnavailable(f"{self.path}: {error}") from error
 
@@ -121,6 +126,8 @@ class TrailDirectory:
             seed = base64.b64decode(secret if secret is not None else self._own_key(), validate=True)
             signer = Signer.of(key_name(), seed)
             self._publish(signer.verifier)
+        except private.NotPrivate as error:
+            raise TrailUnavailable(str(error)) from None
         except (OSError, ValueError, NoteError) as error:
             raise TrailUnavailable(f"{self.path}: the signing key cannot be used: {error}") from None
         return signer
@@ -130,7 +137,7 @@ class TrailDirectory:
             self.verifier_file.write_text(f"{verifier}\n", encoding="ascii")
 
     def _own_key(self) -> str:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(self.path)
         path = self.path / "signing-key"
         with self.locked():
             if not path.exists():
@@ -143,7 +150,7 @@ class TrailDirectory:
                     os.fsync(file.fileno())
                 making.replace(path)
                 sync_directory(self.path)
-        return path.read_text(encoding="ascii").strip()
+        return private.read(path).decode("ascii").strip()
 
 
 def log_id(path: Path) -> str:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_console import private
 from killswitch_console.config import Configuration
 from killswitch_console.drills.canary_guard import CanaryGuard, NotCanary
 from killswitch_console.drills.clock import DrillClock
@@ -135,8 +136,8 @@ def scope_of(scenario: Scenario) -> Scope:
 @contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
     """One canary drill at a time on this bastion. Raises ``CanaryRefused``."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state_dir / "canary.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    private.folder(state_dir)
+    descriptor = private.open_file(state_dir / "canary.lock", os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

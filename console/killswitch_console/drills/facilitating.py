@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,10 +180,7 @@ class Lead:
             world = await stack.enter_async_context(serving_world(scenario, clock, folder))
             self._admit(int(world.url.rpartition(":")[2]))
             responders = Responders(clock, scenario, world)
-            os.umask(0o077)
-            server = await asyncio.start_unix_server(responders.meet, wire.SOCKET, limit=wire.LONGEST)
-            stack.callback(server.close)
-            os.chmod(wire.SOCKET, 0o600)  # noqa: PTH101  (no look at a disk that could block)
+            stack.callback((await listen(responders.meet)).close)
             log = DrillLog(folder / LOG_FILE)
             stack.callback(log.close)
             group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -222,6 +219,14 @@ class Lead:
         leader = "" if self._unattended else f"facilitator {current_invoker()}"
         names = [name for name in (leader, *responders.names) if name]
         write_score(self.folder, self.scenario, result, truth.claims, player="person", participants=names)
+
+
+async def listen(meet: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> asyncio.Server:
+    """Wait for responders at this folder's socket: only this account can connect to it, from its first moment."""
+    os.umask(0o077)
+    server = await asyncio.start_unix_server(meet, wire.SOCKET, limit=wire.LONGEST)
+    os.chmod(wire.SOCKET, 0o600)  # noqa: PTH101  (no look at a disk that could block)
+    return server
 
 
 async def _first(wanted: asyncio.Event, instead: asyncio.Event) -> bool:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from killswitch_console import private
 from killswitch_console.drills.homes import played
 from killswitch_console.drills.isolating import REAL_EVENT, run_isolated, start_isolated, to_the_real_console
 from killswitch_console.drills.scenario import Scenario
@@ -126,6 +127,11 @@ def join(name: str, home: Path) -> int:
         ValueError: when nobody leads a drill of that name.
     """
     path = socket_of(home, name)
+    if home.is_dir():
+        try:
+            private.check_folder(home)
+        except private.NotPrivate as error:
+            raise ValueError(str(error)) from None
     if not path.is_symlink():
         raise ValueError(f"nobody leads a drill {name!r} (there is no {path})")
     socket = path.readlink()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from killswitch_console import private
 from killswitch_console.drills.reading import Fault, ScenarioError, read_scenario
 from killswitch_console.drills.scenario import Scenario
 
@@ -44,7 +45,7 @@ def shipped_scenarios() -> list[tuple[Path, Scenario]]:
 
 def new_folder(home: Path, scenario: Scenario, text: str) -> Path:
     """A fresh folder (0700) for one drill, with its scenario in it."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.folder(home)
     stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{scenario.scenario.id}"
     for number in range(1, 1000):
         folder = home / (stem if number == 1 else f"{stem}-{number}")

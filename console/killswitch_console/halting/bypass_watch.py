@@ -20,6 +20,7 @@ from typing import Any
 
 from killswitch_backends.attribution import ReadsLater
 from killswitch_backends.protocol import Backend
+from killswitch_console import private
 from killswitch_console.halting.bypasses import AFTERGLOW, Bypass, attributed, unexplained
 from killswitch_console.halting.ledger import Ledger
 from killswitch_console.halting.recording import Recorder
@@ -136,7 +137,7 @@ class BypassWatch:
 
     def _recall(self) -> dict[str, str]:
         try:
-            known = json.loads(self._file.read_text())
+            known = json.loads(private.read(self._file))
         except (OSError, ValueError):
             return {}  # then it is recorded once more
         return {str(name): str(who) for name, who in known.items()} if isinstance(known, dict) else {}

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from killswitch_console import private
 from killswitch_inventory.fleet import Fleet, Sightedness
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef
@@ -110,7 +111,7 @@ def _adapters() -> tuple[TypeAdapter[datetime], TypeAdapter[TargetSighting]]:
 
 def _read(path: Path) -> Remembered:
     moment, sighting = _adapters()
-    with path.open("rb") as file:
+    with os.fdopen(private.open_file(path, os.O_RDONLY), "rb") as file:
         as_of = moment.validate_json(file.readline())
         return Remembered(as_of, tuple(sighting.validate_python(json.loads(line)) for line in file))
 

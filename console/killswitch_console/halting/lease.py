@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from killswitch_console import private
+
 POLL_SECONDS: Final = 0.1
 """How often one who waits for a lease tries again, and how often a hold looks whether somebody waits."""
 
@@ -90,7 +92,8 @@ class Leases:
         """The lease, if it is free. A state directory that cannot be used gives one that guards nothing."""
         path = self._folder / halt_id
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.folder(self._folder.parent)
+            private.folder(self._folder)
             descriptor = _lock(path, work)
         except OSError:
             return Lease(path, None)
@@ -181,7 +184,7 @@ def _next(path: Path) -> Path:
 
 def _lock(path: Path, work: Work) -> int | None:
     """Lock a file and write down who has it; None if another has. Raises ``OSError`` if that cannot be done at all."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = private.open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from killswitch_backends.protocol import Order
+from killswitch_console import private
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.database import Database, connect, insert
 from killswitch_console.halting.approving import Approval
@@ -329,6 +330,8 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
     try:
         _make_private(path)
         connection = await connect(str(path), timeout=BUSY_SECONDS)
+    except private.NotPrivate as error:
+        raise LedgerError(str(error)) from None
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"{path}: {error}") from error
     ledger = Ledger(connection, path)
@@ -343,7 +346,9 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
 
 
 def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.folder(path.parent)
+    private.check_file(path)
+    private.check_file(path.with_name(f"{path.name}-journal"))  # SQLite would play it back
     path.touch(mode=0o600)
 
 

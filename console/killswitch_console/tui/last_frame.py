@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from killswitch_console import ascii_only
+from killswitch_console import ascii_only, private
 from killswitch_console.config_files import ConfigurationError, find_configuration, state_folder
 from killswitch_console.hostile import clean
 
@@ -67,7 +67,7 @@ def keep(folder: Path, fleet: KnownFleet) -> None:
 def recall(folder: Path) -> KnownFleet | None:
     """What was kept; None where nothing was, or it cannot be read."""
     try:
-        read = json.loads((folder / FILE).read_text(encoding="ascii"))
+        read = json.loads(private.read(folder / FILE))
         groups = tuple(_group(group) for group in read["groups"][:GROUPS_MOST])
         return KnownFleet(float(read["at"]), str(read["grouping"]), groups)
     except (OSError, ValueError, TypeError, KeyError):

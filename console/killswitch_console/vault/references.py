@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from killswitch_backends.problems import Unauthenticated
+from killswitch_console import private
 from killswitch_console.vault.children import Silence, ask_child
 
 FORMS = "keyring:NAME, env:NAME or file:PATH"
@@ -50,6 +51,7 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 def _from_file(name: str) -> str:
     path = Path(name).expanduser()
     try:
+        private.check_plain(path)
         value = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise Unauthenticated(f"file:{path}", f"cannot be read: {error.strerror or error}") from error

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from killswitch_console import private
 from killswitch_console.vault.credential import CredentialKind
 
 DIGEST = "digest"
@@ -103,6 +104,7 @@ class Register:
     def entries(self) -> tuple[Entry, ...]:
         """Everything enrolled, by name. Raises ``RegisterError``."""
         try:
+            private.check_plain(self.path)
             text = self.path.read_bytes()
         except FileNotFoundError:
             return ()

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from killswitch_console import private
 from killswitch_console.vault.sealing import NotSealed, WrongPassphrase, header_of, seal, unseal
 from killswitch_console.vault.vault import Probe, VaultEmpty, VaultError, VaultLocked, VaultState
 
@@ -74,10 +75,13 @@ class SealedFile:
 
     def _exposed(self) -> str:
         mode = stat.S_IMODE(self.path.stat().st_mode)
+        if mode & private.OTHERS_WRITE:
+            return f"other accounts can replace it (mode {mode:04o}): chmod go-w {self.path}"
         return f"readable by everyone (mode {mode:04o}): chmod o= {self.path}" if mode & 0o007 else ""
 
 
 def _read(path: Path) -> bytes:
+    private.check_plain(path)  # a FIFO would keep its thread for ever
     with path.open("rb") as file:
         return file.read(_MOST_BYTES)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from killswitch_console import private
 from killswitch_console.audit.assembling import new_session, trail_recorder
 from killswitch_console.audit.bundle import write_bundle
 from killswitch_console.audit.ocsf import ocsf
@@ -47,7 +47,7 @@ def _write(options: argparse.Namespace, directory: TrailDirectory, wanted: Selec
         return write_bundle(directory, wanted, verifier_of(directory, None), Path(options.output))
     if options.output is None:
         return _stream(options.format, directory, wanted, sys.stdout.fileno())
-    fd = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = private.open_output(Path(options.output))
     return _stream(options.format, directory, wanted, fd)
 
 
