@@ -175,25 +175,29 @@ class ConsoleApp(Painting, Navigating):
         self.post_message(self.News())
 
     def on_console_app_news(self) -> None:
-        """Take the news in soon: at once after a quiet time, else with the next frame."""
-        if self.inbox.urgent and self._soon is not None:
+        """Take the news in soon: at once after a quiet time."""
+        urgent = self.inbox.urgent
+        if self._soon is not None:
+            if not urgent:
+                return
             self._soon.stop()
-            self._soon = self.set_timer(0.001, self._take_news, name="news")
-        elif self._soon is None:
-            wait = 0.001 if self.inbox.urgent else self._pace.wait(time.monotonic(), getattr(self._driver, "sent", 0))
-            self._soon = self.set_timer(wait, self._take_news, name="news")
+        self._soon = self.set_timer(self._pace.wait(time.monotonic(), urgent=urgent), self._take_news, name="news")
 
     def _take_news(self) -> None:
         self._soon = None
         if self._leaving:
             return  # what waits stays in the inbox for whoever takes it last
-        self._pace.framed(time.monotonic())
+        now, urgent = time.monotonic(), self.inbox.urgent
+        self._pace.taken(now)
         events = self.inbox.take()
         for text in self.state.apply(events):
             self.tell(text, wrong=True)
         self.state.log.take(events, self.now())
         self._announce(events)
-        self.freshen()
+        if self._pace.carries(now, getattr(self._driver, "sent", 0)) or urgent:
+            self.freshen()
+        else:
+            self._freshen(lambda screen: screen.freshen_at_once())
 
     def _announce(self, events: list[EngineEvent]) -> None:
         """Say what happened to whoever is not looking at it."""
@@ -237,11 +241,15 @@ class ConsoleApp(Painting, Navigating):
 
     def freshen(self) -> None:
         """Have the screen that is on top, or under a dialog, show what is known now."""
+        self._pace.painted(time.monotonic())
+        self._freshen(lambda screen: screen.freshen())
+
+    def _freshen(self, show: Callable[[ConsoleScreen], None]) -> None:
         if self._leaving:
             return
         screen = next((s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen)), None)
         if screen is not None:
-            screen.freshen()
+            show(screen)
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
-"""How soon what the engine tells is painted: at once after a quiet time, and no oftener than a line can carry. Pure.
+"""How soon what the engine tells is shown: what a person waits for at once, the rest as a line can carry it. Pure.
 
-What a person presses is answered at once, always; this is about what streams in. On a busy fleet every number changes
-all the time: painted ten times a second that is 20 kB/s, which an SSH line may not carry and no eye can read.
+What a person presses is answered at once, always; this is about what streams in. News are taken in some times a
+second, and what must be current (banners, a halt's counts) is painted then. On a busy fleet every other number changes
+all the time too: painted each time that is 10 kB/s, which an SSH line may not carry and no eye can read.
 """
 
 from __future__ import annotations
@@ -10,36 +11,46 @@ from dataclasses import dataclass
 from typing import Final
 
 LEAST_SECONDS: Final = 0.1
-"""Between two frames of news, whatever they cost: ten a second."""
+"""Between two times that news are taken in, however urgent: ten a second."""
 
-MOST_SECONDS: Final = 2.0
-"""The longest that news wait for their frame, however much was sent before."""
+CALM_SECONDS: Final = 0.15
+"""Between two times where nothing of it is urgent: numbers that move are still shown within 0.2 s."""
 
-BYTES_PER_SECOND: Final = 1200.0
-"""What may be sent on average: 72 kB a minute; the rest of what a line should carry is for answers to keys."""
+MOST_SECONDS: Final = 1.0
+"""The longest that anything waits for its frame, however much was sent before."""
 
-BURST_BYTES: Final = 3000.0
-"""What may be sent at once before frames are spaced out."""
+BYTES_PER_SECOND: Final = 1500.0
+"""What may be sent on average before whole frames wait: 90 kB a minute; the rest is for answers to keys."""
+
+BURST_BYTES: Final = 2000.0
+"""What may be sent at once before they do."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """Spaces frames by what they cost; fed with a clock and with how much was sent in all."""
+    """Says when to take news in, and whether to paint all of it; fed with a clock and with how much was sent."""
 
     _level: float = 0.0
     """Bytes that were sent and not yet paid off by time."""
     _at: float = 0.0
     _sent: int = 0
-    _framed: float = -MOST_SECONDS
+    _taken: float = -MOST_SECONDS
+    _painted: float = -MOST_SECONDS
 
-    def wait(self, now: float, sent: int) -> float:
-        """Seconds until news may be painted."""
+    def wait(self, now: float, *, urgent: bool) -> float:
+        """Seconds until news are to be taken in: next to none after a quiet time."""
+        return max(0.001, self._taken + (LEAST_SECONDS if urgent else CALM_SECONDS) - now)
+
+    def taken(self, now: float) -> None:
+        """News are taken in now."""
+        self._taken = now
+
+    def carries(self, now: float, sent: int) -> bool:
+        """Whether a whole frame may be painted now, after so many bytes in all."""
         self._level = max(0.0, self._level - (now - self._at) * BYTES_PER_SECOND) + sent - self._sent
         self._at, self._sent = now, sent
-        for_bytes = (self._level - BURST_BYTES) / BYTES_PER_SECOND
-        for_frames = self._framed + LEAST_SECONDS - now
-        return max(0.001, min(MOST_SECONDS, for_bytes), for_frames)
+        return self._level <= BURST_BYTES or now - self._painted >= MOST_SECONDS
 
-    def framed(self, now: float) -> None:
-        """News are painted now."""
-        self._framed = now
+    def painted(self, now: float) -> None:
+        """A whole frame is painted now."""
+        self._painted = now

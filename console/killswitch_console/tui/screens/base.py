@@ -96,10 +96,17 @@ class ConsoleScreen(Screen[None]):
         """Show what the app knows now. Called while this screen is on top: on events, and every second."""
         if not self._whole:  # resumed before its widgets are there; the end of mounting calls again
             return
-        self._colour_frame()
-        for name in ("#title", "#lights", "#banner"):
+        self.freshen_at_once()  # first: the title says the frame's word
+        for name in ("#title", "#lights"):
             self.query_one(name, Lines).show()
         self.freshen_body()
+
+    def freshen_at_once(self) -> None:
+        """Show what cannot wait until the line can carry the rest: the frame, the banners, and what the body says."""
+        if self._whole:
+            self._colour_frame()
+            self.query_one("#banner", Lines).show()
+            self.freshen_first()
 
     def _colour_frame(self) -> None:
         """The frame in its colour; the word that says the same stands in the title."""
@@ -131,8 +138,11 @@ class ConsoleScreen(Screen[None]):
     _offered: tuple[str, ...] = ()
     _whole = False
 
+    def freshen_first(self) -> None:
+        """Show what of this screen's body must be current at every moment."""
+
     def freshen_body(self) -> None:
-        """Show what this screen's body is about as it is now."""
+        """Show what this screen's body is about as it is now, beyond what ``freshen_first`` shows."""
 
     def on_mount(self) -> None:
         """Its widgets are there now (``is_mounted`` says so before they are)."""

@@ -110,7 +110,7 @@ class FleetScreen(ConsoleScreen):
     # -- keeping fresh ---------------------------------------------------------------------------------------------
 
     def freshen_body(self) -> None:
-        """Repaint what changed, ask for the selected agent's details again if it did."""
+        """Repaint what changed."""
         some = self.state.fleet.row_count > 0
         self.query_one("#empty").display = not some
         tree = self.query_one(FleetTree)
@@ -121,9 +121,13 @@ class FleetScreen(ConsoleScreen):
         if not some:
             self.query_one("#empty", Listing).show()
         self.state.history.sample(self.state.fleet, tree.visible_nodes(), int(self.now.timestamp()))
-        if isinstance(tree.node, AgentKey) and self.state.has_changed(tree.node):
-            self._look(tree.node)
         self.query_one("#details", Listing).show()
+
+    def freshen_first(self) -> None:
+        """Ask for the selected agent's details again if it changed: the next news may not name it."""
+        node = self.query_one(FleetTree).node
+        if isinstance(node, AgentKey) and self.state.has_changed(node):
+            self._look(node)
 
     @on(FleetTree.Moved)
     def _moved(self, event: FleetTree.Moved) -> None:

@@ -66,7 +66,7 @@ class HaltScreen(ConsoleScreen):
 
     def _tick(self) -> None:
         if self.is_current and (self._halt is None or self._halt.phase.under_way):
-            self.freshen_body()
+            self.freshen_first()
 
     def _head(self, width: int) -> list[Line]:
         halt = self._halt
@@ -85,10 +85,13 @@ class HaltScreen(ConsoleScreen):
             return []
         return [*progress.laggards(self._halt, self.now, width - 1), *stale_lines(self._halt, width - 1)]
 
-    def freshen_body(self) -> None:
+    def freshen_first(self) -> None:
         """Show how far it is."""
         for name in ("#head", "#bars"):
             self.query_one(name, Lines).show()
+
+    def freshen_body(self) -> None:
+        """Show what lags, and what can be done now."""
         self.query_one("#targets", Listing).show()
         self.offer_anew()
 
