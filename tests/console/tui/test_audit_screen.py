@@ -139,7 +139,7 @@ async def test_like_the_event_under_the_cursor(config: Path) -> None:
         await driven.press("i")
         await driven.sees("names no incident")
         await driven.press("down")
-        await driven.until(lambda: driven.app.screen._event is not None and driven.app.screen._event.seq == 407)  # type: ignore[attr-defined]
+        await driven.until(lambda: (event := driven.app.screen._page.event) is not None and event.seq == 407)  # type: ignore[attr-defined]
         await driven.press("i")
         await driven.until(lambda: listing(driven)._count == 3)
         await driven.sees("incident:INC-2")

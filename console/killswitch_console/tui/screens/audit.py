@@ -6,12 +6,8 @@ verifying and exporting are commands in processes of their own.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,26 +15,22 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
-from killswitch_console.audit.asking import FIELDS, Unclear, read_question, worded
+from killswitch_console.audit.asking import Unclear, read_question, worded
 from killswitch_console.audit.assembling import trail_directory
-from killswitch_console.audit.events import Event
-from killswitch_console.audit.reading import Selection
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.config import Configuration
 from killswitch_console.hostile import clean
+from killswitch_console.tui import trail_commands
 from killswitch_console.tui.lines import audit
-from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
-from killswitch_console.tui.own_commands import Ran, run_own
+from killswitch_console.tui.lines.spans import BLANK, Tone, plain
 from killswitch_console.tui.places import Place
 from killswitch_console.tui.screens.audit_export import ExportDialog, Wanted
 from killswitch_console.tui.screens.base import ConsoleScreen
+from killswitch_console.tui.trail_page import TrailPage
 from killswitch_console.tui.trail_reader import TrailReader
 from killswitch_console.tui.widgets.field import text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_console.tui.widgets.long_list import LongList
-
-_OPTIONS: Final = {name: f"--{word}" for word, name in FIELDS.items()} | {"text": "--text"}
-"""How the command line calls the parts of a selection."""
 
 
 class AuditScreen(ConsoleScreen):
@@ -70,15 +62,7 @@ class AuditScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._reader: TrailReader | None = None
-        self._question = ""
-        self._wanted = Selection()
-        self._checked = audit.Checked()
-        self._event: Event | None = None
-        self._is_anchored: bool | None = None
-        self._problem = ""
-        self._said: Line = BLANK
-        """What came of the last key, until the next."""
+        self._page = TrailPage()
         self._looking = False
 
     @property
@@ -87,14 +71,15 @@ class AuditScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """How the trail stands, the question, the list beside the details."""
-        yield Lines(self._standing, id="standing")
+        page = self._page
+        yield Lines(lambda width: page.standing(self.now, width), id="standing")
         yield text_line(id="question", most=500)
         with Horizontal(id="middle"):
             with Vertical(id="left"):
-                yield Lines(self._columns, id="columns")
-                yield LongList(self._row, audit.coming, id="events")
-                yield Listing(self._empty, id="empty")
-            yield Listing(self._details, id="details")
+                yield Lines(page.columns, id="columns")
+                yield LongList(page.row, audit.coming, id="events")
+                yield Listing(page.empty, id="empty")
+            yield Listing(page.details, id="details")
 
     def on_mount(self) -> None:
         """Keys go to the list; the trail is looked at."""
@@ -103,67 +88,16 @@ class AuditScreen(ConsoleScreen):
         if (configuration := self._configuration) is not None:
             document = configuration.document.audit
             sinks = tuple(name for name in ("s3", "otlp", "webhook") if getattr(document, name) is not None)
-            self._reader = TrailReader(trail_directory(configuration), sinks)
+            self._page.reader = TrailReader(trail_directory(configuration), sinks)
             self._look()
 
     async def on_unmount(self) -> None:
         """Let go of the files."""
-        if self._reader is not None:
-            await self._reader.close()
-
-    # -- lines -----------------------------------------------------------------------------------------------------
-
-    def _standing(self, width: int) -> list[Line]:
-        reader = self._reader
-        if reader is None or not reader.looked:
-            return [plain(" Audit trail", Tone.ACCENT)]
-        lines = audit.state(reader.standing, self._checked, self.now, width)
-        if self._problem:
-            lines += wrapped(clean(self._problem, most=300), width - 2, tone=Tone.BAD, indent=" ")
-        if self._said:
-            lines.append(self._said)
-        if self._question:
-            lines.append(audit.searching(self._question, reader.count, reader.left, reader.total))
-        return lines
-
-    def _columns(self, width: int) -> list[Line]:
-        return [audit.header(width)] if self._any else []
-
-    @property
-    def _any(self) -> bool:
-        return self._reader is not None and self._reader.count > 0
-
-    def _row(self, number: int, width: int) -> Line | None:
-        reader = self._reader
-        if reader is None or number >= reader.count or (known := reader.known(number)) is None:
-            return None
-        return audit.row(known[0], width) if known[0] is not None else audit.gone(width)
-
-    def _empty(self, width: int) -> list[Line]:
-        reader, room = self._reader, width - 4
-        if reader is None:
-            said = [plain("There is no configuration, so there is no trail to read", Tone.MUTED)]
-        elif not reader.looked or reader.left:
-            said = [plain("Reading the trail" if not self._question else "Searching", Tone.MUTED)]
-        elif reader.standing.problem and not reader.total:
-            said = [plain("The trail cannot be read", Tone.BAD), *wrapped(clean(reader.standing.problem), room)]
-        elif self._question:
-            said = [plain("Nothing in the trail is like that", Tone.MUTED), plain("c shows everything again")]
-        else:
-            said = [plain("Nothing was recorded yet", Tone.MUTED)]
-        return [BLANK, *((("  ", Tone.PLAIN), *line) for line in said)]
-
-    def _details(self, width: int) -> list[Line]:
-        reader = self._reader
-        if self._event is None or reader is None:
-            return []
-        signed = self._event.seq <= _signed_of(reader) if self._in_last_volume else True
-        return audit.details(self._event, signed=signed, anchored=self._is_anchored, width=width - 1)
-
-    _in_last_volume = True
+        if self._page.reader is not None:
+            await self._page.reader.close()
 
     def _say(self, text: str, tone: Tone) -> None:
-        self._said = plain(f" {clean(text, most=300)}", tone)
+        self._page.said = plain(f" {clean(text, most=300)}", tone)
         self._paint()
 
     # -- keeping fresh ---------------------------------------------------------------------------------------------
@@ -174,7 +108,7 @@ class AuditScreen(ConsoleScreen):
         self._look()
 
     def _paint(self) -> None:
-        some = self._any
+        some = self._page.has_rows
         self.query_one("#events").display = some
         self.query_one("#empty").display = not some
         self.query_one("#standing", Lines).show()
@@ -188,21 +122,21 @@ class AuditScreen(ConsoleScreen):
     @work(group="look", exit_on_error=False)
     async def _look(self) -> None:
         """See what came since; one look at a time."""
-        reader = self._reader
+        reader = self._page.reader
         if reader is None or self._looking:
             return
         self._looking = True
         try:
             before = reader.total
             came = await reader.look()
-            if self._question and came > 0 and not reader.left:
-                came = await reader.find_more(self._wanted, before)
+            if self._page.question and came > 0 and not reader.left:
+                came = await reader.find_more(self._page.wanted, before)
             self._paint()
-            if came and not (self._question and reader.left):
+            if came and not (self._page.question and reader.left):
                 self.query_one(LongList).resize(reader.count, shift=max(0, came if before else 0))
                 self._follow()
         except TrailUnavailable as error:
-            self._problem = str(error)
+            self._page.problem = str(error)
         finally:
             self._looking = False
 
@@ -213,13 +147,13 @@ class AuditScreen(ConsoleScreen):
     @work(group="fetch", exclusive=True, exit_on_error=False)
     async def _fetch(self, rows: range) -> None:
         """Read rows that are in view; only where the list came to rest counts."""
-        if self._reader is None:
+        if self._page.reader is None:
             return
         try:
-            await self._reader.fetch(rows)
-            self._problem = ""
+            await self._page.reader.fetch(rows)
+            self._page.problem = ""
         except TrailUnavailable as error:
-            self._problem = str(error)
+            self._page.problem = str(error)
             self._paint()
         self.query_one(LongList).show()
         self._follow()
@@ -227,11 +161,11 @@ class AuditScreen(ConsoleScreen):
     @on(LongList.Moved)
     def _follow(self) -> None:
         """Show the event under the cursor."""
-        reader, row = self._reader, self.query_one(LongList).cursor
+        reader, row = self._page.reader, self.query_one(LongList).cursor
         known = reader.known(row) if reader is not None and row < reader.count else None
         event = known[0] if known else None
-        if event is not self._event:
-            self._event = event
+        if event is not self._page.event:
+            self._page.event = event
             self.query_one("#details", Listing).scroll_to(y=0, animate=False, immediate=True)
             if reader is not None and event is not None:
                 self._ask_anchor(reader, reader.place(row))
@@ -239,8 +173,8 @@ class AuditScreen(ConsoleScreen):
 
     @work(group="anchor", exclusive=True, exit_on_error=False)
     async def _ask_anchor(self, reader: TrailReader, place: int) -> None:
-        self._in_last_volume = place >= reader.total - reader.last_size
-        self._is_anchored = await reader.anchored(place)
+        self._page.in_last_volume = place >= reader.total - reader.last_size
+        self._page.is_anchored = await reader.anchored(place)
         self.query_one("#details", Listing).show()
 
     # -- searching -------------------------------------------------------------------------------------------------
@@ -249,7 +183,7 @@ class AuditScreen(ConsoleScreen):
         """Type what to look for."""
         self.add_class("-asking")
         line = self.query_one("#question", Input)
-        line.value = self._question
+        line.value = self._page.question
         line.placeholder = "words   by:NAME incident:ID scope:class:NAME halt:ID kind:halt. since:7d"
         line.focus()
 
@@ -261,7 +195,7 @@ class AuditScreen(ConsoleScreen):
     @property
     def settled(self) -> bool:
         """Whether the trail was looked at, and every row in view was read."""
-        reader = self._reader
+        reader = self._page.reader
         if not self._whole or reader is None or not reader.looked:
             return False
         rows = self.query_one(LongList).in_view
@@ -270,7 +204,7 @@ class AuditScreen(ConsoleScreen):
     @property
     def searching(self) -> bool:
         """Whether a search is under way."""
-        return self._reader is not None and self._reader.left > 0
+        return self._page.reader is not None and self._page.reader.left > 0
 
     def _stop_asking(self) -> None:
         self.remove_class("-asking")
@@ -278,18 +212,18 @@ class AuditScreen(ConsoleScreen):
 
     def search(self, question: str) -> None:
         """Show only what is like this; nothing shows everything."""
-        reader = self._reader
+        reader = self._page.reader
         if reader is None:
             return
         try:
-            self._wanted = read_question(question, self.now)
+            self._page.wanted = read_question(question, self.now)
         except Unclear as error:
             self._say(str(error), Tone.WARN)
             return
-        self._question, self._said = question, BLANK
+        self._page.question, self._page.said = question, BLANK
         self.workers.cancel_group(self, "search")
-        if self._wanted.whole:
-            self._question = ""
+        if self._page.wanted.whole:
+            self._page.question = ""
             reader.everything()
             self.query_one(LongList).reset(reader.count)
             self._paint()
@@ -313,18 +247,18 @@ class AuditScreen(ConsoleScreen):
             self._paint()
 
         try:
-            await reader.find(self._wanted, tell)
+            await reader.find(self._page.wanted, tell)
         except TrailUnavailable as error:
-            self._problem = str(error)
+            self._page.problem = str(error)
         self._paint()
 
     def action_like(self, field: str) -> None:
         """Only events like the one under the cursor; or, once more, not only those."""
-        value = _value_of(self._event, field)
+        value = self._page.value_of(field)
         if not value:
             self._say(f"this event names no {'person' if field == 'by' else field}", Tone.WARN)
             return
-        self.search(worded(self._question, field, value))
+        self.search(worded(self._page.question, field, value))
 
     def action_clear(self) -> None:
         """Everything again."""
@@ -333,30 +267,25 @@ class AuditScreen(ConsoleScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense now."""
         del parameters
-        return not (action in ("verify", "export", "ask", "details") and self._reader is None)
+        return not (action in ("verify", "export", "ask", "details") and self._page.reader is None)
 
     # -- commands --------------------------------------------------------------------------------------------------
 
     @work(group="verify", exit_on_error=False)
     async def action_verify(self) -> None:
         """Verify all of it, in a process of its own."""
-        if self._configuration is None or self._checked.running:
+        if self._configuration is None or self._page.checked.running:
             return
-        self._checked = audit.Checked(running=True)
+        self._page.checked = audit.Checked(running=True)
         self._paint()
-        offline = ("--offline",) if self.state.drill else ()  # a drill asks nobody outside
-        try:
-            ran = await run_own(self._configuration.path, "audit", "verify", "--json", *offline)
-        except OSError as error:
-            self._checked = audit.Checked(problem=str(error))
-        else:
-            self._checked = _read_verdict(ran, self.now)
+        offline = self.state.drill  # a drill asks nobody outside
+        self._page.checked = await trail_commands.verify(self._configuration.path, self.now, offline=offline)
         self._paint()
 
     def action_export(self) -> None:
         """Ask for a format and a file."""
-        what = f"events like: {self._question}" if self._question else "every event"
-        named = self._wanted.halt or self._wanted.incident or "audit"
+        what = f"events like: {self._page.question}" if self._page.question else "every event"
+        named = self._page.wanted.halt or self._page.wanted.incident or "audit"
         stem = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"{named}-{self.now:%Y%m%d-%H%M%S}")
 
         def answered(wanted: Wanted | None) -> None:
@@ -370,16 +299,14 @@ class AuditScreen(ConsoleScreen):
         if self._configuration is None:
             return
         path = Path(wanted.path).expanduser().absolute()  # noqa: ASYNC240  (asks no disk)
-        words = ("audit", "export", "--format", wanted.format, "--output", str(path), *_options(self._wanted))
         try:
-            ran = await run_own(self._configuration.path, *words)
-        except OSError as error:
+            written = await trail_commands.export(
+                self._configuration.path, self._page.wanted, kind=wanted.format, path=path
+            )
+        except trail_commands.NotExported as error:
             self._say(f"not exported: {error}", Tone.BAD)
-            return
-        if ran.code:
-            self._say(f"not exported: {ran.said}", Tone.BAD)
         else:
-            self._say(f"{ran.said} exported to {path}", Tone.OK)
+            self._say(f"{written} exported to {path}", Tone.OK)
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -398,40 +325,6 @@ class AuditScreen(ConsoleScreen):
             self.action_details()
         else:
             super().action_back()
-
-
-def _read_verdict(ran: Ran, at: datetime) -> audit.Checked:
-    """What ``audit verify --json`` said."""
-    try:
-        document = json.loads(ran.out)
-    except ValueError:
-        return audit.Checked(problem=ran.said)
-    parts = [*document["volumes"], *document["platforms"]]
-    findings = tuple(f"{found['where']}: {found['what']}" for part in parts for found in part["findings"])
-    return audit.Checked(standing=document["standing"], findings=findings, at=at)
-
-
-def _signed_of(reader: TrailReader) -> int:
-    """How many events of the last volume are signed."""
-    return reader.last_size - reader.standing.unsigned
-
-
-def _value_of(event: Event | None, field: str) -> str:
-    """What an event says of a field that is searched by."""
-    if event is None:
-        return ""
-    try:
-        body = event.fields
-        data = body["data"] if isinstance(body["data"], dict) else {}
-        return str({"by": body["actor"], "scope": data.get("scope")}.get(field, body.get(field)) or "")
-    except (ValueError, KeyError):
-        return ""
-
-
-def _options(wanted: Selection) -> Sequence[str]:
-    """A selection as options of ``audit export``; ``=`` keeps a value that begins with a dash a value."""
-    given = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
-    return [f"{_OPTIONS[name]}={value}" for name, value in given.items() if value is not None]
 
 
 PLACE = Place(
