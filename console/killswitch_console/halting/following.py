@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from killswitch_console.halting.board import Publish
-from killswitch_console.halting.events import HaltBegun, HaltEnded, TargetsMoved
+from killswitch_console.halting.events import Adopted, HaltBegun, HaltEnded, TargetsMoved
 from killswitch_console.halting.ledger import Ledger
-from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_inventory.targets import TargetId
 
 
 class Following:
@@ -29,9 +30,11 @@ class Following:
                 self._tell(record, is_open=halt_id in open_ids)
         self._began = True
 
-    def forget(self, halt_id: str) -> None:
-        """Leave it: our own process works on it now, and tells of it itself."""
-        self._known.pop(halt_id, None)
+    def hand_over(self, record: HaltRecord) -> None:
+        """Leave it as it stands: our own process works on it now, and tells of what moves from here on."""
+        if record.header.halt_id in self._known:
+            self._tell(record, is_open=True)
+            del self._known[record.header.halt_id]
 
     def _tell(self, record: HaltRecord, *, is_open: bool) -> None:
         halt_id = record.header.halt_id
@@ -49,5 +52,15 @@ class Following:
         earlier = {t.target: t for t in before.targets}
         if moved := tuple(t for t in record.targets if earlier.get(t.target) != t):
             self._publish(TargetsMoved(halt_id, moved))
+        if record.header != before.header:
+            self._publish(_grown(before.header, record, earlier))
         if (record.ended_at, record.restored_at) != (before.ended_at, before.restored_at) or not is_open:
             self._publish(HaltEnded(record))
+
+
+def _grown(before: HaltHeader, after: HaltRecord, known: Container[TargetId]) -> Adopted:
+    """What another process's hold took into a halt, and what it had to leave: both count for the verdict."""
+    agents = tuple(key for key in after.header.agents if key not in before.agents)
+    targets = tuple(t.target for t in after.targets if t.target not in known)
+    left = tuple(u for u in after.header.untouched if u not in before.untouched)
+    return Adopted(before.halt_id, agents, targets, left)

@@ -116,7 +116,7 @@ class Holder:
             lease.release()
             self._nothing_to_hold.add(halt_id)
             return
-        self._following.forget(halt_id)
+        self._following.hand_over(record)
         task = asyncio.create_task(self._keep(record, lease), name=f"keep {halt_id}")
         self._tasks[halt_id] = task
         task.add_done_callback(lambda _: self._ended(halt_id))

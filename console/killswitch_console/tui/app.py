@@ -228,11 +228,6 @@ class ConsoleApp(Painting, Navigating):
                 self.state.log.note(self.now(), one.text, _LOG_TONES[one.severity])
                 self.notify(clean(one.text, most=300), severity=one.severity, markup=False)
 
-    def tell(self, text: str, *, wrong: bool) -> None:
-        """Say something on whatever screen is shown, and keep it in the log."""
-        self.state.log.note(self.now(), text, Tone.WARN if wrong else Tone.PLAIN)
-        self.notify(clean(text, most=300), severity="warning" if wrong else "information", markup=False)
-
     def in_loop(self, act: Callable[[], None]) -> None:
         """Do something in the app's loop, from any thread; nothing once it has ended."""
         if self._running_loop is not None:

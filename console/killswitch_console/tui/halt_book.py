@@ -199,6 +199,8 @@ class HaltBook:
 
     def __init__(self) -> None:
         self._halts: dict[str, LiveHalt] = {}
+        self._as_loaded: set[str] = set()
+        """Halts of which nothing is known but what the ledger said when it was read."""
         self.asked: dict[str, Scope] = {}
         """Halts confirmed here that the engine has not begun yet."""
         self.failures: dict[str, str] = {}
@@ -229,6 +231,7 @@ class HaltBook:
         for record in records:
             if record.header.halt_id not in self._halts:
                 self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))
+                self._as_loaded.add(record.header.halt_id)
 
     def ask(self, halt_id: str, scope: Scope) -> None:
         """Note a halt that was just confirmed, until the engine says something of it."""
@@ -236,6 +239,7 @@ class HaltBook:
 
     def ask_restore(self, halt_id: str) -> None:
         """Note that the restore of a halt was just confirmed."""
+        self._as_loaded.discard(halt_id)
         self._halts[halt_id].phase = Phase.RESTORING
         self._halts[halt_id].failure = ""
 
@@ -249,6 +253,7 @@ class HaltBook:
     def begin(self, record: HaltRecord) -> None:
         """The engine began a halt, or the restore of one that had ended."""
         self.asked.pop(record.header.halt_id, None)
+        self._as_loaded.discard(record.header.halt_id)
         known = self._halts.get(record.header.halt_id)
         if known is None:
             self._halts[record.header.halt_id] = LiveHalt(record, _begun(record))
@@ -258,6 +263,7 @@ class HaltBook:
 
     def move(self, halt_id: str, targets: Iterable[TargetProgress]) -> None:
         """Targets of a halt moved."""
+        self._as_loaded.discard(halt_id)
         if (halt := self._halts.get(halt_id)) is not None:
             halt.move(targets)
 
@@ -266,8 +272,11 @@ class HaltBook:
         known = {found.halt_id for found in self.foreign}
         self.foreign = news.foreign
         for record in news.halts:
-            if record.header.halt_id not in self._halts:
-                self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))
+            halt_id = record.header.halt_id
+            if halt_id not in self._halts:
+                self._halts[halt_id] = LiveHalt(record, _phase_of(record))
+            elif halt_id in self._as_loaded:  # another process may have written since
+                self._halts[halt_id].take(record, _phase_of(record))
         return [found for found in news.foreign if found.halt_id not in known]
 
     def hold(self, news: HoldChanged) -> None:
@@ -277,6 +286,7 @@ class HaltBook:
 
     def end(self, record: HaltRecord) -> None:
         """A halt or a restore ended."""
+        self._as_loaded.discard(record.header.halt_id)
         known = self._halts.get(record.header.halt_id)
         if known is None:
             self._halts[record.header.halt_id] = LiveHalt(record, _phase_of(record))

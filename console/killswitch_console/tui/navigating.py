@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from textual.app import App
 
 from killswitch_console.hostile import clean
+from killswitch_console.tui.lines.spans import Tone
 from killswitch_console.tui.model import Grouping
 from killswitch_console.tui.palette import Entry
 from killswitch_console.tui.places import Place, Places
@@ -25,10 +29,12 @@ class Navigating(App[int]):
 
     state: ConsoleState
     places: Places
+    now: Callable[[], datetime]
 
     def tell(self, text: str, *, wrong: bool) -> None:
-        """Say something on whatever screen is shown."""
-        raise NotImplementedError
+        """Say something on whatever screen is shown, and keep it in the log."""
+        self.state.log.note(self.now(), text, Tone.WARN if wrong else Tone.PLAIN)
+        self.notify(clean(text, most=300), severity="warning" if wrong else "information", markup=False)
 
     def open_plan(self, *scopes: Scope) -> None:
         """Plan a halt of a scope, or of several at once."""
