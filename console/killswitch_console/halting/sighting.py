@@ -219,7 +219,8 @@ class Sighter:
     def _fold(self, sighting: Sighting) -> None:
         touched = self.fleet.fold(sighting)
         self._changed |= touched.agents
-        self._gone = (self._gone | touched.gone) - touched.agents
+        self._gone |= touched.gone  # in place: both may be as large as the fleet, and this is done for every sighting
+        self._gone -= touched.agents
         self._moved.set()
         if isinstance(sighting, ListingComplete | SightingFailed):
             self._reopening.discard(sighting.backend)
