@@ -60,10 +60,10 @@ def check_folder(path: Path) -> None:
         )
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, close: bool = True) -> None:
     """See that a file, if it is there, is a plain one of this account's own, and nobody else can write to it.
 
-    One of ours that others could only read is made private. Never blocks, whatever it is.
+    One of ours that others could only read is closed to them, unless ``close`` is off. Never blocks, whatever it is.
 
     Raises:
         NotPrivate: it is a link, a FIFO, another account's, has a second name, or others can write to it.
@@ -74,7 +74,7 @@ def check_file(path: Path) -> None:
     except FileNotFoundError:
         return
     _check(path, found)
-    if found.st_mode & OTHERS_AT_ALL:
+    if close and found.st_mode & OTHERS_AT_ALL:
         path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_AT_ALL)
 
 
