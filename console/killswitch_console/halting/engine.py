@@ -18,7 +18,7 @@ from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.halting import happenings
 from killswitch_console.halting.confirmed import check_collateral, check_lockout, header_of, intents_of, new_halt_id
 from killswitch_console.halting.cut_short import told
-from killswitch_console.halting.escalating import Escalated, escalate
+from killswitch_console.halting.escalating import Escalated, escalate, laggards
 from killswitch_console.halting.events import EngineEvent, Warned
 from killswitch_console.halting.holder import Holder
 from killswitch_console.halting.lease import Lease, Work
@@ -162,6 +162,8 @@ class Engine(Restores):
             invoker, act="escalate", scope=header.scope, agents=header.agents, reason=header.reason
         )
         order = Order(halt_id, str(invoker), header.reason, header.invoked_at, incident=header.incident)
+        kind, data = happenings.escalating(header, invoker, laggards(record, only))
+        await self.recorder.record(kind, data, halt_id=halt_id)
         done = await escalate(record, backends=self._sighter.backends, order=order, only=only)
         kind, data = happenings.escalated(done)
         self.recorder.note(kind, data, halt_id=halt_id)

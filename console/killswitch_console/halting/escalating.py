@@ -29,12 +29,16 @@ class Escalated:
     problem: str = ""
 
 
-def laggards(record: HaltRecord) -> tuple[TargetProgress, ...]:
-    """The processes of a halt that were told to end and are not proven to have ended."""
+def laggards(record: HaltRecord, only: Collection[TargetId] | None = None) -> tuple[TargetProgress, ...]:
+    """The processes of a halt (all, or of these) that were told to end and are not proven to have ended."""
     return tuple(
         target
         for target in record.targets
-        if target.layer is Layer.PROCESS and target.accepted is not None and target.state in _LAGGING and target.holds
+        if (only is None or target.target in only)
+        and target.layer is Layer.PROCESS
+        and target.accepted is not None
+        and target.state in _LAGGING
+        and target.holds
     )
 
 
@@ -46,14 +50,13 @@ async def escalate(
     only: Collection[TargetId] | None = None,
 ) -> tuple[Escalated, ...]:
     """End laggards (of these targets, or all) without their grace, all at once. One's failure delays no other."""
-    chosen = [target for target in laggards(record) if only is None or target.target in only]
     forced = replace(order, profile=Profile.FORCE)
     async with asyncio.TaskGroup() as tasks:
         done = [
             tasks.create_task(
                 _force(target, backends.get(target.target.backend), forced), name=f"force {target.target}"
             )
-            for target in chosen
+            for target in laggards(record, only)
         ]
     return tuple(task.result() for task in done)
 

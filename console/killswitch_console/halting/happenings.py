@@ -52,6 +52,15 @@ def refused(action: str, scope: str, why: str) -> Happening:
     return "action.refused", {"action": action, "scope": scope, "why": why}
 
 
+def escalating(header: HaltHeader, invoker: Invoker, targets: Iterable[TargetProgress]) -> Happening:
+    """A person has laggards ended without their grace: before it is done."""
+    return "halt.escalating", {
+        **_header(header),
+        "by": asdict(invoker),
+        "targets": _some([str(target.target) for target in targets]),
+    }
+
+
 def escalated(done: Sequence[Escalated]) -> Happening:
     """Laggards were ended without their grace."""
     return "halt.escalated", {

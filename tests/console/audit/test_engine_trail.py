@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine_runs import INVOKER, deployment, small_fleet
-from killswitch_backends.protocol import Order
+from killswitch_backends.protocol import Order, Profile
 from killswitch_console.audit.verifying import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.engine import Engine, open_engine
@@ -80,6 +80,24 @@ async def test_the_intent_is_in_the_trail_before_the_first_change_and_the_verdic
     assert {body["incident"] for body in bodies(directory) if body["halt"]} == {"INC-1"}
     (report,) = verify_directory(directory, verifier_of(directory), {})
     assert report.findings == []
+
+
+async def test_that_a_grace_is_cut_short_is_in_the_trail_before_it_is(tmp_path: Path) -> None:
+    world, directory = a_world(), TrailDirectory(tmp_path / "audit")
+    world.things[TargetId.parse(deployment("a0"))].drains = 60.0
+    told: list[object] = []
+
+    def look(target: TargetId, order: Order) -> None:
+        if order.profile is Profile.FORCE:
+            told.extend(b["data"]["targets"] for b in bodies(directory) if b["kind"] == "halt.escalating")
+
+    world.before_change = look
+    async with engine_with_trail(world, tmp_path, directory, []) as engine:
+        await engine.recorder.require("test.ready", {})
+        plan = await engine.plan(Scope.parse("agent:a0"))
+        record = await engine.halt(plan, invoker=INVOKER, reason="runaway", timeout=1.0)
+        await engine.escalate(record.header.halt_id, invoker=INVOKER)
+    assert told == [[deployment("a0")]]
 
 
 async def test_a_halt_goes_on_without_a_trail_and_says_so_and_a_restore_does_not(tmp_path: Path) -> None:
