@@ -34,13 +34,16 @@ class Unreachable(Problem):
     """No answer, or a broken one: refused, reset, timed out, 5xx. A change may or may not have been applied."""
 
 
+LONGEST_WAIT = 60.0
+
+
 class Throttled(Problem):
     """The platform asks us to slow down (429, TooManyRequests); nothing was applied."""
 
     def __init__(self, where: str, what: str, *, retry_after: float | None = None) -> None:
         super().__init__(where, what)
-        self.retry_after = retry_after
-        """Seconds the platform asks to wait, if it says."""
+        self.retry_after = None if retry_after is None else min(max(retry_after, 0.0), LONGEST_WAIT)
+        """Seconds the platform asks to wait, if it says; no platform has a halt wait for longer than a minute."""
 
 
 class Changed(Problem):

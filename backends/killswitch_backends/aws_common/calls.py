@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from killswitch_backends.aws_common.answers import told
 from killswitch_backends.aws_common.budget import Bucket, Urgency
 from killswitch_backends.aws_common.errors import BUSY, code_of, problem_of_answer, problem_of_sdk
 from killswitch_backends.aws_common.outcomes import outcome
@@ -41,6 +42,8 @@ BACKGROUND_THREADS = 6
 """Looking around never takes the threads a halt needs, even when every one of its calls hangs."""
 BACKGROUND_ATTEMPTS = 6
 """How often looking around asks before a throttle is a failure: one 429 must not cost a whole listing."""
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""botocore's parsers take the shape of an answer for granted."""
 _CALL_SECONDS = 10.0
 """Longest a call may take in all: botocore's own limits are per connection attempt and per read."""
 
@@ -132,7 +135,7 @@ class Aws:
             await bucket.take(urgency)
         try:
             return await self._in_thread(
-                partial(self._heard, call),
+                partial(self._heard, call, where),
                 where,
                 self._pools.get(urgency, self._urgent),
                 limit=_CALL_SECONDS,
@@ -148,15 +151,17 @@ class Aws:
                 bucket.throttled(problem.retry_after)
             raise
 
-    def _heard(self, call: Callable[[], T]) -> T:
+    def _heard(self, call: Callable[[], T], where: str) -> T:
         """Make a call in its thread; an error that AWS itself told is an answer, too."""
         from botocore.exceptions import ClientError
 
         with self.hearing.request():
             try:
-                return call()
+                return cast("T", told(call(), where))
             except ClientError as error:
                 refusal = error
+            except _MISSHAPEN:
+                raise Unreachable(where, "AWS gave an answer that cannot be read") from None
         raise refusal
 
     async def _in_thread(

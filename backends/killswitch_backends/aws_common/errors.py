@@ -5,6 +5,7 @@ Apart because which code means "nothing was applied" and which means "nobody kno
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from killswitch_backends.problems import Gone, Problem, Refused, Throttled, Unauthenticated, Unreachable, Unsupported
@@ -54,9 +55,10 @@ def _retry_after(error: ClientError) -> float | None:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     told = headers.get("retry-after") or error.response.get("retryAfterSeconds")
     try:
-        return float(str(told)) if told is not None else None
+        seconds = float(str(told)) if told is not None else None
     except ValueError:
         return None  # Retry-After may be a date; then our own pace decides
+    return None if seconds is None or math.isnan(seconds) else seconds
 
 
 def problem_of_answer(error: ClientError, where: str) -> Problem:

@@ -17,6 +17,7 @@ from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws, open_aws
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_common.trail import LOOKUP_BURST, LOOKUPS_PER_SECOND
+from killswitch_backends.outside import parsed
 from killswitch_backends.recalling import Recalled, RecordedCall, Word, apart
 
 LATEST: Final = timedelta(minutes=15)
@@ -117,7 +118,8 @@ def _said(call: RecordedCall, event: Logged | None, name: str, now: datetime, *,
             return Recalled(call, Word.UNREADABLE, f"there are more than {50 * MOST_PAGES} changes around it")
         return Recalled(call, Word.ABSENT, "CloudTrail's event history does not know it")
     detail = event["detail"]
-    who = str(detail.get("userIdentity", {}).get("arn") or event.get("Username") or "somebody")
+    identity = told if isinstance(told := detail.get("userIdentity"), dict) else {}
+    who = str(identity.get("arn") or event.get("Username") or "somebody")
     if code := detail.get("errorCode"):
         return Recalled(call, Word.CONTRADICTED, f"CloudTrail says that it was refused: {code}")
     if not _speaks_of(event, name):
@@ -136,7 +138,7 @@ def _speaks_of(event: Logged, name: str) -> bool:
 
 def _detail(event: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        detail = json.loads(event.get("CloudTrailEvent", "{}"))
+        detail = parsed(event.get("CloudTrailEvent", "{}"))
     except ValueError:
         return {}
     return detail if isinstance(detail, dict) else {}

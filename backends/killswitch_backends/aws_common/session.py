@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from killswitch_backends.aws_common.answers import check_answers
 from killswitch_backends.aws_common.settings import AwsSettings
 
 if TYPE_CHECKING:
@@ -72,9 +73,11 @@ def create_client(session: Session, settings: AwsSettings, service: str) -> Any:
     region = settings.region or session.get_config_variable("region")
     if region is None and service in ("iam", "sts"):
         region = "us-east-1"
-    return session.create_client(
+    client = session.create_client(
         service, region_name=region, endpoint_url=settings.endpoint_url, config=client_config(settings)
     )
+    check_answers(client)
+    return client
 
 
 def region_known(session: Session, region: str) -> bool:
@@ -85,7 +88,7 @@ def region_known(session: Session, region: str) -> bool:
 
 def create_client_as(session: Session, settings: AwsSettings, service: str, keys: Mapping[str, str]) -> Any:
     """One client with temporary credentials that STS gave (its ``Credentials``) instead of the session's own."""
-    return session.create_client(
+    client = session.create_client(
         service,
         region_name=settings.region or session.get_config_variable("region"),
         endpoint_url=settings.endpoint_url,
@@ -94,6 +97,8 @@ def create_client_as(session: Session, settings: AwsSettings, service: str, keys
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
     )
+    check_answers(client)
+    return client
 
 
 def client_config(settings: AwsSettings) -> Config:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 from killswitch_backends.attribution import Deed
 from killswitch_backends.aws_common.budget import Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.outside import parsed
 from killswitch_inventory.targets import TargetId
 
 LOOKUPS_PER_SECOND, LOOKUP_BURST = 2.0, 2
@@ -53,14 +53,14 @@ def _at(event: Mapping[str, Any]) -> datetime:
 
 def _deed(target: TargetId, event: Mapping[str, Any]) -> Deed:
     detail = _detail(event)
-    identity = detail.get("userIdentity", {})
+    identity = told if isinstance(told := detail.get("userIdentity"), dict) else {}
     who = str(identity.get("arn") or identity.get("invokedBy") or event.get("Username") or "unknown")
     return Deed(target, str(event.get("EventName", "")), who, _at(event), str(detail.get("sourceIPAddress", "")))
 
 
 def _detail(event: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        detail = json.loads(event.get("CloudTrailEvent", "{}"))
+        detail = parsed(event.get("CloudTrailEvent", "{}"))
     except ValueError:
         return {}
     return detail if isinstance(detail, dict) else {}

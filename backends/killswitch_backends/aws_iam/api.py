@@ -6,7 +6,7 @@ one for the whole account, whatever the region.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,8 @@ from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_iam.denial import POLICY_NAME
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref
-from killswitch_backends.problems import Gone
+from killswitch_backends.outside import parsed
+from killswitch_backends.problems import Gone, Unreachable
 from killswitch_backends.protocol import Json
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ WRITES_PER_SECOND, WRITE_BURST = 20.0, 20
 READS_PER_SECOND, READ_BURST = 50.0, 50
 """AWS publishes no figure: these are where the adaptive buckets begin."""
 _PAGE = 1000
+_ARN = re.compile(r"arn:[a-z-]+:iam::[0-9A-Za-z-]*:(?:role|user|group)/[\w+=,.@/-]+")
 
 
 class IamApi:
@@ -64,6 +66,8 @@ class IamApi:
             yield page
             if not page.get("IsTruncated"):
                 return
+            if more.get("Marker") == page["Marker"]:
+                raise Unreachable(self._where(about), "AWS's list does not end")
             more = {"Marker": page["Marker"]}
 
     async def everything(self, at: datetime, urgency: Urgency) -> list[Entity]:
@@ -98,7 +102,7 @@ class IamApi:
         names = [one async for page in self._pages(ref, urgency, inline) for one in page["PolicyNames"]]
         return Entity(
             ref=ref,
-            arn=entity["Arn"],
+            arn=_arn(entity["Arn"]),
             path=entity["Path"],
             inline=frozenset(names),
             attached=await self.attached(ref, urgency),
@@ -183,7 +187,7 @@ def detailed(kind: Kind, answer: Mapping[str, Any], at: datetime) -> Entity:
     }
     return Entity(
         ref=Ref(kind, answer[f"{kind.word}Name"]),
-        arn=answer["Arn"],
+        arn=_arn(answer["Arn"]),
         path=answer.get("Path", "/"),
         inline=frozenset(inline),
         attached=frozenset(one["PolicyArn"] for one in answer.get("AttachedManagedPolicies", [])),
@@ -196,11 +200,18 @@ def detailed(kind: Kind, answer: Mapping[str, Any], at: datetime) -> Entity:
     )
 
 
+def _arn(found: str) -> str:
+    """An identity's ARN. Raises ``Unreachable`` for what is none: accounts and partitions are read off it."""
+    if not _ARN.fullmatch(found):
+        raise Unreachable("iam", f"AWS answered with an identity whose ARN is none: {found[:80]!r}")
+    return found
+
+
 def _document(document: object) -> Mapping[str, Json] | None:
     """A policy document: botocore decodes it, but leaves text that is no JSON as it is."""
     if isinstance(document, str):
         try:
-            document = json.loads(document)
+            document = parsed(document)
         except ValueError:
             return {"unreadable": document}
     return document if isinstance(document, Mapping) else None

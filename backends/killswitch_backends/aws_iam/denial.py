@@ -56,7 +56,8 @@ def is_denied(arn: str, attached: frozenset[str], documents: Iterable[Mapping[st
 
 def deny_all_arn(role_arn: str) -> str:
     """AWS's own managed deny-all, in the partition of a role."""
-    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/AWSDenyAll"
+    partition = role_arn.split(":")[1:2] or ["aws"]
+    return f"arn:{partition[0]}:iam::aws:policy/AWSDenyAll"
 
 
 def _statements(document: Mapping[str, Json] | None) -> list[Mapping[str, Json]]:

@@ -7,7 +7,6 @@ here: the ledger knows it, and the attachment itself is visible to all.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from killswitch_backends.aws_common.calls import Aws, platform_code
 from killswitch_backends.aws_common.outcomes import outcome
 from killswitch_backends.aws_common.tags import stamp
 from killswitch_backends.aws_iam.settings import SCP_PREFIX, Scp
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Problem, Unreachable
 from killswitch_backends.protocol import (
     Accepted,
@@ -144,7 +144,7 @@ class OrganizationStop:
     async def _content(self) -> Mapping[str, Json]:
         answer = await self._ask("describe_policy", Urgency.HALT, PolicyId=self.scp.policy_id)
         try:
-            content = json.loads(answer["Policy"]["Content"])
+            content = parsed(answer["Policy"]["Content"])
         except ValueError:
             return {}
         return content if isinstance(content, Mapping) else {}
@@ -164,9 +164,10 @@ def spares(content: Mapping[str, Json], caller: Identity) -> bool:
 
 
 def _excepted(statement: Mapping[str, Json]) -> Iterator[str]:
-    for operator, keys in dict(statement.get("Condition") or {}).items():
-        if str(operator).lower() in _SPARING:
-            for key, values in dict(keys).items():
+    condition = statement.get("Condition")
+    for operator, keys in condition.items() if isinstance(condition, Mapping) else ():
+        if str(operator).lower() in _SPARING and isinstance(keys, Mapping):
+            for key, values in keys.items():
                 if str(key).lower() == "aws:principalarn":
                     yield from map(str, values if isinstance(values, list) else [values])
 

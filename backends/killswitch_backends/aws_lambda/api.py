@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws, platform_code
 from killswitch_backends.aws_lambda.functions import EventSource, Function, Reading
-from killswitch_backends.problems import Gone
+from killswitch_backends.problems import Gone, Unreachable
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -65,9 +65,11 @@ class LambdaApi:
         while True:
             page = await self.ask(name, urgency, partial(call, **more))
             yield page
-            if not page.get("NextMarker"):
+            if not (marker := page.get("NextMarker")):
                 return
-            more = {"Marker": page["NextMarker"]}
+            if more.get("Marker") == marker:
+                raise Unreachable(self._aws.where, "AWS's list does not end")
+            more = {"Marker": marker}
 
     async def read(self, name: str, urgency: Urgency, *, qualifier: str | None = None) -> Reading:
         """GetFunction, from its own budget: configuration, reservation and tags in one call."""
@@ -80,7 +82,10 @@ class LambdaApi:
             bucket=self.bucket("reads", READS_PER_SECOND, READ_BURST),
         )
         reserved = answer.get("Concurrency", {}).get("ReservedConcurrentExecutions")
-        return Reading(Function.of(answer["Configuration"]), reserved, answer.get("Tags", {}))
+        function = Function.of(answer["Configuration"])
+        if function.name != name:
+            raise Unreachable(f"{self._aws.where}/{name}", f"AWS answered with the function {function.name[:64]!r}")
+        return Reading(function, reserved, answer.get("Tags", {}))
 
     async def reserved(self, name: str, urgency: Urgency) -> int | None:
         """GetFunctionConcurrency: a second opinion, from the scarce budget."""
@@ -161,10 +166,17 @@ class LambdaApi:
         return [EventSource.of(one) async for page in pages for one in page["EventSourceMappings"]]
 
     async def event_source(self, name: str, uuid: str, urgency: Urgency) -> EventSource:
-        """One event source mapping as it is now."""
+        """One event source mapping of a function as it is now.
+
+        Raises:
+            Gone: there is none, or it feeds another function: a mark's tags may name anybody's.
+        """
         client = await self.client()
         answer = await self.ask(name, urgency, partial(client.get_event_source_mapping, UUID=uuid))
-        return EventSource.of(answer)
+        found = EventSource.of(answer)
+        if found.function != name:
+            raise Gone(f"{self._aws.where}/{name}", f"event source {uuid} feeds {found.function[:64]!r}")
+        return found
 
     async def feed(self, name: str, uuid: str, *, enabled: bool) -> None:
         """Enable or disable one event source mapping (202: it takes seconds)."""

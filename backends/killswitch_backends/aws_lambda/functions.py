@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     )
 
 LATEST = "$LATEST"
+LONGEST_TIMEOUT = 900
+"""Seconds: the longest Timeout that Lambda allows."""
 Scaling = Mapping[str, tuple[int | None, int | None]]
 """Least and most execution environments by published version."""
 _MANAGED = "LambdaManagedInstancesCapacityProviderConfig"
@@ -70,10 +72,10 @@ class Function:
     @classmethod
     def of(cls, answer: FunctionConfigurationTypeDef) -> Function:
         return cls(
-            name=answer.get("FunctionName", ""),
+            name=answer["FunctionName"],
             arn=unqualified(answer.get("FunctionArn", "")),
             role=answer.get("Role", ""),
-            timeout=answer.get("Timeout", 3),
+            timeout=_timeout(answer.get("Timeout", LONGEST_TIMEOUT)),
             version=answer.get("Version", LATEST),
             dead_letters=bool(answer.get("DeadLetterConfig", {}).get("TargetArn")),
             managed_instances=_MANAGED in answer.get("CapacityProviderConfig", {}),
@@ -120,6 +122,11 @@ class State:
     unreadable: tuple[str, ...] = ()
     """What could not be read, in words: it is not known to be absent."""
     read_at: datetime
+
+
+def _timeout(seconds: int) -> int:
+    """A Timeout as Lambda allows it; what is none counts as the longest: a bound must never be too early."""
+    return seconds if 1 <= seconds <= LONGEST_TIMEOUT else LONGEST_TIMEOUT
 
 
 def _moment(text: str) -> datetime | None:

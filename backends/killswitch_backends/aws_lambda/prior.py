@@ -107,9 +107,10 @@ def prior_of(state: State) -> Prior:
         scalers=state.scalers,
     )
     recorded = state.tags.get(RESERVED)
-    if recorded is None or not (recorded == _NONE or recorded.isdigit()):
+    if recorded is None or not (recorded == _NONE or _is_number(recorded)):
         return replace(now, tags=ours(state.tags))
-    fed = dict.fromkeys(words_in_tags("event-sources", state.tags), True)
+    # tags are anybody's who may tag it: what they name besides feeds another function, and is none of ours
+    fed = {uuid: True for uuid in words_in_tags("event-sources", state.tags) if uuid in now.event_sources}
     return replace(
         now,
         reserved=state.reserved or (None if recorded == _NONE else int(recorded)),
@@ -118,6 +119,11 @@ def prior_of(state: State) -> Prior:
         scaling=None if now.scaling is None else {**now.scaling, **_scaling_in(state.tags)},
         scalers={**now.scalers, **_suspensions_in(state.tags)},
     )
+
+
+def _is_number(word: str) -> bool:
+    """A number as this console writes one: tags take letters and digits of every script."""
+    return re.fullmatch("[0-9]{1,9}", word) is not None
 
 
 def _scaling(known: Mapping[str, Json] | None) -> Scaling | None:
@@ -134,7 +140,7 @@ def _scaling_in(tags: Mapping[str, str]) -> Scaling:
     found: dict[str, tuple[int | None, int | None]] = {}
     for word in words_in_tags("scaling", tags):
         version, *pair = word.rsplit(":", 2)
-        if len(pair) == 2 and all(one == "-" or one.isdigit() for one in pair):
+        if len(pair) == 2 and all(one == "-" or _is_number(one) for one in pair):
             least, most = (None if one == "-" else int(one) for one in pair)
             found[version.replace("=", "$")] = (least, most)
     return found
@@ -158,6 +164,6 @@ def _provisioned_in(tags: Mapping[str, str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for word in words_in_tags("provisioned", tags):
         qualifier, _, executions = word.rpartition(":")
-        if qualifier and executions.isdigit():
+        if qualifier and _is_number(executions):
             found[qualifier] = int(executions)
     return found

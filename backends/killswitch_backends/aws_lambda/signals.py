@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.aws_lambda.functions import unqualified
+from killswitch_backends.problems import Unreachable
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
 QUERIES_PER_CALL = 500
+_MOST_EXECUTIONS = 10**9
 _WINDOW = timedelta(minutes=5)
 
 
@@ -39,9 +41,11 @@ async def tags_in_bulk(aws: Aws) -> dict[str, Mapping[str, str]]:
         for one in page["ResourceTagMappingList"]:
             arn = unqualified(one.get("ResourceARN", ""))
             found[arn] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
-        token = page.get("PaginationToken", "")
+        before, token = token, page.get("PaginationToken", "")
         if not token:
             return found
+        if token == before:
+            raise Unreachable(aws.where, "the list of tags does not end")
 
 
 async def executions_now(aws: Aws, names: Sequence[str], now: datetime, urgency: Urgency) -> dict[str, int]:
@@ -61,7 +65,7 @@ async def executions_now(aws: Aws, names: Sequence[str], now: datetime, urgency:
         latest = {one.get("Id", ""): one.get("Values", []) for one in answer.get("MetricDataResults", [])}
         for index, name in enumerate(some):
             values = latest.get(f"f{index}", [])
-            found[name] = int(values[0]) if values else 0
+            found[name] = int(values[0]) if values and 0 <= values[0] < _MOST_EXECUTIONS else 0
     return found
 
 
