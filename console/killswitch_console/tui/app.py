@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar, Final, TypeVar
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.message import Message
@@ -68,6 +68,7 @@ class ConsoleApp(Painting, Navigating):
         Binding("colon", "palette", "Command", id="app.palette"),
         Binding("y", "copy", "Copy", show=False, id="app.copy"),
         Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("ctrl+l", "repaint", "Paint the screen anew", show=False, id="app.repaint"),
         Binding("q", "leave", "Quit", id="app.leave"),
     ]
 
@@ -115,6 +116,11 @@ class ConsoleApp(Painting, Navigating):
         return FleetScreen()
 
     # -- the engine ------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The terminal has another size: a replay needs to know."""
+        if self.recording is not None:
+            self.recording.resized(event.size.width, event.size.height)
 
     def on_mount(self) -> None:
         """Paint first, then start the engine."""
