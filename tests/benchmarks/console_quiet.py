@@ -1,6 +1,6 @@
 """A console that nothing happens to: its share of a core, and the bytes it sends.
 
-The whole console, engine and all, on a scripted platform of 10,000 agents that was listed whole; an hour's clock
+The whole console, engine and all, on a scripted platform of 100,000 agents that was listed whole; an hour's clock
 shows minutes, so the time without bytes is measured within one minute.
 """
 
@@ -23,8 +23,8 @@ async def measure() -> list[Row]:
     shares: list[float] = []
     sent: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        async with painted([sys.executable, str(CHILD), "live", folder], env={"AGENTS": "10000"}) as screen:
-            await screen.shows("10,000 agents", "live", within=300)
+        async with painted([sys.executable, str(CHILD), "live", folder], env={"AGENTS": "100000"}) as screen:
+            await screen.shows("100,000 agents", "live", within=600)
             await screen.quiet(3.0, within=120)
             await _settle(screen.cpu_seconds)
             for _ in range(WINDOWS):
@@ -34,7 +34,7 @@ async def measure() -> list[Row]:
                 shares.append((screen.cpu_seconds() - busy) / (time.perf_counter() - began))
                 sent.append(float(len(screen.painted(began))))
     return [
-        Row("share of a core that a quiet console of 10,000 agents uses", shares, unit="", limit=0.03),
+        Row("share of a core that a quiet console of 100,000 agents uses", shares, unit="", limit=0.03),
         Row(f"bytes that it sends within {SECONDS:g} s of a minute", sent, unit="bytes", limit=0.0),
     ]
 

@@ -54,8 +54,8 @@ class Painting(App[int]):
             return ""
         return Control.move_to(*self.screen.outer_size.clamp_offset(self.cursor_position)).segment.text
 
-    def repaint(self) -> None:
-        """Paint everything: what the terminal shows is not what was sent."""
+    def action_repaint(self) -> None:
+        """Paint everything: something else wrote to the terminal, as ``wall`` and ``write`` do."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.canvas.forget()
         self.screen.refresh()

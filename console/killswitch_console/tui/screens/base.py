@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -143,6 +144,11 @@ class ConsoleScreen(Screen[None]):
 
     def freshen_body(self) -> None:
         """Show what this screen's body is about as it is now, beyond what ``freshen_first`` shows."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Begin nothing on a screen that is taken away before its widgets are there: its app is being left."""
+        if not isinstance(event, events.Mount) or self.children:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Its widgets are there now (``is_mounted`` says so before they are)."""

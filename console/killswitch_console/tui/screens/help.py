@@ -22,6 +22,7 @@ EVERYWHERE = (
     ("o", "open what is halting or held"),
     ("?", "this help"),
     ("Esc", "one step back"),
+    ("Ctrl-L", "paint the screen anew, after somebody's wall message"),
     ("q", "leave; a halt under way runs to its end"),
 )
 
