@@ -6,16 +6,11 @@ child = start("halt", config, "global");  await child.confirmed();  child.kill()
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sqlite3
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-
-import aiohttp  # noqa: F401  (imported by the fork server, so that no child must)
-import boto3  # noqa: F401
-import ldclient  # noqa: F401
 
 from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
@@ -24,9 +19,7 @@ from killswitch_console.halting.engine import Engine, EngineSettings, open_engin
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["crashing"])
+from warm import CONTEXT
 
 END_SECONDS = 120.0
 

@@ -38,25 +38,37 @@ async def interrupt_and_terminate(opened: Terminal) -> None:
 
 async def test_hangups_and_signals_end_no_halt() -> None:
     async with process(agents=4, seed=1) as sim, asyncio.TaskGroup() as group:
-        for spec, trouble in zip(sim.specs, [hang_up, send_sighup, interrupt_and_terminate], strict=False):
+        halts = [
             group.create_task(trouble_once(sim, trouble, random.Random(0), f"agent:{spec.name}", "yes", latest=1.0))
+            for spec, trouble in zip(sim.specs, [hang_up, send_sighup, interrupt_and_terminate], strict=False)
+        ]
+    assert [halt.result().verdict for halt in halts] == [Verdict.STOPPED] * 3
+    assert all(halt.result().ended_at is not None for halt in halts)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("trouble", [hang_up, send_sighup])
 async def test_20_hangups(trouble: Trouble) -> None:
     async with asyncio.TaskGroup() as group:
-        for seed in range(4):
+        worlds = [
             group.create_task(trouble_again_and_again(trouble, seed, times=5), name=f"world {seed}")
+            for seed in range(4)
+        ]
+    records = [record for world in worlds for record in world.result()]
+    assert [record.verdict for record in records] == [Verdict.STOPPED] * 20
+    assert all(record.ended_at is not None for record in records)
 
 
-async def trouble_again_and_again(trouble: Trouble, seed: int, *, times: int) -> None:
+async def trouble_again_and_again(trouble: Trouble, seed: int, *, times: int) -> list[HaltRecord]:
+    records = []
     async with process(agents=4, seed=seed) as sim:
         for number in range(times):
             await sim.all_acting(within=30)
             rng = random.Random(10 * seed + number)
             record = await trouble_once(sim, trouble, rng, "global", "HALT simulator", latest=LONGEST)
             assert await crashing.start("restore", sim.config_path, record.header.halt_id).end() == 0
+            records.append(record)
+    return records
 
 
 async def trouble_once(
@@ -69,22 +81,19 @@ async def trouble_once(
         if opened.process.poll() is None:
             await trouble(opened)
         assert await opened.end() == 0
-    record = await last_record(sim.config_path, scope)
-    assert record.ended_at is not None
-    assert record.verdict is Verdict.STOPPED
-    return record
+    return await last_record(sim.config_path, scope)
 
 
 async def test_a_terminal_that_takes_no_more_output_does_not_hold_up_the_halt() -> None:
-    await stall(1.0)
+    assert (await stall(1.0)).verdict is Verdict.STOPPED
 
 
 @pytest.mark.chaos
 async def test_a_terminal_that_takes_no_output_for_half_a_minute() -> None:
-    await stall(30.0)
+    assert (await stall(30.0)).verdict is Verdict.STOPPED
 
 
-async def stall(seconds: float) -> None:
+async def stall(seconds: float) -> HaltRecord:
     """Stop the terminal (as Ctrl-S does): every write to it blocks. The halt ends in the ledger all the same."""
     async with process(agents=4, seed=2) as sim:
         scope = f"agent:{sim.specs[0].name}"
@@ -96,7 +105,7 @@ async def stall(seconds: float) -> None:
             assert opened.process.poll() is None, "it waits for its terminal with its last words only"
             opened.resume_output()
             assert await opened.end() == 0
-        assert (await last_record(sim.config_path)).verdict is Verdict.STOPPED
+        return await last_record(sim.config_path)
 
 
 @pytest.mark.skipif(bool(why_no_sshd()), reason=why_no_sshd())

@@ -27,25 +27,30 @@ def theirs() -> Order:
     return Order(halt_id="halt-1", invoker="bob@bastion-b", reason="over", at=datetime.now(UTC))
 
 
-async def handed_over(backend: Backend, path: str) -> None:
-    """Announce, take back, announce again, restore; each step as the hold elsewhere is told of it."""
+NOBODY = None
+UNDER_WAY = ("bob@bastion-b", False, ())
+DONE = ("bob@bastion-b", True, ())
+
+
+async def handed_over(backend: Backend, path: str) -> list[object]:
+    """Announce, take back, announce again, restore: what the hold elsewhere is told (at first it did not ask)."""
     assert isinstance(backend, SharesRestores)
     watch = await halted(backend, path)
     await seen(backend, watch, Sight.STOPPED)
     restore = theirs()
     announced = HaltMark("halt-1", "os:ada", "", "bob@bastion-b", restore.at.isoformat(timespec="seconds"))
+
+    async def told(mark: HaltMark | None = announced) -> object:
+        one = await backend.elsewhere(watch, order(), mark)
+        return NOBODY if one is None else (one.by, one.done, one.differences if one.done else ())
+
     await backend.announce(watch, restore)
-    assert await backend.elsewhere(watch, order(), None) is None, "nobody asks without an announcement"
-    told = await backend.elsewhere(watch, order(), announced)
-    assert told is not None
-    assert (told.by, told.done) == ("bob@bastion-b", False)
+    steps = [await told(None), await told()]
     await backend.withdraw(watch, restore)
-    assert await backend.elsewhere(watch, order(), announced) is None, "it was taken back"
+    steps.append(await told())
     await backend.announce(watch, restore)
     await backend.restore(watch, restore)
-    told = await backend.elsewhere(watch, order(), announced)
-    assert told is not None
-    assert (told.by, told.done, told.differences) == ("bob@bastion-b", True, ())
+    return [*steps, await told()]
 
 
 async def told_while_draining(backend: Backend, watch: Watch) -> HaltMark | None:
@@ -90,7 +95,7 @@ async def test_a_function(moto: Server) -> None:
     name = Names.new("agent")
     moto.make_function(name, moto.make_role(Names.new("role")))
     async with opened(LAMBDA, moto.functions()) as backend:
-        await handed_over(backend, name)
+        assert await handed_over(backend, name) == [NOBODY, UNDER_WAY, NOBODY, DONE]
 
 
 async def test_a_role(moto: Server) -> None:
@@ -98,4 +103,4 @@ async def test_a_role(moto: Server) -> None:
     moto.make_role(name)
     table: dict[str, Any] = moto.table(propagation_seconds=1)
     async with opened(IAM, table) as backend:
-        await handed_over(backend, f"role/{name}")
+        assert await handed_over(backend, f"role/{name}") == [NOBODY, UNDER_WAY, NOBODY, DONE]

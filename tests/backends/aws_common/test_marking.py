@@ -29,11 +29,20 @@ async def test_closing_waits_for_marks_that_progress() -> None:
 async def test_closing_leaves_a_mark_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.1)
 
+    begun, given_up = asyncio.Event(), asyncio.Event()
+
     async def never() -> None:
-        await asyncio.Event().wait()
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
 
     async with asyncio.timeout(5), marking() as marks:
         marks.write(TARGETS[0], "h", never)
+    assert begun.is_set()
+    assert given_up.is_set(), "what is not waited for is not left running either"
+    assert [one.target for one in marks.unmarked()] == [TARGETS[0]]
 
 
 async def test_what_carries_no_mark_is_told_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:

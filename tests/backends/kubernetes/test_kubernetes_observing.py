@@ -147,7 +147,9 @@ async def test_a_pod_without_owner_that_matches_the_selector_counts(backend: Bac
         await eventually(
             lambda: [p["metadata"]["name"] for p in admin.pods(selector="agent=refund-2")] in ([], ["stray"])
         )
-        await seen.until(lambda item: item.sight is Sight.DRAINING and item.running == 1)
+        stray_acts = await seen.until(lambda item: item.sight is Sight.DRAINING and item.running == 1)
+        assert stray_acts.target == TWO
+        assert not any(is_stopped(item) for item in seen.seen)
         admin.call("DELETE", "/api/v1/namespaces/payments/pods/stray")
         await _stopped(seen, TWO)
 

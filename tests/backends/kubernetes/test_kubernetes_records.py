@@ -35,8 +35,14 @@ objects = st.dictionaries(
 @given(objects)
 def test_no_shape_of_an_object_breaks_the_reading(item: dict[str, Any]) -> None:
     for kind in every_kind().values():
-        kind.workload(item, LabelKeys())
-    pod_of(item)
+        read = kind.workload(item, LabelKeys())
+        texts = (read.uid, read.version, read.agent, read.account, read.switched_by, *read.key)
+        assert all(isinstance(one, str) for one in texts)
+        assert all(isinstance(one, int) for one in (read.generation, read.desired, read.ready, read.grace))
+    pod = pod_of(item)
+    assert all(isinstance(one, str) for one in (pod.namespace, pod.name, pod.uid, pod.node))
+    assert isinstance(pod.health, Health)
+    assert not (pod.over and pod.running), "what is over does not run"
 
 
 def test_a_deployment_is_read() -> None:

@@ -140,7 +140,9 @@ async def test_each_of_them_does_revive_what_is_only_scaled_to_zero(admin: Admin
     """Or to hold it would prove nothing."""
     await with_reviver(admin, kind)
     admin.scale("refund-1", 0)
+    assert admin.deployment("refund-1")["spec"]["replicas"] in (0, 2)
     await eventually(lambda: admin.deployment("refund-1")["spec"]["replicas"] > 0, within=8)
+    assert admin.deployment("refund-1")["spec"]["replicas"] == 2
 
 
 async def test_a_scaled_job_starts_no_more_jobs_and_begins_again(admin: Admin, backend: Backend) -> None:
@@ -226,3 +228,7 @@ async def test_a_stubborn_operator_is_seen_each_time_and_put_down(admin: Admin, 
             await seen.until(lambda item: item.sight is Sight.ACTING)
             await backend.halt(watch.captured, order())
             await seen.until(is_stopped)
+    told = [item.sight for item in seen.seen if item.sight in (Sight.ACTING, Sight.STOPPED)]
+    assert [one for one, before in zip(told, [None, *told], strict=False) if one is not before][-4:] == [
+        Sight.ACTING, Sight.STOPPED, Sight.ACTING, Sight.STOPPED,
+    ]  # fmt: skip

@@ -135,6 +135,10 @@ async def test_a_change_that_touches_nothing_of_targeting_is_no_conflict(
         FLAG, {"kind": "updateTrackEvents", "trackEvents": True}, {"kind": "addTags", "values": ["x"]}
     )
     await backend.restore(watch, order())
+    flag = (await simulated.call("GET", PATH))[1]
+    assert flag["environments"]["production"]["on"] is True
+    assert flag["environments"]["production"]["trackEvents"] is True, "their change stays"
+    assert "x" in flag["tags"]
 
 
 async def test_when_the_audit_log_cannot_be_read_a_moved_version_is_a_conflict(

@@ -92,5 +92,11 @@ def test_distributions_are_listed_by_pages_with_what_they_run(served: ServedFace
     "arn", ["arn:aws:lambda:eu-central-1:1:function:f:1", f"arn:aws:lambda:{EDGE}:1:function:f:live"]
 )
 def test_only_a_numbered_version_of_us_east_1_runs_at_the_edge(served: ServedFace, arn: str) -> None:
-    with refused("InvalidLambdaFunctionAssociation"):
-        served.client("cloudfront", region=EDGE).create_distribution(DistributionConfig=distribution(arn))
+    cloudfront = served.client("cloudfront", region=EDGE)
+    with refused("InvalidLambdaFunctionAssociation") as answer:
+        cloudfront.create_distribution(DistributionConfig=distribution(arn))
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert not any(
+        one["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"][0]["LambdaFunctionARN"] == arn
+        for one in cloudfront.list_distributions()["DistributionList"].get("Items", [])
+    )
