@@ -74,10 +74,12 @@ class Adopting:
         self._asking = True
         try:
             answers = await ask_all(choice, self._means.backends)
+            asked, unable = sort_out(choice, answers)
+            spared = await self._means.sparing(asked)
         finally:
             self._asking = False
-        planned, unable = sort_out(choice, answers)
-        left = (*choice.untouched, *unable)
+        planned = [p for p in asked if str(p.target) not in {u.id for u in spared}]
+        left = (*choice.untouched, *unable, *spared)
         self._known |= new
         self._left |= {u.id for u in left}
         if not planned and not left:

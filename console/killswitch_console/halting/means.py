@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +10,12 @@ from killswitch_backends.protocol import Backend
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.lease import Leases
 from killswitch_console.halting.ledger import Ledger
-from killswitch_console.halting.plan import Protection
+from killswitch_console.halting.plan import PlannedTarget, Protection, Untouched
 from killswitch_console.halting.recording import Recorder
 from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.targets import BackendRef
+
+Sparing = Callable[[Sequence[PlannedTarget]], Awaitable[tuple[Untouched, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +32,5 @@ class Means:
     recorder: Recorder
     protection: Protection
     environment: str
+    sparing: Sparing
+    """Finds what may not be halted, because the operator would be locked out for good."""

@@ -6,13 +6,13 @@ The ground under ``engine.py``: nothing here changes a target.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from killswitch_backends.protocol import Backend, Profile
 from killswitch_console.authority.breakglass import Glass
-from killswitch_console.authority.emergency_identity import spare_break_glass
+from killswitch_console.authority.emergency_identity import carrying_break_glass, spare_break_glass
 from killswitch_console.authority.gate import Gate
 from killswitch_console.authority.introducing import Introducing
 from killswitch_console.authority.invoker import Invoker
@@ -27,7 +27,7 @@ from killswitch_console.halting.last_known import FleetKeeper, LastKnown
 from killswitch_console.halting.lease import Leases
 from killswitch_console.halting.ledger import Ledger
 from killswitch_console.halting.means import Means
-from killswitch_console.halting.plan import Plan
+from killswitch_console.halting.plan import Plan, PlannedTarget, Untouched
 from killswitch_console.halting.planning import make_plan
 from killswitch_console.halting.publishing import both, guarded
 from killswitch_console.halting.record import HaltRecord
@@ -41,6 +41,7 @@ from killswitch_console.halting.settings import EngineSettings
 from killswitch_console.halting.sight_notes import noting
 from killswitch_console.halting.sighting import LONGEST_SECONDS, Opener, Sighter
 from killswitch_console.notify.notice import SILENT, Notifier
+from killswitch_console.vault.register import RegisterError
 from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef
@@ -62,62 +63,90 @@ class Seeing:
         self.ledger = ledger
         self.recorder = recorder
         self.notifier = notifier
-        self._publish = publish = noting(guarded(publish), recorder)
+        self._publish = noting(guarded(publish), recorder)
         self._now = now
-        fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
-        last_known = LastKnown(settings.state_dir / "fleet")
-        self.keeper = FleetKeeper(last_known, fleet, busy=lambda: self._under_way > 0)
-        self._sighter = Sighter(fleet, settings.openers, both(publish, self._hear), now, last_known)
+        self._under_way = 0
         self._holder: Holder | None = None
         self._running: dict[str, HaltRun] = {}
         """The halts that run here, by id: what the ledger knows of them may be a second old."""
-        self.means = Means(
-            fleet=fleet,
+        fleet = Fleet(declared=settings.declared, backends=settings.openers, layers=settings.layers)
+        last_known = LastKnown(settings.state_dir / "fleet")
+        self.keeper = FleetKeeper(last_known, fleet, busy=self._busy)
+        self._sighter = Sighter(fleet, settings.openers, both(self._publish, self._hear), now, last_known)
+        self.means = self._make_means()
+        self.gate = self._make_gate()
+        self._introducing = self._make_introducing()
+        self.bypasses = self._make_bypasses()
+        self.glass = self._make_glass()
+
+    def _make_means(self) -> Means:
+        return Means(
+            fleet=self._sighter.fleet,
             backends=self._sighter.backends,
-            ledger=ledger,
-            leases=Leases(settings.state_dir),
-            publish=publish,
-            now=now,
-            recorder=recorder,
-            protection=settings.protection,
-            environment=settings.environment,
+            ledger=self.ledger,
+            leases=Leases(self.settings.state_dir),
+            publish=self._publish,
+            now=self._now,
+            recorder=self.recorder,
+            protection=self.settings.protection,
+            environment=self.settings.environment,
+            sparing=self._spared,
         )
-        self.gate = Gate(
-            settings.authority,
-            environment=settings.environment,
+
+    def _make_gate(self) -> Gate:
+        return Gate(
+            self.settings.authority,
+            environment=self.settings.environment,
             backends=lambda: self._sighter.backends,
-            recorder=recorder,
-            notifier=notifier,
+            recorder=self.recorder,
+            notifier=self.notifier,
             safeguard=self._custodians,
         )
-        self._introducing = Introducing(
+
+    def _make_introducing(self) -> Introducing:
+        return Introducing(
             self.gate,
-            settings.authority,
-            environment=settings.environment,
-            recorder=recorder,
-            tell=lambda invoker, mismatches: publish(Identified(invoker, mismatches)),
+            self.settings.authority,
+            environment=self.settings.environment,
+            recorder=self.recorder,
+            tell=lambda invoker, mismatches: self._publish(Identified(invoker, mismatches)),
         )
-        self.bypasses = BypassWatch(
-            fleet=fleet,
+
+    def _make_bypasses(self) -> BypassWatch:
+        return BypassWatch(
+            fleet=self._sighter.fleet,
             backends=lambda: self._sighter.backends,
-            ledger=ledger,
-            recorder=recorder,
-            state_dir=settings.state_dir,
-            now=now,
-            busy=lambda: self._under_way > 0,
+            ledger=self.ledger,
+            recorder=self.recorder,
+            state_dir=self.settings.state_dir,
+            now=self._now,
+            busy=self._busy,
         )
-        self._under_way = 0
-        self.glass = Glass(
-            settings.glass,
-            settings.openers,
-            recorder=recorder,
-            notifier=notifier,
+
+    def _make_glass(self) -> Glass:
+        return Glass(
+            self.settings.glass,
+            self.settings.openers,
+            recorder=self.recorder,
+            notifier=self.notifier,
             reopen=self._reopen,
-            warn=lambda text: publish(Warned(text)),
-            busy=lambda: self._under_way > 0,
-            now=now,
-            changed=lambda opening, why: publish(GlassChanged(opening, why)),
+            warn=lambda text: self._publish(Warned(text)),
+            busy=self._busy,
+            now=self._now,
+            changed=lambda opening, why: self._publish(GlassChanged(opening, why)),
         )
+
+    def _busy(self) -> bool:
+        """Whether a halt or a restore is under way."""
+        return self._under_way > 0
+
+    async def _spared(self, targets: Sequence[PlannedTarget]) -> tuple[Untouched, ...]:
+        """Those of some newcomers that are the way back in: like in a plan, they are not halted (safety rule 4)."""
+        try:
+            return await carrying_break_glass(targets, self.fleet, self.settings.glass.register)
+        except RegisterError as error:
+            self._publish(Warned(f"whether who is new is a break-glass identity could not be looked up: {error}"))
+            return ()
 
     @property
     def fleet(self) -> Fleet:
@@ -162,7 +191,7 @@ class Seeing:
 
     async def _reopen(self, openers: Mapping[BackendRef, Opener]) -> None:
         self._introducing.again()
-        await self._sighter.reopen(openers, keep=self._under_way > 0)
+        await self._sighter.reopen(openers, keep=self._busy())
 
     @contextmanager
     def _working(self) -> Iterator[None]:

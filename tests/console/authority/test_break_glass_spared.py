@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from engine_runs import opened, role, small_fleet
+from engine_runs import halt, holding, is_held, opened, role, small_fleet, until
 from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.emergency_identity import spare_break_glass
 from killswitch_console.halting.engine import WouldLockOut
+from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.plan import Protection
+from killswitch_console.halting.verdict import Verdict
 from killswitch_console.vault.credential import CredentialKind
 from killswitch_console.vault.register import Entry, Register
 from killswitch_inventory.fleet import Fleet
@@ -69,6 +72,26 @@ def test_a_halt_of_the_break_glass_identity_is_refused_and_names_it(tmp_path: Pa
                 engine.check_lockout(plan)
             assert role("a1") not in {str(target.target) for target in plan.targets}
             engine.check_lockout(await engine.plan(Scope.parse("agent:a2")))
+
+    run(main)
+
+
+def test_who_joins_a_held_scope_as_the_break_glass_identity_is_left_and_named(tmp_path: Path) -> None:
+    kept = register(tmp_path, role_arn=ARN)
+    world, events = small_fleet(1), list[EngineEvent]()
+
+    async def main() -> None:
+        async with holding(world, tmp_path / "state", events, glass=GlassSettings(register=kept)) as engine:
+            record = await halt(engine)
+            await until(lambda: is_held(events))
+            world.add(role("a1"), agents=["a0"])
+            world.add(role("a2"), agents=["a0"])
+            await asyncio.sleep(10)
+            held = await engine.record(record.header.halt_id)
+            assert world.things[TargetId.parse(role("a2"))].replicas == 0
+            assert world.things[TargetId.parse(role("a1"))].replicas == 1, "it is the way back in"
+            assert "break-glass" in {u.id: u.reason for u in held.header.untouched}[role("a1")]
+            assert held.verdict is Verdict.INCOMPLETE
 
     run(main)
 
