@@ -48,15 +48,16 @@ def check_folder(path: Path) -> None:
     """See that only this account can write to a directory that is there. Raises as ``folder``."""
     link, found = path.lstat(), path.stat()
     if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
-        raise NotPrivate(f"{path} is a link that {_who(link.st_uid)} made: remove it")
+        raise NotPrivate(f"{path} is a link that {_who(link.st_uid)} made: `rm` it")
     if found.st_uid != os.geteuid():
         raise NotPrivate(
-            f"{path} belongs to {_who(found.st_uid)}, not to {_who(os.geteuid())}: run as its owner, or name another"
+            f"{path} belongs to {_who(found.st_uid)}, not to {_who(os.geteuid())}: run as its owner "
+            f"(`sudo -u {_who(found.st_uid)}`), or name another"
         )
     if found.st_mode & OTHERS_WRITE:
         raise NotPrivate(
             f"{path} can be written by other accounts (mode {stat.S_IMODE(found.st_mode):04o}): see that all in it is "
-            f"yours, then chmod go-w {path}"
+            f"yours, then `chmod go-w {path}`"
         )
 
 
@@ -130,18 +131,18 @@ def check_plain(path: Path) -> None:
 
 def _check(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NotPrivate(f"{path} is {_kind(found.st_mode)}, not a file: find out who put it there, and remove it")
+        raise NotPrivate(f"{path} is {_kind(found.st_mode)}, not a file: find out who put it there, and `rm` it")
     if found.st_uid != os.geteuid():
         raise NotPrivate(
             f"{path} belongs to {_who(found.st_uid)}, not to {_who(os.geteuid())}: find out how it came there, and "
-            "remove it"
+            "`rm` it"
         )
     if found.st_nlink > 1:
-        raise NotPrivate(f"{path} has a second name elsewhere (a hard link): put a copy in its place")
+        raise NotPrivate(f"{path} has a second name elsewhere (a hard link): put a copy in its place (`cp`, `mv`)")
     if found.st_mode & OTHERS_WRITE:
         raise NotPrivate(
             f"{path} could be written by other accounts (mode {stat.S_IMODE(found.st_mode):04o}): see that it is what "
-            f"you left there, then chmod 600 {path}"
+            f"you left there, then `chmod 600 {path}`"
         )
 
 

@@ -61,7 +61,7 @@ async def engine(
     """
     async with open_engine(engine_settings(settled), both(Mismatches(warn), publish)) as opened:
         if opened.ledger is None:
-            warn(f"the ledger in {settled.state_dir} cannot be used")
+            warn(opened.ledger_problem or f"the ledger in {settled.state_dir} cannot be used")
         if sighted:
             await opened.discover()
         yield opened

@@ -225,16 +225,18 @@ async def open_engine(
     publish = guarded(publish)
     async with AsyncExitStack() as stack:
         recorder = await stack.enter_async_context(settings.recorder(lambda text: publish(Warned(text))))
+        problem = ""
         try:
             ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))
         except LedgerError as error:
             if ledger_required:
                 raise
-            ledger = None
+            ledger, problem = None, str(error)
             publish(Warned(f"halts go on without the ledger, nothing else does: {error}"))
         notifier = await stack.enter_async_context(settings.notifier(recorder, lambda text: publish(Warned(text))))
         watching = Watching(notifier)
         engine = Engine(settings, ledger, both(publish, watching.hear), now, recorder, notifier)
+        engine.ledger_problem = problem
         sighting = asyncio.create_task(engine.sight(), name="sighting")
         try:
             yield engine

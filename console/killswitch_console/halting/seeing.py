@@ -61,6 +61,8 @@ class Seeing:
     ) -> None:
         self.settings = settings
         self.ledger = ledger
+        self.ledger_problem = ""
+        """Why there is no ledger, in one line."""
         self.recorder = recorder
         self.notifier = notifier
         self._publish = noting(guarded(publish), recorder)
@@ -250,7 +252,8 @@ class Seeing:
 
     def _needed_ledger(self) -> Ledger:
         if self.ledger is None:
-            raise LedgerNeeded(f"the ledger in {self.settings.state_dir} cannot be used; nothing was done")
+            why = self.ledger_problem or f"the ledger in {self.settings.state_dir} cannot be used"
+            raise LedgerNeeded(f"{why}; nothing was done")
         return self.ledger
 
     def _stir(self) -> None:
