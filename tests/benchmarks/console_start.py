@@ -1,7 +1,7 @@
 """From the start of the process to the first frame of the last known fleet, beside an empty Textual app.
 
-A first session of the whole console lists 10,000 agents and is left; then the platform never answers, and the next
-sessions have only what is known from it.
+A first session of the whole console lists 10,000 agents (then 100,000) and is left; then the platform never answers,
+and the next sessions have only what is known from it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROUNDS = 5
 
 async def measure() -> list[Row]:
     rows = []
-    for agents in (10_000,):
+    for agents in (10_000, 100_000):
         with tempfile.TemporaryDirectory() as folder:
             await _first_session(folder, agents)
             ours, empty = [], []

@@ -25,10 +25,12 @@ def nothing() -> list[Line]:
 
 
 def lately(samples: Sequence[int], width: int) -> list[Line]:
-    """What ran in the last minutes, as bars."""
+    """What ran in the last minutes, as bars; where nothing changed, words that send nothing again."""
     shown = samples[-width:]
     if len(shown) < SAMPLES_LEAST:
         return []
+    if min(shown) == max(shown):
+        return [plain("no change lately", Tone.MUTED)]
     said = f"{len(shown)} s, {min(shown):,} to {max(shown):,} running"
     return [sparkline(shown, width), plain(said, Tone.MUTED)]
 
