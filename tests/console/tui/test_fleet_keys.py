@@ -187,7 +187,7 @@ def test_a_sparkline_stands_on_zero_and_only_zero_is_its_lowest_bar() -> None:
     (bars, said) = details.lately([4, 4, 8, 0], 40)
     assert bars[0][0] == "▄▄█▁"
     assert said[0][0] == "4 s, 0 to 8 running"
-    assert details.lately([5] * 3, 20) == details.lately([5] * 90, 20) != [], "a quiet fleet's details send nothing each second"
+    assert details.lately([5] * 3, 20) == details.lately([5] * 90, 20) != [], "what is quiet sends nothing each second"
 
 
 async def test_what_ran_lately_is_kept_once_a_second_for_groups_and_for_agents_that_were_shown() -> None:
