@@ -6,6 +6,7 @@ The comparison is our own: syrupy wants a folder per test file and names made of
 
 from __future__ import annotations
 
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -29,28 +30,30 @@ class Pictures:
     def __init__(self, *, renew: bool) -> None:
         self._renew = renew
 
-    async def __call__(self, driven: Driven, name: str) -> None:
-        """Compare text first, for its readable difference, then the picture, once the screen has come to rest."""
+    async def __call__(self, driven: Driven, name: str) -> list[str]:
+        """What differs from the pictures of a name, once the screen has come to rest; as text first, for reading."""
         await driven.until(lambda: bool(driven.app.places.known))
         await self._rest(driven)
-        width, height = driven.app.size
-        path = ROOT / f"{name}-{width}x{height}"
-        self._compare(path.with_suffix(".txt"), driven.text)
-        self._compare(path.with_suffix(".svg"), normalize_svg(driven.app.export_screenshot()))
+        return [*self._compare(_path(driven, name, ".txt"), driven.text), *self._drawn(driven, name)]
 
-    async def everywhere(self, driven: Driven, name: str) -> None:
-        """The same screen in every size, dark and light, by changing the size and the theme of one console."""
-        size, theme = driven.app.size, driven.app.theme
+    async def everywhere(self, driven: Driven, name: str) -> list[str]:
+        """The same in every size, dark and then light, by changing the size and the theme of one console."""
+        size, theme, differences = driven.app.size, driven.app.theme, list[str]()
         for width, height in SIZES:
             await driven.pilot.resize_terminal(width, height)
-            await self(driven, name)
-            driven.app.theme = LIGHT
+            differences += await self(driven, name)
+        driven.app.theme = LIGHT
+        for width, height in reversed(SIZES):
+            await driven.pilot.resize_terminal(width, height)
             await self._rest(driven)
-            path = ROOT / f"{name}-{width}x{height}-light.svg"
-            self._compare(path, normalize_svg(driven.app.export_screenshot()))
-            driven.app.theme = theme
+            differences += self._drawn(driven, name, "-light")
+        driven.app.theme = theme
         await driven.pilot.resize_terminal(*size)
         await self._rest(driven)
+        return differences
+
+    def _drawn(self, driven: Driven, name: str, theme: str = "") -> list[str]:
+        return self._compare(_path(driven, name, f"{theme}.svg"), normalize_svg(driven.app.export_screenshot()))
 
     async def _rest(self, driven: Driven) -> None:
         """Wait until the screen stays the same."""
@@ -60,13 +63,24 @@ class Pictures:
             now = driven.text
             same, before = (same + 1, before) if now == before else (0, now)
 
-    def _compare(self, path: Path, shown: str) -> None:
+    def _compare(self, path: Path, shown: str) -> list[str]:
         if self._renew:
             ROOT.mkdir(exist_ok=True)
             path.write_text(shown, encoding="utf-8")
-            return
-        assert path.exists(), f"there is no {path.name} yet: look at the screen, then run with --snapshot-update"
-        assert shown == path.read_text(encoding="utf-8"), f"{path.name} is not what the screen shows"
+            return []
+        if not path.exists():
+            return [f"there is no {path.name} yet: look at the screen, then run with --snapshot-update"]
+        kept = path.read_text(encoding="utf-8")
+        if shown == kept:
+            return []
+        if path.suffix != ".txt":
+            return [f"{path.name} is not what the screen shows"]
+        return list(unified_diff(kept.splitlines(), shown.splitlines(), path.name, "the screen", lineterm=""))
+
+
+def _path(driven: Driven, name: str, ending: str) -> Path:
+    width, height = driven.app.size
+    return ROOT / f"{name}-{width}x{height}{ending}"
 
 
 def pictures(request: pytest.FixtureRequest) -> Pictures:

@@ -96,25 +96,25 @@ async def test_the_list(config: Path, check: Pictures) -> None:
     async with audit_screen(config, (120, 40)) as driven:
         await driven.press("down", "down")
         await driven.sees("not anchored", "event 9", "anchored   not yet")
-        await check.everywhere(driven, "audit")
+        assert await check.everywhere(driven, "audit") == []
 
 
 async def test_one_event(config: Path, check: Pictures) -> None:
     async with audit_screen(config, (120, 40)) as driven:
         await driven.press("down", "down", "down", "down", "down", "enter")
         await driven.sees("event 6", "request_id", "anchored   yes")
-        await check(driven, "audit-event")
+        assert await check(driven, "audit-event") == []
 
 
 async def test_a_search(config: Path, check: Pictures) -> None:
     async with audit_screen(config, (80, 24)) as driven:
         driven.app.screen.search("scope:refund kind:halt.")  # type: ignore[attr-defined]
         await driven.sees("3 events", "halt.intent")
-        await check(driven, "audit-search")
+        assert await check(driven, "audit-search") == []
 
 
 async def test_the_export(config: Path, check: Pictures) -> None:
     async with audit_screen(config, (80, 24)) as driven:
         await driven.press("e")
         await driven.sees("a zip that proves itself")
-        await check(driven, "audit-export")
+        assert await check(driven, "audit-export") == []

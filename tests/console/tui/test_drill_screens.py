@@ -68,7 +68,7 @@ async def test_pages_come_in_and_are_answered_one_by_one(check: Pictures) -> Non
         app.page(CHAT)
         app.clear_notifications()
         await driven.sees("payments monitoring", "2 wait for an answer")
-        await check(driven, "drill-pager")
+        assert await check(driven, "drill-pager") == []
         await driven.press("up", "d")  # the latest stands first; the cursor stayed with what it was on
         await driven.sees("✗ declined")
         await driven.press("down", "enter")
@@ -119,7 +119,7 @@ async def test_outside_a_drill_it_says_what_is_due(
     async with still_console(size=(80, 24)) as driven:
         await driven.press("5")
         await driven.sees("scope global", "never", "DUE", "drill facilitate")
-        await check(driven, "drill-due")
+        assert await check(driven, "drill-due") == []
         await driven.press("enter")  # there is nothing to answer
         assert driven.app.is_running
 

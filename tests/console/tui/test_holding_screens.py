@@ -110,7 +110,7 @@ async def test_a_revival_is_on_top_takes_the_verdict_away_and_gives_it_back(
         assert live is not None
         assert live.verdict is Verdict.INCOMPLETE
         assert [text.partition(":")[0] for text in told] == [f"REVIVED by {BY}"] * 2
-        await check.everywhere(driven, "halt-revived")
+        assert await check.everywhere(driven, "halt-revived") == []
         driven.app.inbox.put(TargetsMoved(halt_id, (again(back, first),)))
         await driven.sees("■ STOPPED", "Revived, and proven stopped again: 2", "2 targets, proven stopped again")
         await driven.press("1")
@@ -168,7 +168,7 @@ async def test_halts_of_other_bastions_are_in_the_banner_and_in_the_list(check: 
         await driven.press("o")
         await driven.sees("other bastion's", "carol", "class:billing", "HELD class:billing by alice", "+2 more")
         assert sum("of another bastion is seen" in text for text in told) == 2
-        await check.everywhere(driven, "halts-foreign")
+        assert await check.everywhere(driven, "halts-foreign") == []
         await driven.press("down", "enter")
         await driven.until(lambda: "known by its marks only" in told[-1])
 
@@ -189,6 +189,6 @@ async def test_a_restore_that_takes_two_waits_for_another_person(check: Pictures
         driven.app.inbox.put(ApprovalGiven(halt.header.halt_id, Approval(bob, NOW - timedelta(minutes=3))))
         await driven.sees("agreed: bob@bastion-1, 3 min ago")
         assert "bob@bastion-1 agreed to a restore of class:billing" in told
-        await check.everywhere(driven, "restore-two")
+        assert await check.everywhere(driven, "restore-two") == []
         await driven.press("enter")
         await driven.sees("Type  billing")

@@ -44,20 +44,20 @@ async def test_the_fleet(check: Pictures) -> None:
     async with still_console(size=(120, 40)) as driven:
         await driven.press("down", "right", "down", "down")
         await driven.pilot.pause(0.1)
-        await check.everywhere(driven, "fleet")
+        assert await check.everywhere(driven, "fleet") == []
 
 
 async def test_the_details_of_an_agent(check: Pictures) -> None:
     async with still_console(size=(120, 40)) as driven:
         await driven.press("right", "down", "d")
         await driven.sees("Bindings 2")
-        await check.everywhere(driven, "details")
+        assert await check.everywhere(driven, "details") == []
 
 
 async def test_a_platform_that_cannot_be_seen(check: Pictures) -> None:
     broken = "iam:prod: the security token included in the request is expired (renew it with aws sso login)"
     async with still_console(size=(120, 40), broken=broken) as driven:
-        await check.everywhere(driven, "fleet-blind")
+        assert await check.everywhere(driven, "fleet-blind") == []
 
 
 async def test_the_plan(check: Pictures) -> None:
@@ -65,7 +65,7 @@ async def test_the_plan(check: Pictures) -> None:
         await driven.press("down", "H")
         await driven.sees("Plan: halt class:outreach", "7 calls")
         await driven.type("wrong refunds since 02:50")
-        await check.everywhere(driven, "plan")
+        assert await check.everywhere(driven, "plan") == []
 
 
 async def test_the_confirmation_of_a_class(check: Pictures) -> None:
@@ -75,7 +75,7 @@ async def test_the_confirmation_of_a_class(check: Pictures) -> None:
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Type  outreach", "Cancel")
-        await check.everywhere(driven, "confirm-class")
+        assert await check.everywhere(driven, "confirm-class") == []
 
 
 async def test_the_confirmation_of_an_agent(check: Pictures) -> None:
@@ -85,7 +85,7 @@ async def test_the_confirmation_of_an_agent(check: Pictures) -> None:
         await driven.type("wrong refunds since 02:50")
         await driven.press("enter")
         await driven.sees("Press y", "Cancel")
-        await check.everywhere(driven, "confirm-agent")
+        assert await check.everywhere(driven, "confirm-agent") == []
 
 
 async def test_a_halt_under_way(check: Pictures) -> None:
@@ -96,7 +96,7 @@ async def test_a_halt_under_way(check: Pictures) -> None:
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         await driven.sees("Not stopped yet", "Esc Back")
-        await check.everywhere(driven, "halt-under-way")
+        assert await check.everywhere(driven, "halt-under-way") == []
 
 
 async def test_a_halt_that_overruns(check: Pictures) -> None:
@@ -106,7 +106,7 @@ async def test_a_halt_that_overruns(check: Pictures) -> None:
         await driven.sees("HALTING class:outreach")
         driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         await driven.sees("OVER by 12 s of 60 s", "Esc Back")
-        await check.everywhere(driven, "halt-overrun")
+        assert await check.everywhere(driven, "halt-overrun") == []
 
 
 async def test_a_halt_that_ended(check: Pictures) -> None:
@@ -116,7 +116,7 @@ async def test_a_halt_that_ended(check: Pictures) -> None:
         driven.app.inbox.put(HaltBegun(halt))
         driven.app.inbox.put(HaltEnded(halt))
         await driven.sees("STOPPED", "SLO met", "r Restore")
-        await check.everywhere(driven, "halt-ended")
+        assert await check.everywhere(driven, "halt-ended") == []
 
 
 async def test_the_halts(check: Pictures) -> None:
@@ -129,7 +129,7 @@ async def test_the_halts(check: Pictures) -> None:
     async with still_console(size=(120, 40), records=records) as driven:
         await driven.press("2")
         await driven.sees("class:outreach", "research-1", "r Restore")
-        await check.everywhere(driven, "halts")
+        assert await check.everywhere(driven, "halts") == []
 
 
 async def test_a_restore_that_met_a_change(check: Pictures) -> None:
@@ -137,7 +137,7 @@ async def test_a_restore_that_met_a_change(check: Pictures) -> None:
     async with still_console(size=(120, 40), records=[halt]) as driven:
         await driven.press("2", "enter")
         await driven.sees("conflict", "restored", "r Restore")
-        await check.everywhere(driven, "restore-conflict")
+        assert await check.everywhere(driven, "restore-conflict") == []
 
 
 async def test_what_a_restore_would_do(check: Pictures) -> None:
@@ -145,14 +145,14 @@ async def test_what_a_restore_would_do(check: Pictures) -> None:
     async with still_console(size=(120, 40), records=[halt]) as driven:
         await driven.press("2", "r")
         await driven.sees("Restore class:billing", "back to replicas", "^n Continue")
-        await check.everywhere(driven, "restore")
+        assert await check.everywhere(driven, "restore") == []
 
 
 async def test_the_help(check: Pictures) -> None:
     async with still_console(size=(120, 40)) as driven:
         await driven.press("question_mark")
         await driven.sees("Everywhere")
-        await check.everywhere(driven, "help")
+        assert await check.everywhere(driven, "help") == []
 
 
 async def test_a_filter_and_marks(check: Pictures) -> None:
@@ -160,7 +160,7 @@ async def test_a_filter_and_marks(check: Pictures) -> None:
         await driven.press("l", "j", "space", "space", "slash")
         await driven.type("tenant:acme !class:research")
         await driven.sees("3 of 12 agents", "* 2 marked")
-        await check.everywhere(driven, "fleet-filtered")
+        assert await check.everywhere(driven, "fleet-filtered") == []
 
 
 async def test_the_palette(check: Pictures) -> None:
@@ -168,7 +168,7 @@ async def test_the_palette(check: Pictures) -> None:
         await driven.press("colon")
         await driven.type("halt out")
         await driven.sees("halt class:outreach")
-        await check.everywhere(driven, "palette")
+        assert await check.everywhere(driven, "palette") == []
 
 
 async def test_forcing_laggards(check: Pictures) -> None:
@@ -180,7 +180,7 @@ async def test_forcing_laggards(check: Pictures) -> None:
         await driven.sees("f Force")
         await driven.press("f")
         await driven.sees("without grace?", "Type  outreach")
-        await check.everywhere(driven, "force")
+        assert await check.everywhere(driven, "force") == []
 
 
 async def test_the_log(check: Pictures) -> None:
@@ -193,7 +193,7 @@ async def test_the_log(check: Pictures) -> None:
         driven.app.tell("iam:prod answers slowly; asking less often", wrong=True)
         driven.app.freshen()
         driven.app.clear_notifications()
-        await check.everywhere(driven, "log")
+        assert await check.everywhere(driven, "log") == []
 
 
 async def test_a_drill_that_may_only_be_looked_at(check: Pictures) -> None:
@@ -203,4 +203,4 @@ async def test_a_drill_that_may_only_be_looked_at(check: Pictures) -> None:
         driven.app.freshen()
         driven.app.screen.refresh_bindings()
         await driven.sees("DRILL", "read-only")
-        await check.everywhere(driven, "fleet-drill")
+        assert await check.everywhere(driven, "fleet-drill") == []

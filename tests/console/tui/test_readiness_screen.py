@@ -170,7 +170,7 @@ async def test_what_readiness_looks_like(size: tuple[int, int], request: pytest.
         screen._report = MIXED
         screen.freshen()
         await driven.sees("checked 40 s ago")
-        await check(driven, "readiness")
+        assert await check(driven, "readiness") == []
 
 
 @SIZES
@@ -179,7 +179,7 @@ async def test_what_the_runbook_looks_like(size: tuple[int, int], request: pytes
     async with still_console(size=size) as driven:
         await driven.press("6")
         await driven.sees("1. When to use the switch")
-        await check(driven, "runbook")
+        assert await check(driven, "runbook") == []
 
 
 async def test_without_colour_the_words_say_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
