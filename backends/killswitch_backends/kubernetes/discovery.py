@@ -67,11 +67,6 @@ class Catalogue:
         self.kinds: dict[str, Kind] = dict(self._builtin)
         """By name; the same mapping throughout, so that whoever holds it sees what is discovered later."""
 
-    @property
-    def discovered(self) -> bool:
-        """Whether the cluster was asked, and answered."""
-        return self._served is not None
-
     async def know(self, kinds: Iterable[str]) -> None:
         """Have these kinds in the catalogue, if they are served. Raises a ``Problem`` where that cannot be asked."""
         if any(kind not in self.kinds for kind in kinds):

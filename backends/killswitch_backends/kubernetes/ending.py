@@ -16,7 +16,6 @@ from killswitch_backends.kubernetes.resources import PODS, ObjectKey
 from killswitch_backends.problems import Gone, Problem
 
 GRACE_SECONDS = 1
-RISK = f"force ends its pods {GRACE_SECONDS} s after SIGTERM: work in progress and clean-up are lost"
 _LOOKS = 10
 _PAUSE = 0.2
 

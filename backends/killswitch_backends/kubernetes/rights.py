@@ -76,9 +76,3 @@ NEEDS: tuple[Need, ...] = (
     *_reviver("helm.toolkit.fluxcd.io", "helmreleases", "get"),
     *_reviver("kagent.dev", "agents", "get"),
 )
-
-SCALE_ONLY: tuple[Need, ...] = tuple(
-    Need("apps", f"{resource}/scale", ("patch",), "stop them where marking them is not allowed")
-    for resource in ("deployments", "statefulsets", "replicasets")
-)
-"""What stands in for ``patch`` on the object itself, when that is not given: a halt without a mark on its target."""

@@ -147,11 +147,6 @@ class Browser:
                 events += [found.get(seq) for seq in range(low, high + 1)]
         return events
 
-    def volume_of(self, place: int) -> Path | None:
-        """The volume in which a place is."""
-        stretch = self._stretch(place)
-        return stretch.path if stretch else None
-
     def _stretch(self, place: int) -> Stretch | None:
         return next((s for s in self.stretches if s.first <= place < s.first + s.size), None)
 

@@ -18,7 +18,7 @@ from killswitch_console.drills.clock import DrillClock
 from killswitch_console.drills.durations import clock_text
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import DrillLog
-from killswitch_console.drills.scenario import Answer, AnyInject, Inject, Pattern, Scenario, Timed
+from killswitch_console.drills.scenario import Answer, AnyInject, Pattern, Scenario
 from killswitch_inventory.scopes import Scope
 
 IDLE: Final = 3600.0
@@ -315,8 +315,3 @@ def matches(pattern: Pattern, happened: Happened) -> bool:
 
 def _kind(scope: object) -> str | None:
     return str(Scope.parse(scope).kind) if isinstance(scope, str) else None
-
-
-def waits_for_hand(entry: Timed) -> bool:
-    """Whether an entry is delivered by a person only."""
-    return isinstance(entry, Inject) and entry.by_hand

@@ -37,9 +37,6 @@ EVENTS: Final[Mapping[str, str]] = {
 }
 """Every event a scenario may name, and what it means."""
 
-DETAILS: Final = ("inject", "scope", "verdict", "layer", "target")
-"""Details by which a scenario may tell events of one name apart."""
-
 
 @dataclass(frozen=True, slots=True)
 class Happened:

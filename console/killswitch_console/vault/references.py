@@ -11,8 +11,6 @@ from killswitch_backends.problems import Unauthenticated
 from killswitch_console import private
 from killswitch_console.vault.children import Silence, ask_child
 
-FORMS = "keyring:NAME, env:NAME or file:PATH"
-
 KEYRING_SECONDS = 3.0
 """A hung or locked keyring may cost no more (trust.md 1.1: it can hang for ever)."""
 
