@@ -39,6 +39,7 @@ from killswitch_console.halting.read_only import ReadOnlyRefused
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_console.halting.restore_desk import NothingToRestore
 from killswitch_console.hostile import clean
+from killswitch_console.private import NotPrivate
 from killswitch_console.vault.credential import CredentialError
 from killswitch_console.vault.register import RegisterError
 from killswitch_console.vault.vault import VaultError
@@ -79,6 +80,7 @@ EDGES: tuple[Edge, ...] = (
     Edge(ScopeError, USAGE, "`agents` lists what there is"),
     Edge(UnknownHalt, USAGE, "`status` lists them; `status --marks` looks at the platforms too"),
     Edge(AlreadyRestored, USAGE),
+    Edge(NotPrivate, USAGE, "`check` lists all that others have a hand in"),
     Edge(LedgerNeeded, USAGE, "see that its disk is there, has room and is writable; halting goes on without it"),
     Edge(LedgerError, USAGE, "see that its disk is there, has room and is writable; halting goes on without it"),
     Edge(RecordingNeeded, USAGE, "`check` says what is wrong with the trail; halting goes on without it"),
