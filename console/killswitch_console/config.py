@@ -244,7 +244,7 @@ def load_configuration(path: Path) -> Configuration:
     except OSError as error:
         todo = f"; `init --output {path}` writes an example there" if isinstance(error, FileNotFoundError) else ""
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}{todo}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of a million digits, brackets on end
         raise ConfigurationError(f"{path}: is not TOML: {error}") from error
     kinds = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     backends = tuple(

@@ -17,6 +17,7 @@ from killswitch_backends.hearing import Hearing
 from killswitch_backends.launchdarkly.flags import FlagState, read_flag
 from killswitch_backends.launchdarkly.limiter import RateLimiter
 from killswitch_backends.launchdarkly.settings import LOOPBACK, LaunchDarklySettings
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import (
     Blocked,
     Changed,
@@ -43,6 +44,8 @@ QUICK = aiohttp.ClientTimeout(total=2, connect=1)
 """For a call that has another way when there is no answer."""
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 _PARALLEL_PAGES = 4
+_MOST_BYTES = 64 * 2**20
+"""Of one answer, decompressed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_9999 = 253_370_764_800_000
@@ -143,7 +146,7 @@ class Api:
             f"/environments/{quote(settings.environment)}/scheduled-changes"
         )
         body = await self._call("scheduled", "GET", path, where=self._of(key), background=True)
-        return [item for item in body.get("items", []) if isinstance(item, dict)]
+        return _objects(body, self._of(key))
 
     async def last_switches(self, key: str) -> list[Switch]:
         """The latest changes of a flag's ``on`` in this environment, newest first, as far as one call shows."""
@@ -152,12 +155,12 @@ class Api:
         body = await self._call("auditlog", "GET", path, where=self._of(key))
         return [
             Switch(
-                by=str((entry.get("subject") or {}).get("name", "")),
+                by=_name(entry.get("subject")),
                 comment=str(entry.get("comment") or ""),
                 at=_moment(entry.get("date")),
             )
-            for entry in body.get("items", [])
-            if any(access.get("action") == "updateOn" for access in entry.get("accesses", []))
+            for entry in _objects(body, self._of(key))
+            if any(access.get("action") == "updateOn" for access in _objects(entry, self._of(key), "accesses"))
         ]
 
     async def _page(self, offset: int) -> tuple[list[FlagState], int]:
@@ -168,7 +171,10 @@ class Api:
             f"&filter=filterEnv:{quote(settings.environment)}&summary=0&sort=creationDate&limit={PAGE}&offset={offset}"
         )
         body = await self._call("list", "GET", path, background=True, timeout=_LIST_TIMEOUT)
-        return [self._read(item) for item in body.get("items", [])], int(body.get("totalCount", 0))
+        total = body.get("totalCount", 0)
+        if type(total) is not int:
+            raise Unreachable(self._where, "answered with a list that does not say how long it is")
+        return [self._read(item) for item in _objects(body, self._where)], total
 
     async def _call(
         self,
@@ -193,7 +199,7 @@ class Api:
         if status >= 300:
             raise self._problem(route, status, headers, content, where)
         try:
-            answer = json.loads(content)
+            answer = parsed(content)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
@@ -215,7 +221,7 @@ class Api:
                 async with session.request(
                     method, _url(url), data=data, headers=headers, timeout=timeout, allow_redirects=False
                 ) as answer:
-                    content = await answer.read()
+                    content = await _whole(answer, where)
         except TimeoutError as error:
             raise Unreachable(where, f"no answer within {timeout.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -295,6 +301,30 @@ def _moment(milliseconds: object) -> str:
     return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
 
 
+def _objects(body: Mapping[str, Json], where: str, key: str = "items") -> list[Mapping[str, Json]]:
+    """The objects of a list. Raises ``Unreachable`` where it is none: what is no list is not an empty one."""
+    listed = body.get(key, [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise Unreachable(where, f"answered with {key} that are no list of objects")
+    return listed
+
+
+def _name(subject: Json) -> str:
+    return str(subject.get("name", "")) if isinstance(subject, dict) else ""
+
+
+async def _whole(answer: aiohttp.ClientResponse, where: str) -> bytes:
+    """An answer's body. Raises ``Unreachable`` where it does not end."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise Unreachable(where, f"answered with more than {_MOST_BYTES // 2**20} MiB")
+    return b"".join(parts)
+
+
 def _url(text: str) -> URL:
     """An address whose quoting is final: a key with a slash in it must not become another path."""
     return URL(text, encoded=True)
@@ -303,7 +333,7 @@ def _url(text: str) -> URL:
 def _message(content: bytes) -> str:
     """What an error answer says, short and on one line; the platform's text stays hostile until shown."""
     try:
-        body = json.loads(content)
+        body = parsed(content)
     except ValueError:
         body = None
     text = body.get("message", "") if isinstance(body, dict) else ""

@@ -7,11 +7,12 @@ Terraform provider). Its values, in any order: ``halt:ID``, ``by:INVOKER``, ``at
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from killswitch_backends.protocol import FieldChange, Json, LabelKeys, Order
 from killswitch_inventory.agents import How
@@ -36,8 +37,8 @@ class _WireProperty(_Wire):
 
 
 class _WireTargeting(_Wire):
-    on: bool
-    version: int
+    on: StrictBool
+    version: StrictInt
     offVariation: int | None = None  # noqa: N815 - the platform's names
     fallthrough: dict[str, Any] = Field(default_factory=dict)
     rules: list[Any] = Field(default_factory=list)
@@ -158,7 +159,7 @@ def _read_mark(values: Sequence[Json]) -> Mark | None:
         return None
     version = parts.get("version", "")
     halt = HaltMark(parts["halt"], parts.get("by", ""), parts.get("at", ""))
-    return Mark(halt, parts["was"] == "on", int(version) if version.isdigit() else 0, texts)
+    return Mark(halt, parts["was"] == "on", int(version) if re.fullmatch("[0-9]{1,18}", version) else 0, texts)
 
 
 def claims(tags: Sequence[str], labels: LabelKeys) -> tuple[Claim, ...]:

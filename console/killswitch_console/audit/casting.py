@@ -15,12 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from killswitch_backends.outside import parsed
 from killswitch_console import private
 
 MOST_WAITING: Final = 2000
 """Frames that may wait for the disk."""
 
 CLOSE_SECONDS: Final = 2.0
+_LONGEST: Final = 10.0**9
+"""Seconds in a recording: what says more (or is no number) was not written by a clock."""
 
 _END: Final = None
 
@@ -110,7 +113,7 @@ def read_recording(file: IO[str]) -> list[tuple[float, str, str]]:
     Raises:
         ValueError: it is not an asciicast of version 2 or 3.
     """
-    header = json.loads(file.readline() or "null")
+    header = parsed(file.readline() or "null")
     if not isinstance(header, dict) or header.get("version") not in (2, 3):
         raise ValueError("not an asciicast of version 2 or 3")
     events: list[tuple[float, str, str]] = []
@@ -119,9 +122,12 @@ def read_recording(file: IO[str]) -> list[tuple[float, str, str]]:
         if line.startswith("#") or not line.strip():
             continue
         try:
-            when, code, text = json.loads(line)
-        except ValueError:
+            when, code, text = parsed(line)
+            seconds = float(when)
+        except (TypeError, ValueError, OverflowError):
             break
-        at = at + float(when) if header["version"] == 3 else float(when)
+        if not 0 <= seconds < _LONGEST:
+            break
+        at = at + seconds if header["version"] == 3 else seconds
         events.append((at, str(code), str(text)))
     return events

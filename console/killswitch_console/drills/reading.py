@@ -57,7 +57,7 @@ def read_scenario(path: Path) -> Scenario:
     text = _text(path)
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number of a million digits, brackets on end
         raise ScenarioError([_broken(path, str(error), text)]) from None
     lines = lines_of(text)
     try:
@@ -165,7 +165,7 @@ def _end_of_value(lines: Sequence[str], number: int) -> int:
     for end in range(number, min(number + _LONGEST_VALUE, len(lines) + 1)):
         try:
             tomllib.loads("\n".join(lines[number - 1 : end]))
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             continue
         return end
     return number

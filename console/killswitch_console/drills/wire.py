@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from killswitch_backends.outside import parsed
 from killswitch_console.drills.clock import Pace
 
 SOCKET: Final = "drill.socket"
@@ -39,7 +40,7 @@ async def lines(reader: asyncio.StreamReader) -> AsyncIterator[Words]:
     while True:
         try:
             line = await reader.readline()
-            words = json.loads(line) if line else None
+            words = parsed(line) if line else None
         except (ConnectionError, ValueError):
             return
         if not isinstance(words, dict):

@@ -55,7 +55,7 @@ class LastKnown:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await asyncio.to_thread(_read, self._file(ref))
-        except (OSError, ValidationError, ValueError, TimeoutError):
+        except (OSError, ValidationError, ValueError, RecursionError, TimeoutError):
             return None
 
     async def keep(self, ref: BackendRef, remembered: Remembered, stop: Callable[[], bool]) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from killswitch_backends.outside import parsed
+
 FORMAT = "killswitch-console sealed bundle 1"
 MEMORY_KIB, PASSES, LANES = 64 * 1024, 3, 4
 """Argon2id: 0.21 to 0.25 s on a small bastion (trust.md 1.2), and RFC 9106's second recommended choice."""
@@ -123,7 +125,7 @@ def _argon2id(passphrase: bytes | bytearray, salt: bytes, memory_kib: int, passe
 def _parts(container: bytes) -> tuple[Header, bytes, bytes]:
     head, newline, body = container.partition(b"\n")
     try:
-        document = json.loads(head)
+        document = parsed(head)
         if not newline or document["format"] != FORMAT or document["kdf"] != "argon2id":
             raise NotSealed("it is not a sealed bundle of this version")
         header = Header(
