@@ -20,15 +20,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import TypeAdapter
 
 from killswitch_backends.protocol import Order
 from killswitch_console import private
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.database import Database, connect, insert
 from killswitch_console.halting.approving import Approval
-from killswitch_console.halting.cut_short import RestoreBegun
+from killswitch_console.halting.ledger_file import make_private, prepare
+from killswitch_console.halting.ledger_rows import dump, load, moment, restore_begun
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.reviving import Revival
@@ -51,36 +51,6 @@ _Statement = tuple[str, Sequence[_Row]]
 _TROUBLE: Final = (sqlite3.Error, ValueError)
 """What aiosqlite raises: SQLite's errors, and ValueError when its thread has ended."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS halt (
-    halt_id TEXT PRIMARY KEY, header TEXT NOT NULL, invoked_at TEXT NOT NULL, ended_at TEXT, restored_at TEXT
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS target (
-    halt_id TEXT NOT NULL REFERENCES halt, target TEXT NOT NULL, progress TEXT NOT NULL, PRIMARY KEY (halt_id, target)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS restore (
-    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS restore_end (
-    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, ended_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS warning (halt_id TEXT NOT NULL REFERENCES halt, text TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS partial (
-    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL, scope TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS revival (
-    halt_id TEXT NOT NULL REFERENCES halt, target TEXT NOT NULL, at TEXT NOT NULL, by TEXT NOT NULL, reasserted_at TEXT,
-    PRIMARY KEY (halt_id, target, at)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS approval (
-    halt_id TEXT NOT NULL REFERENCES halt, approver TEXT NOT NULL, at TEXT NOT NULL, used_at TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS security (
-    halt_id TEXT NOT NULL REFERENCES halt, at TEXT NOT NULL,
-    what TEXT NOT NULL, invoker TEXT NOT NULL, reason TEXT NOT NULL
-) STRICT;
-"""
-
 
 class LedgerError(Exception):
     """The ledger could not be read or written; says which file and why."""
@@ -99,7 +69,7 @@ class Ledger:
 
     async def begin(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
         """Make a halt and the intent and prior state of its first targets durable, in one transaction."""
-        row = (header.halt_id, _dump(self._header, header), header.invoked_at.isoformat())
+        row = (header.halt_id, dump(self._header, header), header.invoked_at.isoformat())
         insert = ("INSERT OR REPLACE INTO halt (halt_id, header, invoked_at) VALUES (?, ?, ?)", [row])
         await self._write([insert, self._put(header.halt_id, targets)])
 
@@ -118,7 +88,7 @@ class Ledger:
 
     async def extend(self, header: HaltHeader, targets: Iterable[TargetProgress]) -> None:
         """Make what a hold adds to its halt durable, before any of it is changed."""
-        update = ("UPDATE halt SET header = ? WHERE halt_id = ?", [(_dump(self._header, header), header.halt_id)])
+        update = ("UPDATE halt SET header = ? WHERE halt_id = ?", [(dump(self._header, header), header.halt_id)])
         await self._write([update, self._put(header.halt_id, targets)])
 
     async def note_revivals(self, halt_id: str, revivals: Iterable[Revival]) -> None:
@@ -160,7 +130,7 @@ class Ledger:
 
     async def approve(self, halt_id: str, approval: Approval) -> None:
         """Record a second person's agreement to a restore."""
-        row = (halt_id, _dump(self._invoker, approval.approver), approval.at.isoformat())
+        row = (halt_id, dump(self._invoker, approval.approver), approval.at.isoformat())
         await self._write([("INSERT INTO approval (halt_id, approver, at) VALUES (?, ?, ?)", [row])])
 
     async def warn(self, halt_id: str, text: str) -> None:
@@ -169,7 +139,7 @@ class Ledger:
 
     async def note_security(self, halt_id: str, what: str, invoker: Invoker, reason: str, at: datetime) -> None:
         """Record that somebody went past a safeguard, and why."""
-        row = (halt_id, at.isoformat(), what, _dump(self._invoker, invoker), reason)
+        row = (halt_id, at.isoformat(), what, dump(self._invoker, invoker), reason)
         await self._write([("INSERT INTO security VALUES (?, ?, ?, ?, ?)", [row])])
 
     async def revivals(self, halt_id: str) -> list[Revival]:
@@ -178,7 +148,7 @@ class Ledger:
             "SELECT target, at, by, reasserted_at FROM revival WHERE halt_id = ? ORDER BY at", halt_id
         )
         return [
-            Revival(TargetId.parse(str(row[0])), datetime.fromisoformat(str(row[1])), str(row[2]), _moment(row[3]))
+            Revival(TargetId.parse(str(row[0])), datetime.fromisoformat(str(row[1])), str(row[2]), moment(row[3]))
             for row in rows
         ]
 
@@ -235,25 +205,25 @@ class Ledger:
         return HaltRecord(
             header=self._load(self._header, header),
             targets=tuple(self._load(self._progress, row[0]) for row in targets),
-            ended_at=_moment(ended_at),
-            restored_at=_moment(restored_at),
+            ended_at=moment(ended_at),
+            restored_at=moment(restored_at),
             warnings=tuple(str(row[0]) for row in warnings),
             approvals=tuple(self._approval(*row) for row in approvals),
             put_back_scopes=tuple(Scope.parse(str(row[0])) for row in parts),
-            restoring=_begun(*begun[0]) if begun else None,
+            restoring=restore_begun(*begun[0]) if begun else None,
         )
 
     def _approval(self, approver: object, at: object, used_at: object) -> Approval:
-        return Approval(self._load(self._invoker, approver), datetime.fromisoformat(str(at)), _moment(used_at))
+        return Approval(self._load(self._invoker, approver), datetime.fromisoformat(str(at)), moment(used_at))
 
     def _load(self, adapter: TypeAdapter[_T], text: object) -> _T:
         try:
-            return _load(adapter, str(text))
+            return load(adapter, str(text))
         except ValueError as error:
             raise LedgerError(f"{self._path}: holds a record that this version cannot read: {error}") from error
 
     def _put(self, halt_id: str, targets: Iterable[TargetProgress]) -> _Statement:
-        rows: list[_Row] = [(halt_id, str(t.target), _dump(self._progress, t)) for t in targets]
+        rows: list[_Row] = [(halt_id, str(t.target), dump(self._progress, t)) for t in targets]
         return "INSERT OR REPLACE INTO target", rows
 
     async def _write(self, statements: Sequence[_Statement]) -> None:
@@ -296,29 +266,6 @@ def _heard(work: asyncio.Future[None]) -> None:
         work.exception()
 
 
-def _dump(adapter: TypeAdapter[_T], value: _T) -> str:
-    """A value as JSON; text that is not Unicode (half a surrogate pair from a platform) is kept, as an escape."""
-    try:
-        return adapter.dump_json(value).decode()
-    except PydanticSerializationError:
-        return json.dumps(adapter.dump_python(value, mode="json"))
-
-
-def _load(adapter: TypeAdapter[_T], text: str) -> _T:
-    try:
-        return adapter.validate_json(text)
-    except ValidationError:
-        return adapter.validate_python(json.loads(text))
-
-
-def _begun(at: object, by: object, reason: object) -> RestoreBegun:
-    return RestoreBegun(datetime.fromisoformat(str(at)), str(by), str(reason))
-
-
-def _moment(text: object) -> datetime | None:
-    return datetime.fromisoformat(str(text)) if text is not None else None
-
-
 @asynccontextmanager
 async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
     """Open (or create) the ledger of a state directory, readable by its owner only.
@@ -328,7 +275,7 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
     """
     path = state_dir / "ledger.sqlite3"
     try:
-        _make_private(path)
+        make_private(path)
         connection = await connect(str(path), timeout=BUSY_SECONDS)
     except private.NotPrivate as error:
         raise LedgerError(str(error)) from None
@@ -336,7 +283,7 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
         raise LedgerError(f"{path}: {error}") from error
     ledger = Ledger(connection, path)
     try:
-        await _prepare(connection, path)
+        await _prepared(connection, path)
         yield ledger
     finally:
         with suppress(TimeoutError):  # a disk that hangs keeps its thread; the process must end all the same
@@ -345,18 +292,8 @@ async def open_ledger(state_dir: Path) -> AsyncIterator[Ledger]:
                 await connection.close()
 
 
-def _make_private(path: Path) -> None:
-    private.folder(path.parent)
-    private.check_file(path)
-    private.check_file(path.with_name(f"{path.name}-journal"))  # SQLite would play it back
-    path.touch(mode=0o600)
-
-
-async def _prepare(connection: Database, path: Path) -> None:
+async def _prepared(connection: Database, path: Path) -> None:
     try:
-        await connection.execute("PRAGMA journal_mode = TRUNCATE")
-        await connection.execute("PRAGMA synchronous = FULL")
-        await connection.execute("PRAGMA trusted_schema = OFF")
-        await connection.executescript(_SCHEMA)
+        await prepare(connection)
     except sqlite3.Error as error:
         raise LedgerError(f"{path}: {error}") from error

@@ -27,7 +27,8 @@ from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.refusals import UnknownHalt
 from killswitch_console.halting.restore_plan import RestorePlan, make_restore_plan
-from killswitch_console.halting.restoring import RestoreRun, RestoreWish, chosen
+from killswitch_console.halting.restore_steps import RestoreWish, chosen
+from killswitch_console.halting.restoring import RestoreRun
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.staging import OnFailure
 from killswitch_inventory.scopes import Scope, ScopeKind

@@ -17,7 +17,8 @@ from killswitch_console.halting.means import Means
 from killswitch_console.halting.overlap import Overlaps
 from killswitch_console.halting.progress import TargetProgress, TargetState, by_backend, watch_of
 from killswitch_console.halting.record import HaltRecord
-from killswitch_console.halting.restoring import COMPARE_SECONDS, chosen
+from killswitch_console.halting.restore_steps import chosen
+from killswitch_console.halting.restoring import COMPARE_SECONDS
 from killswitch_console.halting.staging import stages
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope

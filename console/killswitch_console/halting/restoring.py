@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from killswitch_backends.problems import Conflict, Gone, Problem, Refused, Unreachable
-from killswitch_backends.protocol import Backend, Comparing, Order, Restored
+from killswitch_backends.protocol import Backend, Comparing, Restored
 from killswitch_console.halting import happenings
 from killswitch_console.halting.announcing import announce, withdraw
 from killswitch_console.halting.board import Board
@@ -25,14 +25,20 @@ from killswitch_console.halting.overlap import Overlaps, Part, topmost
 from killswitch_console.halting.progress import TargetProgress, TargetState, watch_of
 from killswitch_console.halting.proving_running import until_running
 from killswitch_console.halting.record import HaltRecord
-from killswitch_console.halting.retrying import Backoff, is_final
+from killswitch_console.halting.restore_steps import (
+    ENDED,
+    LAYERS,
+    RestoreWish,
+    as_touched,
+    chosen,
+    is_end,
+    lift,
+    put_back,
+)
+from killswitch_console.halting.retrying import Backoff
 from killswitch_console.halting.staging import OnFailure, Stage, stages
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import Layer, TargetId
-
-LAYERS = (Layer.CREDENTIAL, Layer.PROCESS, Layer.CAPABILITY)
-"""What comes back first: an agent must find its credentials when its process starts, and work only at the end."""
+from killswitch_inventory.targets import TargetId
 
 LAYER_SECONDS: Final = 15.0
 """How long a target waits for the earlier layers of its own agents; one that cannot come back holds nobody up."""
@@ -42,16 +48,6 @@ STAGE_SECONDS: Final = 15.0
 
 COMPARE_SECONDS: Final = 10.0
 """How long a platform may take to say what changed since, before anything is put back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreWish:
-    """What a person asked for: who, why, how much of a halt, and what to do when something fails."""
-
-    order: Order
-    only: Scope | None = None
-    """Restore the agents of this scope only; the rest stays halted."""
-    on_failure: OnFailure = OnFailure.STOP
 
 
 @dataclass(slots=True)
@@ -111,8 +107,8 @@ class RestoreRun:
     async def _let_go(self) -> None:
         """End the hold of what comes back, durably, before anything does."""
         due = {t.target for t in self.due}
-        lifted = [_lifted(t) for t in self.due]
-        others = [_as_touched(t) for t in self._record.touched if t.target not in due]
+        lifted = [lift(t) for t in self.due]
+        others = [as_touched(t) for t in self._record.touched if t.target not in due]
         await self._ledger.begin_restore(self._order, [*lifted, *others], self._wish.only)
         for target in (*lifted, *others):
             self.board.move(target)
@@ -130,7 +126,7 @@ class RestoreRun:
             await asyncio.wait(self._at.tasks)  # what a stage that was not waited for left behind
 
     def _left(self, targets: Iterable[TargetProgress]) -> list[TargetProgress]:
-        return [now for t in targets if (now := self.board[t.target]).state not in _ENDED]
+        return [now for t in targets if (now := self.board[t.target]).state not in ENDED]
 
     # -- before anything is put back -------------------------------------------------------------------------------
 
@@ -214,7 +210,7 @@ class RestoreRun:
 
     async def _until_restored(self, backend: Backend, target: TargetProgress, top: Part) -> None:
         backoff = Backoff()
-        while (problem := await self._attempt(backend, target.target, top)) is not None and not _is_end(problem):
+        while (problem := await self._attempt(backend, target.target, top)) is not None and not is_end(problem):
             self.board.move(replace(self.board[target.target], error=str(problem)))
             await asyncio.sleep(backoff.wait(problem))
         if isinstance(problem, Conflict):
@@ -243,7 +239,7 @@ class RestoreRun:
             return Unreachable(str(target), f"no answer within {ATTEMPT_SECONDS:g} s")
         except Exception as defect:  # noqa: BLE001  (a defect met at one target must not stop the others)
             return Refused(str(target), f"internal error: {defect!r}")
-        self.board.move(_restored(self.board[target], restored))
+        self.board.move(put_back(self.board[target], restored))
         await self._close_others(target, restored)
         return None
 
@@ -251,7 +247,7 @@ class RestoreRun:
         """Note in the halts that let go of it earlier that it has been put back."""
         for part in self._overlaps.get(target, ()):
             try:
-                await self._ledger.save(part.halt_id, [_restored(part.progress, restored)])
+                await self._ledger.save(part.halt_id, [put_back(part.progress, restored)])
             except LedgerError as error:
                 self.board.warn(f"{part.halt_id} still shows {target} as halted: {error}")
 
@@ -265,7 +261,7 @@ class RestoreRun:
         why = self._at.failure or "not restored"
         for due in self.due:
             current = self.board[due.target]
-            if current.state in _ENDED or current.released:
+            if current.state in ENDED or current.released:
                 continue
             if due.target not in self._at.begun and not self._record.header.foreign:
                 self.board.move(replace(current, lifted=False, error=f"stays halted, the restore stopped: {why}"))
@@ -298,49 +294,7 @@ class RestoreRun:
         return self._at.failure
 
 
-_ENDED = frozenset({TargetState.RESTORED, TargetState.CONFLICT, TargetState.FAILED})
-
-
 async def _end_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-def chosen(record: HaltRecord, only: Scope | None) -> tuple[TargetProgress, ...]:
-    """What a restore is about: all that the halt touched, or the part that agents of a scope use."""
-    if only is None:
-        return record.touched
-    return tuple(t for t in record.touched if any(only.covers(key) for key in t.agents))
-
-
-def _lifted(target: TargetProgress) -> TargetProgress:
-    """Held no more, with another try for what an earlier restore could not do."""
-    again = target.state in (TargetState.CONFLICT, TargetState.FAILED)
-    afresh = TargetState.ACCEPTED if target.accepted else TargetState.REQUESTED
-    return replace(_as_touched(target), lifted=True, changes=(), error="", state=afresh if again else target.state)
-
-
-def _as_touched(target: TargetProgress) -> TargetProgress:
-    """What may have been changed counts as changed from here on, also when the halt gets its end by this restore."""
-    at = target.requested_at or (target.captured.at if target.captured else None)
-    return replace(target, requested_at=at)
-
-
-def _is_end(problem: Problem) -> bool:
-    """Whether a restore cannot come to anything by trying again."""
-    return is_final(problem) or isinstance(problem, Conflict | Gone)
-
-
-def _restored(target: TargetProgress, restored: Restored) -> TargetProgress:
-    return replace(
-        target,
-        state=TargetState.RESTORED,
-        evidence=restored.evidence,
-        error="",
-        note="",
-        running=None,
-        released=False,
-        fighting=False,
-        changes=(),
-    )
