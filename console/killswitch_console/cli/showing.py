@@ -134,6 +134,8 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     if force := _force(record, holding):
         print(f"in force: {force}")
+    if holding is None and record.held and record.evidence_at is not None:
+        print(f"as of: {moment(record.evidence_at)}, when evidence was last taken; `hold` or `resume` looks again")
     if record.restoring is not None and (holding is None or holding.work is not Work.RESTORE):
         what = f"{told(record.restoring, record.touched)}, the rest is halted and not held"
         _line(sys.stdout, f"{what}: `restore` goes on with it, `hold` or `resume` keeps it halted")

@@ -128,6 +128,11 @@ class HaltRecord:
         return sum(t.revivals for t in self.targets)
 
     @property
+    def evidence_at(self) -> datetime | None:
+        """When the latest of its evidence was taken: of what nobody looks at any more, nothing later is known."""
+        return max((t.evidence.at for t in self.targets if t.evidence), default=None)
+
+    @property
     def proven_at(self) -> datetime | None:
         """When the last target was proven stopped; None while one is not (any more)."""
         planned = [t for t in self.targets if t.adopted_at is None]

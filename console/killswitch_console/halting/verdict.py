@@ -121,6 +121,6 @@ def verdict(agents: Iterable[AgentOutcome], targets: Iterable[TargetProgress], *
 
 
 def restore_verdict(targets: Iterable[TargetProgress]) -> Verdict:
-    """``restored`` only when every target was read back equal to its prior state."""
-    done = all(t.state is TargetState.RESTORED for t in targets)
-    return Verdict.RESTORED if done else Verdict.INCOMPLETE
+    """``restored`` only when there are targets, and every one was read back equal to its prior state."""
+    states = {t.state for t in targets}
+    return Verdict.RESTORED if states == {TargetState.RESTORED} else Verdict.INCOMPLETE

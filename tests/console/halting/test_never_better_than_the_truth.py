@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from engine_runs import deployment, halt, holding, is_held, small_fleet, until
+import pytest
+
+from engine_runs import deployment, halt, holding, is_held, opened, small_fleet, until
+from killswitch_console.cli.showing import print_halt
 from killswitch_console.halting import board as boards
 from killswitch_console.halting.board import Board
+from killswitch_console.halting.document import moment
 from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.lease import Holding, Work
 from killswitch_console.halting.progress import TargetProgress
-from killswitch_console.halting.verdict import Verdict
+from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.verdict import Verdict, restore_verdict
 from killswitch_inventory.targets import Layer, TargetId
 from scripted_platform import Fault
 from virtual_loop import run
@@ -85,3 +91,21 @@ def test_what_an_observer_that_keeps_breaking_had_proven_is_not_stopped_any_more
             assert (await engine.record(record.header.halt_id)).verdict is Verdict.STOPPED
 
     run(main)
+
+
+def test_nothing_is_restored_where_nothing_was_put_back() -> None:
+    assert restore_verdict([]) is Verdict.INCOMPLETE
+
+
+def test_status_says_how_old_a_proof_is_that_nobody_looks_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def main() -> HaltRecord:
+        async with opened(small_fleet(1), tmp_path) as engine:
+            return await halt(engine)
+
+    record = run(main)
+    print_halt(record)
+    assert f"as of: {moment(record.evidence_at)}" in capsys.readouterr().out
+    print_halt(record, Holding(1, Work.HOLD))
+    assert "as of:" not in capsys.readouterr().out
