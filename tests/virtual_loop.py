@@ -54,6 +54,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _thread_done(self, _: object) -> None:
         self.outstanding -= 1
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Its threads are waited for in real time: since Python 3.12 there is a limit, and a jump would reach it."""
+        self.outstanding += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.outstanding -= 1
+
 
 class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualLoop) -> None:
