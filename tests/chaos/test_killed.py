@@ -28,22 +28,22 @@ LONGEST = 6.0
 
 
 async def test_kills_at_4_instants() -> None:
-    await kill_worlds(range(2), times=2)
+    assert await kill_worlds(range(2), times=2) == 4
 
 
 @pytest.mark.chaos
 async def test_kills_at_200_instants() -> None:
-    await kill_worlds(range(100, 108), times=25)
+    assert await kill_worlds(range(100, 108), times=25) == 200
 
 
-async def kill_worlds(seeds: range, *, times: int) -> None:
-    """Several worlds beside each other, since a halt mostly waits."""
+async def kill_worlds(seeds: range, *, times: int) -> int:
+    """Several worlds beside each other, since a halt mostly waits; how many were killed, finished and restored."""
     async with asyncio.TaskGroup() as group:
-        for seed in seeds:
-            group.create_task(kill_again_and_again(seed, times), name=f"world {seed}")
+        worlds = [group.create_task(kill_again_and_again(seed, times), name=f"world {seed}") for seed in seeds]
+    return sum(world.result() for world in worlds)
 
 
-async def kill_again_and_again(seed: int, times: int) -> None:
+async def kill_again_and_again(seed: int, times: int) -> int:
     rng = random.Random(seed)
     async with process(agents=AGENTS, seed=seed) as sim:
         before = await asyncio.to_thread(worldview, sim)
@@ -52,6 +52,7 @@ async def kill_again_and_again(seed: int, times: int) -> None:
             await kill_once(sim, rng, before)
         verified = await console(sim.config_path, "audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
+        return times
 
 
 async def kill_once(sim: Simulated, rng: random.Random, before: View) -> None:

@@ -88,7 +88,9 @@ async def test_a_path_may_begin_with_the_home_directory(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     _write(tmp_path / "config", _config({"token": SECRET}))
-    await _credentials(official, kubeconfig="~/config").load()
+    credentials = _credentials(official, kubeconfig="~/config")
+    await credentials.load()
+    assert await credentials.authorization() == {"Authorization": f"Bearer {SECRET}"}
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ async def test_a_version_that_is_too_old_is_listed_anew(sim: Simulated, backend:
     async with sighting(backend) as sights:
         await eventually(lambda: sim.counts()["kubernetes.list.deployments"] >= 2)
         admin.scale("refund-1", 3)
-        await sights.until(lambda item: sights_of(item, "refund-1") and item.facts["replicas"] == "3")
+        told = await sights.until(lambda item: sights_of(item, "refund-1") and item.facts["replicas"] == "3")
+        assert told.target == ONE
 
 
 async def test_a_watch_that_falls_silent_is_opened_anew(
@@ -121,7 +122,8 @@ async def test_a_watch_that_falls_silent_is_opened_anew(
     async with opened(sim) as backend, sighting(backend) as sights:
         await eventually(lambda: sim.counts()["kubernetes.watch.deployments"] >= 3)
         admin.scale("refund-1", 3)
-        await sights.until(lambda item: sights_of(item, "refund-1") and item.facts["replicas"] == "3")
+        told = await sights.until(lambda item: sights_of(item, "refund-1") and item.facts["replicas"] == "3")
+        assert told.target == ONE
 
 
 async def test_a_cluster_that_fails_is_told_once_and_listed_anew_when_it_is_back(

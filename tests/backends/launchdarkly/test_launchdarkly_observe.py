@@ -129,6 +129,8 @@ async def test_a_flag_that_was_off_already_is_proven_too(simulated: Simulated, b
     watch = await halted(backend, FLAG)
     async with observing(backend, these(watch)) as seen:
         await until(lambda: newest(seen) is Sight.STOPPED)
+    assert seen[-1].evidence is not None
+    assert "reason OFF" in seen[-1].evidence.detail
 
 
 @pytest.mark.usefixtures("impatient")
@@ -178,6 +180,7 @@ async def test_a_client_that_never_connects_proves_nothing(simulated: Simulated)
         watch = await halted(backend, FLAG)
         async with observing(backend, these(watch)) as seen:
             await until(lambda: newest(seen) is Sight.UNKNOWN)
+            assert Sight.STOPPED not in {observation.sight for observation in seen}
             simulated.faults.standing.clear()
             simulated.faults.released.set()
             await until(lambda: newest(seen) is Sight.STOPPED)
@@ -203,6 +206,8 @@ async def test_a_flag_that_is_deleted_while_watched_is_unknown(simulated: Simula
         await until(lambda: newest(seen) is Sight.STOPPED)
         await simulated.call("DELETE", f"/api/v2/flags/agents/{FLAG}")
         await until(lambda: newest(seen) is Sight.UNKNOWN)
+    assert seen[-1].evidence is None
+    assert seen[-1].note
 
 
 async def test_closing_leaves_no_thread_behind(simulated: Simulated) -> None:

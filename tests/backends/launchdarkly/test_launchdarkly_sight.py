@@ -124,6 +124,9 @@ async def test_without_a_stream_it_lists_again_and_again(simulated: Simulated, m
         await until(lambda: complete(seen))
         await simulated.patch(FLAG, {"kind": "turnFlagOff"})
         await until(lambda: (found := of(FLAG, seen)) is not None and found.off)
+        other = of("agent-refund-2", seen)
+        assert other is not None
+        assert not other.off
 
 
 async def test_a_live_record_answers_a_capture_without_a_call(simulated: Simulated, backend: Backend) -> None:

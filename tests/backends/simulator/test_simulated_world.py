@@ -135,6 +135,9 @@ async def test_the_time_of_an_action_is_that_of_the_machine():
 async def test_a_process_of_its_own_serves_all_platforms():
     async with process(agents=6, seed=3) as sim:
         await sim.all_acting()
+        truth = sim.truth()
+        assert set(truth) == {spec.name for spec in sim.specs}
+        assert all(one["actions"] > 0 and one["denied"] == 0 for one in truth.values())
 
 
 async def test_a_test_can_reach_into_a_simulator_of_its_own_process():

@@ -103,7 +103,11 @@ def test_protected_on_purpose_the_rest_is_halted(tmp_path: Path) -> None:
     async def main() -> None:
         glass = GlassSettings(register=kept)
         async with opened(small_fleet(), tmp_path / "state", glass=glass, protection=protection) as engine:
-            engine.check_lockout(await engine.plan(Scope.parse("global")))
+            plan = await engine.plan(Scope.parse("global"))
+            engine.check_lockout(plan)
+            targets = {str(one.target) for one in plan.targets}
+            assert role("a1") not in targets
+            assert {role("a0"), role("a2"), role("a3")} <= targets
 
     run(main)
 
@@ -113,7 +117,9 @@ def test_another_accounts_role_of_that_name_is_nobody(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with opened(small_fleet(), tmp_path / "state", glass=GlassSettings(register=kept)) as engine:
-            engine.check_lockout(await engine.plan(Scope.parse("global")))
+            plan = await engine.plan(Scope.parse("global"))
+            engine.check_lockout(plan)
+            assert role("a1") in {str(one.target) for one in plan.targets}
 
     run(main)
 

@@ -365,3 +365,4 @@ class TestHandover:
                 await until(lambda: bool(of(Revived, events)), within=3)
 
         run(main)
+        assert {str(revived.target) for revived in of(Revived, events)} == {deployment("a0")}

@@ -211,7 +211,7 @@ def test_an_operator_who_denies_its_own_group_is_locked_out(world: World) -> Non
     world.pass_time(PROPAGATION_SECONDS_MAX)
     with refused("AccessDenied"):
         world.iam.list_roles()
-    world.served.client("sts").get_caller_identity()
+    assert world.served.client("sts").get_caller_identity()["Account"] == "111122223333"
 
 
 def test_a_users_access_key_works_until_it_is_switched_off(world: World) -> None:
@@ -222,7 +222,8 @@ def test_a_users_access_key_works_until_it_is_switched_off(world: World) -> None
     world.pass_time(PROPAGATION_SECONDS_MAX)
     key = world.iam.create_access_key(UserName="agent-user")["AccessKey"]
     keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    world.served.client("lambda", keys=keys).get_function(FunctionName="refund-1")
+    found = world.served.client("lambda", keys=keys).get_function(FunctionName="refund-1")
+    assert found["Configuration"]["FunctionName"] == "refund-1"
     with refused("AccessDeniedException"):
         world.served.client("lambda", keys=keys).list_functions()
     world.iam.update_access_key(UserName="agent-user", AccessKeyId=key["AccessKeyId"], Status="Inactive")
@@ -237,7 +238,7 @@ def test_rights_on_one_function_are_no_rights_on_another(world: World) -> None:
     world.iam.put_role_policy(RoleName="refund-1-role", PolicyName="look", PolicyDocument=json.dumps(scoped))
     world.pass_time(PROPAGATION_SECONDS_MAX)
     client = world.served.client("lambda", keys=world.served.session(ROLE))
-    client.get_function(FunctionName="refund-1")
+    assert client.get_function(FunctionName="refund-1")["Configuration"]["FunctionArn"] == own
     with refused("AccessDeniedException"):
         client.get_function(FunctionName="refund-2")
 

@@ -52,8 +52,9 @@ def test_a_deleted_mapping_is_deleting_and_then_gone(served: ServedFace) -> None
 
 
 def test_an_unknown_mapping_is_not_found(served: ServedFace) -> None:
-    with refused("ResourceNotFoundException"):
+    with refused("ResourceNotFoundException") as answer:
         served.client("lambda").get_event_source_mapping(UUID="819de2e0-0c1b-4f7c-bf5b-44e795c05e5f")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
 def test_event_invoke_settings_are_per_qualifier_and_may_be_absent(served: ServedFace) -> None:

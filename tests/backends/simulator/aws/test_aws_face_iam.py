@@ -135,8 +135,10 @@ def test_service_linked_roles_cannot_be_changed(served: ServedFace) -> None:
     ],
 )
 def test_policies_that_iam_would_not_take_are_malformed(served: ServedFace, document: str) -> None:
+    client = served.client("iam")
     with refused("MalformedPolicyDocument"):
-        served.client("iam").put_role_policy(RoleName="refund-4-role", PolicyName="bad", PolicyDocument=document)
+        client.put_role_policy(RoleName="refund-4-role", PolicyName="bad", PolicyDocument=document)
+    assert "bad" not in client.list_role_policies(RoleName="refund-4-role")["PolicyNames"]
 
 
 def test_tags_are_checked_and_survive(served: ServedFace) -> None:
@@ -178,6 +180,8 @@ def test_identities_are_made_once_and_deleted_when_empty(served: ServedFace) -> 
         client.delete_role(RoleName="short-lived")
     with refused("ValidationError"):
         client.create_role(RoleName="r" * 65, AssumeRolePolicyDocument=TRUST)
+    roles = [role["RoleName"] for page in client.get_paginator("list_roles").paginate() for role in page["Roles"]]
+    assert not {"short-lived", "r" * 65} & set(roles)
 
 
 def test_groups_hold_users(served: ServedFace) -> None:

@@ -79,15 +79,17 @@ def test_a_mapping_feeds_its_function_until_it_is_disabled(served: ServedFace) -
     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     eventually(lambda: served.stage.of("refund-7") == 1)  # the direct caller goes on
     eventually(lambda: client.get_event_source_mapping(UUID=mapping["UUID"])["State"] == "Disabled")
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-    eventually(lambda: served.stage.of("refund-7") == 2)
+    assert client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)["State"] == "Enabling"
+    assert eventually(lambda: served.stage.of("refund-7") == 2)
 
 
 def test_a_deleted_function_is_invoked_no_more(served: ServedFace) -> None:
     served.client("lambda").delete_function(FunctionName="refund-1")
     eventually(lambda: served.stage.of("refund-1") == 0)
-    with refused("ResourceNotFoundException"):
+    with refused("ResourceNotFoundException") as answer:
         served.client("lambda").invoke(FunctionName="refund-1")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert served.stage.of("refund-1") == 0
 
 
 def test_the_account_pool_refuses_when_it_is_used_up(served: ServedFace) -> None:

@@ -74,6 +74,7 @@ async def test_a_deleted_pod_is_replaced(cluster: Cluster) -> None:
         return len(now) == 2 and before[0] not in now
 
     await until(replaced)
+    assert before[1] in await ready_pods(cluster, "agent=refund-1"), "the other one is left alone"
 
 
 async def test_a_force_deleted_pod_acts_on_out_of_sight(cluster: Cluster) -> None:
@@ -235,6 +236,7 @@ async def test_daemon_sets_follow_their_node_selector(cluster: Cluster) -> None:
 
     await until(empty)
     await until(lambda: cluster.acting.count("node-agent") == 0)
+    assert (await cluster.get(f"{path}/node-agent"))["status"]["desiredNumberScheduled"] == 0
 
 
 async def test_jobs_run_to_completion_and_suspend(cluster: Cluster) -> None:

@@ -91,6 +91,8 @@ async def test_prerequisites_and_rules_are_evaluated_by_the_sdk(simulated: Simul
         await simulated.patch("agent-refund-1", {"kind": "addRule", "variationId": off, "clauses": [clause]})
         await until(lambda: served(client, "agent-refund-1") == (False, "RULE_MATCH"))
         await until(lambda: served(client, "agent-refund-2") == (False, "PREREQUISITE_FAILED"))
+        elsewhere = client.variation("agent-refund-1", Context.create("anybody-else"), None)
+        assert elsewhere is True, "the rule names one person"
 
 
 async def test_a_deleted_or_archived_flag_is_taken_from_the_sdk(simulated: Simulated) -> None:
@@ -102,6 +104,7 @@ async def test_a_deleted_or_archived_flag_is_taken_from_the_sdk(simulated: Simul
         await until(lambda: served(client, "agent-refund-2") == (None, "ERROR"))
         await simulated.patch("agent-refund-2", {"kind": "restoreFlag"})
         await until(lambda: served(client, "agent-refund-2") == (True, "FALLTHROUGH"))
+        assert served(client, "agent-refund-1") == (None, "ERROR"), "deleted is for good"
 
 
 async def test_a_broken_stream_is_reconnected_and_catches_up(simulated: Simulated) -> None:
@@ -115,6 +118,7 @@ async def test_a_broken_stream_is_reconnected_and_catches_up(simulated: Simulate
         simulated.faults.standing.clear()
         await until(lambda: served(client, "agent-refund-1") == (False, "OFF"))
         await until(lambda: provider.status.state.name == "VALID")
+        assert served(client, "agent-refund-2") == (True, "FALLTHROUGH")
 
 
 async def test_a_frame_can_be_lost_to_a_fault(simulated: Simulated) -> None:
