@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from killswitch_console.audit.reading import Selection, selected
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.cli.main import main
 from trails import drafts, recording, trail_of, unguarded
@@ -151,3 +152,21 @@ def test_report(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(i["count"] for i in json.loads(capsys.readouterr().out)["invocations"]) == 1
     assert main(["report", "--config", str(config), "--format", "html"]) == 0
     assert capsys.readouterr().out.startswith("<!doctype html>")
+    events = selected(directory(config), Selection())
+    said = [event.fields["data"] for event in events if event.fields["kind"] == "audit.exported"]
+    assert [(one["what"], one["format"], one["output"]) for one in said] == [
+        ("report", "json", None),
+        ("report", "html", None),
+    ]
+    assert list(said[0]["selection"]) == ["since"]
+
+
+def test_a_report_that_cannot_be_noted_is_not_made(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in directory(config).path.iterdir():
+        if path.suffix.startswith(".sqlite"):
+            path.unlink()
+            path.mkdir()
+    assert main(["report", "--config", str(config)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "the audit trail cannot be written" in told.err

@@ -36,12 +36,16 @@ async def _report(options: argparse.Namespace) -> int:
     from killswitch_console.cli.main import DONE
     from killswitch_console.cli.output import print_json
     from killswitch_console.cli.trail.asked import moment
+    from killswitch_console.cli.trail.exporting import exported
     from killswitch_console.drills.cadence import cadence
     from killswitch_console.drills.homes import drills_home
 
     settled, now = session.configuration(options), datetime.now(UTC)
     directory, due_days = trail_directory(settled), settled.document.drill.due_days
     selection = Selection(since=moment(options.since))
+    await exported(
+        settled, selection, "report", kind="html" if options.format == "html" and not options.json else "json"
+    )
     document = await asyncio.to_thread(lambda: signals(selected(directory, selection), now, due_days=due_days))
     drilled = await asyncio.to_thread(lambda: cadence(drills_home(), now, every=timedelta(days=due_days)))
     document["drill_cadence"] = [one.document() for one in drilled]

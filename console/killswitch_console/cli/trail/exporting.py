@@ -21,6 +21,7 @@ from killswitch_console.cli import session
 from killswitch_console.cli.failures import UsageError
 from killswitch_console.cli.main import DONE
 from killswitch_console.cli.trail.asked import directory_of, selection, verifier_of
+from killswitch_console.config import Configuration
 
 
 async def export(options: argparse.Namespace) -> int:
@@ -30,16 +31,28 @@ async def export(options: argparse.Namespace) -> int:
     wanted = selection(options)
     if options.format == "bundle" and options.output is None:
         raise UsageError("a bundle is a zip: give --output FILE")
-    said = {
-        "format": options.format,
-        "selection": {k: v for k, v in asdict(wanted).items() if v},
-        "output": options.output,
-    }
-    async with trail_recorder(configuration, new_session(configuration), session.warn) as recorder:
-        await recorder.require("audit.exported", said)
+    await exported(configuration, wanted, "events", kind=options.format, output=options.output)
     count = await asyncio.to_thread(_write, options, directory, wanted)
     print(f"{count} events", file=sys.stderr)
     return DONE
+
+
+async def exported(
+    configuration: Configuration, wanted: Selection, what: str, *, kind: str, output: str | None = None
+) -> None:
+    """Have the trail say who takes what out of it, before that is done. Raises ``RecordingNeeded``: nothing was.
+
+    Args:
+        configuration: the session's.
+        wanted: which events.
+        what: ``events`` themselves, or the ``report`` on them.
+        kind: the format.
+        output: the file; None: standard output.
+    """
+    chosen = {k: v for k, v in asdict(wanted).items() if v}
+    said = {"what": what, "format": kind, "selection": chosen, "output": output}
+    async with trail_recorder(configuration, new_session(configuration), session.warn) as recorder:
+        await recorder.require("audit.exported", said)
 
 
 def _write(options: argparse.Namespace, directory: TrailDirectory, wanted: Selection) -> int:
