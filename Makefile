@@ -51,6 +51,17 @@ chaos: $(STAMP)  ## the fault matrix (written to docs/fault-matrix.md) and the k
 	KILLSWITCH_FAULT_MATRIX="$(abspath build/fault-matrix)" $(BIN)/pytest -m chaos; ended=$$?; \
 		cd tests && ../$(BIN)/python -m faulting.page ../build/fault-matrix; exit $$ended
 
+PYTHONS ?= $(foreach v,12 13 14,$(shell python3.$(v) -c 'import sys; print(sys.executable)' 2>/dev/null))
+
+pythons:         ## the tests under every other interpreter that is found (PYTHONS="/path/to/python3.14 ...")
+	@test -n "$(PYTHONS)" || { echo 'no python3.12, python3.13 or python3.14 is here; PYTHONS="/path/to/python ..."' >&2; exit 2; }
+	set -e; for python in $(PYTHONS); do \
+		place="build/pythons/$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; mkdir -p build/pythons; \
+		PYTHON="$$python" sh requirements/create-environment "$$place"; \
+		"$$place/bin/python" -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --no-index -e .; \
+		"$$place/bin/pytest" -m "not bench and not chaos"; \
+	done
+
 bench: $(STAMP)  ## measure speed, print a table (ONLY=name for one)
 	cd tests && ../$(BIN)/python -m benchmarks $(ONLY)
 
@@ -72,4 +83,4 @@ lock:            ## refresh the locked requirements (needs uv)
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: release documents real help setup demo test lint types layers unit chaos bench snapshots lock clean
+.PHONY: pythons release documents real help setup demo test lint types layers unit chaos bench snapshots lock clean
