@@ -47,6 +47,7 @@ real: $(STAMP)   ## the behaviour tests on a cluster to throw away (KUBECONFIG=F
 		tests/backends/aws_iam/test_iam_halt.py
 
 chaos: $(STAMP)  ## the fault matrix (written to docs/fault-matrix.md) and the kill -9 runs; half an hour and more
+	KILLSWITCH_HOSTILE=deep $(BIN)/pytest tests/hostile
 	rm -rf build/fault-matrix && mkdir -p build/fault-matrix
 	KILLSWITCH_FAULT_MATRIX="$(abspath build/fault-matrix)" $(BIN)/pytest -m chaos; ended=$$?; \
 		cd tests && ../$(BIN)/python -m faulting.page ../build/fault-matrix; exit $$ended
@@ -61,6 +62,11 @@ pythons:         ## the tests under every other interpreter that is found (PYTHO
 		"$$place/bin/python" -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --no-index -e .; \
 		"$$place/bin/pytest" -m "not bench and not chaos"; \
 	done
+
+SECONDS ?= 60
+
+fuzz: $(STAMP)   ## fuzz what reads bytes of strangers (SECONDS=60 for each target, ONLY=name for one)
+	cd tests && ../$(BIN)/python -m hostile.fuzzing $(SECONDS) $(ONLY)
 
 bench: $(STAMP)  ## measure speed, print a table (ONLY=name for one)
 	cd tests && ../$(BIN)/python -m benchmarks $(ONLY)
@@ -83,4 +89,4 @@ lock:            ## refresh the locked requirements (needs uv)
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: pythons release documents real help setup demo test lint types layers unit chaos bench snapshots lock clean
+.PHONY: fuzz pythons release documents real help setup demo test lint types layers unit chaos bench snapshots lock clean

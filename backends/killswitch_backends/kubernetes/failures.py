@@ -119,7 +119,7 @@ def _words(status: Mapping[str, Any]) -> str:
 
 
 def _all_text(status: Mapping[str, Any]) -> str:
-    return " ".join([_said(status.get("message")), *_causes(status)])
+    return " ".join([_said(status.get("message")), *_causes(status)])[:_LONGEST_SEARCHED]
 
 
 def _is_webhook_denial(words: str) -> bool:

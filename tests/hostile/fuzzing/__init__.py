@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing (atheris) of whatever reads bytes of strangers: ``make fuzz``, ``SECONDS=60`` per target."""
