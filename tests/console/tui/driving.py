@@ -62,9 +62,10 @@ class Driven:
             assert time.monotonic() < deadline, f"not within {within:g} s:\n{self.text}"
             await self.pilot.pause(0.01)
 
-    async def sees(self, *texts: str) -> None:
-        """Wait until the screen shows all of these."""
+    async def sees(self, *texts: str) -> bool:
+        """Wait until the screen shows all of these: true, or a failure with the screen as it is."""
         await self.until(lambda: all(text in self.text for text in texts))
+        return True
 
 
 @asynccontextmanager

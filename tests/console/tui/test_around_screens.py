@@ -123,7 +123,7 @@ async def test_help_knows_the_screen_its_keys_and_all_places() -> None:
         await driven.until(lambda: isinstance(driven.app.screen, HelpDialog))
         await driven.sees("filter as you type", "to the next problem", "every halt, the open ones first")
         await driven.press("question_mark", "7", "question_mark")
-        await driven.sees("at the bottom it follows what is new")
+        assert await driven.sees("at the bottom it follows what is new")
 
 
 async def test_escape_goes_one_step_back_until_the_fleet() -> None:

@@ -52,7 +52,7 @@ async def test_a_revival_is_painted_whole(monkeypatch: pytest.MonkeyPatch) -> No
         woken = replace(held.targets[0], state=TargetState.REVIVED, running=3, revivals=1, revived_at=NOW)
         driven.app.inbox.put(TargetsMoved(held.header.halt_id, (woken,)))
         driven.app.inbox.put(Revived(held.header.halt_id, woken.target, NOW, "hpa", 1))
-        await driven.sees("REVIVED")
+        assert await driven.sees("REVIVED")
 
 
 async def test_the_selected_agents_details_are_asked_for_although_the_tree_waits(

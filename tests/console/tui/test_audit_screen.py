@@ -108,7 +108,7 @@ async def test_details_tell_everything_and_what_proves_it(config: Path) -> None:
         await driven.press("enter")
         await driven.sees("event 408", "signed")
         await driven.press("escape")
-        await driven.sees("halt.ended")
+        assert await driven.sees("halt.ended")
 
 
 async def test_searches_and_filters(config: Path) -> None:
@@ -128,7 +128,7 @@ async def test_searches_and_filters(config: Path) -> None:
         await ask(driven, "by:nobody")
         await driven.sees("Nothing in the trail is like that")
         await ask(driven, "since:yesterday")
-        await driven.sees("is no time")
+        assert await driven.sees("is no time")
         await driven.press("c")
         await driven.until(lambda: listing(driven)._count == 408)
 
@@ -142,7 +142,7 @@ async def test_like_the_event_under_the_cursor(config: Path) -> None:
         await driven.until(lambda: (event := driven.app.screen._page.event) is not None and event.seq == 407)  # type: ignore[attr-defined]
         await driven.press("i")
         await driven.until(lambda: listing(driven)._count == 3)
-        await driven.sees("incident:INC-2")
+        assert await driven.sees("incident:INC-2")
         await driven.press("i")
         await driven.until(lambda: listing(driven)._count == 408)
 
@@ -157,7 +157,7 @@ async def test_new_events_come_in_while_it_is_open(config: Path) -> None:
         await driven.sees("409 events")
         await driven.until(lambda: listing(driven).cursor == at + 1)
         await driven.press("home")
-        await driven.sees("audit.alarm", "FORKED")
+        assert await driven.sees("audit.alarm", "FORKED")
 
 
 async def test_sync_lag_is_shown(config: Path) -> None:
@@ -172,7 +172,7 @@ async def test_sync_lag_is_shown(config: Path) -> None:
         )
         await driven.sees("anchored   not yet")
         await driven.press("end")
-        await driven.sees("trail.created", "anchored   yes")
+        assert await driven.sees("trail.created", "anchored   yes")
 
 
 @pytest.mark.parametrize("harmed", [False, True])
@@ -186,7 +186,7 @@ async def test_verify_says_what_is_wrong(config: Path, harmed: bool) -> None:
         await driven.press("v")
         await driven.sees("TAMPERED" if harmed else "WHOLE, verified")
         if harmed:
-            await driven.sees("event 77: the stored actor")
+            assert await driven.sees("event 77: the stored actor")
 
 
 async def test_an_export_is_written_and_recorded(config: Path, tmp_path: Path) -> None:
@@ -212,11 +212,11 @@ async def test_designed_states_without_a_trail(tmp_path: Path) -> None:
     async with audit_screen(config) as driven:
         await driven.sees("Nothing was recorded yet")
     async with audit_screen(None) as driven:
-        await driven.sees("There is no configuration")
+        assert await driven.sees("There is no configuration")
 
 
 async def test_a_damaged_volume_is_told(config: Path) -> None:
     (volume,) = TrailDirectory(config.parent / "state" / "audit").volumes()
     volume.write_bytes(b"no database" * 1000)
     async with audit_screen(config) as driven:
-        await driven.sees("The trail cannot be read", "not a database")
+        assert await driven.sees("The trail cannot be read", "not a database")

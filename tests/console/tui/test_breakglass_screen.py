@@ -206,7 +206,7 @@ async def test_who_turns_out_to_be_alone_says_why_later(tmp_path: Path) -> None:
         await driven.sees("the second custodian's passphrase is required, or why you act alone")
         await fill(driven, alone="bob is on a plane")
         await driven.press("ctrl+n")
-        await driven.sees("alone        bob is on a plane")
+        assert await driven.sees("alone        bob is on a plane")
 
 
 async def test_a_lone_operator_says_why_beforehand(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_a_lone_operator_says_why_beforehand(tmp_path: Path) -> None:
     async with glazed(small_world(), tmp_path, ada, bob, two=True, size=(120, 40)) as driven:
         await driven.press("b")
         await ceremony(driven, alone="bob does not answer")
-        await driven.sees("BREAK-GLASS IS OPEN", "bob does not answer")
+        assert await driven.sees("BREAK-GLASS IS OPEN", "bob does not answer")
 
 
 async def test_who_may_only_look_is_not_offered_it(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ async def test_a_locked_keyring_opens_by_its_passphrase_only(daemon: object, tmp
         await driven.sees("● ring: sealed")
         await tried(driven, "vault ring: the passphrase does not open it", "not the passphrase")
         await ceremony(driven)
-        await driven.sees("BREAK-GLASS IS OPEN", "vault ring")
+        assert await driven.sees("BREAK-GLASS IS OPEN", "vault ring")
 
 
 async def test_a_silent_keyring_leaves_the_console_alive(daemon: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -304,14 +304,14 @@ async def test_a_silent_keyring_gives_way_to_the_next_vault(daemon: subprocess.P
     async with glazed(small_world(), tmp_path, RING, await sealed_file(tmp_path), size=(120, 40)) as driven:
         await driven.press("b")
         await ceremony(driven)
-        await driven.sees("BREAK-GLASS IS OPEN", "opened by    vault file")
+        assert await driven.sees("BREAK-GLASS IS OPEN", "opened by    vault file")
 
 
 @pytest.mark.usefixtures("patient")
 async def test_a_keyring_that_was_never_enrolled_or_lies(daemon: object, tmp_path: Path) -> None:
     async with glazed(small_world(), tmp_path, RING, size=(120, 40)) as driven:
         await driven.press("b")
-        await driven.sees("✖ ring: missing", "killswitch-console breakglass enrol")
+        assert await driven.sees("✖ ring: missing", "killswitch-console breakglass enrol")
         await tried(driven, "nothing is kept in keyring collection 'killswitch'")
         from killswitch_console.vault.sealing import derived_password
 

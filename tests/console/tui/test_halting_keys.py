@@ -163,7 +163,7 @@ async def test_the_profile_that_is_chosen_is_the_one_that_halts(tmp_path: Path) 
         await driven.press("enter")
         await driven.sees("Press y to halt")
         await driven.press("y")
-        await driven.sees("STOPPED", "graceful", "INC-7")
+        assert await driven.sees("STOPPED", "graceful", "INC-7")
 
 
 async def test_a_halt_goes_on_while_nobody_looks_and_o_comes_back_to_it(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_a_scope_that_is_empty_by_now_says_so_and_cannot_be_halted(tmp_pat
         await driven.sees("no agent is known in this scope")
         await driven.type("why")
         await driven.press("enter")
-        await driven.sees("there is nothing to halt")
+        assert await driven.sees("there is nothing to halt")
 
 
 async def test_hostile_names_reach_the_screen_without_their_teeth(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ async def test_the_runbook_is_behind_the_help_and_needs_nothing(tmp_path: Path) 
         await driven.press("n", "n")
         await driven.sees("3. Choose the smallest scope")
         await driven.press("end")
-        await driven.sees("Whom to call", "Nobody is named")
+        assert await driven.sees("Whom to call", "Nobody is named")
 
 
 async def test_the_runbook_names_whom_the_configuration_names(tmp_path: Path) -> None:

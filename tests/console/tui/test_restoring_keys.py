@@ -70,7 +70,7 @@ async def test_what_changed_since_is_shown_as_a_conflict(tmp_path: Path) -> None
         await driven.sees("Type  refund")
         await driven.type("refund")
         await driven.press("enter")
-        await driven.sees("INCOMPLETE", "≠ conflict", "running: the halt left 0, found 9", "NOT ALL RESTORED")
+        assert await driven.sees("INCOMPLETE", "≠ conflict", "running: the halt left 0, found 9", "NOT ALL RESTORED")
 
 
 async def test_halts_of_an_earlier_session_are_there_at_the_start(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_halts_of_an_earlier_session_are_there_at_the_start(tmp_path: Path
         await driven.press("o")
         await driven.until(lambda: isinstance(driven.app.screen, HaltsScreen))
         await driven.press("enter")
-        await driven.sees("STOPPED", "observed: nothing runs")
+        assert await driven.sees("STOPPED", "observed: nothing runs")
         await driven.press("1")
         await driven.until(lambda: isinstance(driven.app.screen, FleetScreen))
 
@@ -136,7 +136,7 @@ async def test_g_groups_by_tenant_and_h_then_halts_a_tenant(tmp_path: Path) -> N
         await driven.press("g")
         await driven.sees("TENANT / AGENT", "acme 3", "globex 2")
         await driven.press("home", "H")
-        await driven.sees("Plan: halt tenant:acme")
+        assert await driven.sees("Plan: halt tenant:acme")
 
 
 async def test_keys_that_move(tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ async def test_a_platform_that_fails_is_named_with_its_reason(tmp_path: Path) ->
     world = small_world()
     world.broken = "expired token"
     async with console(world, tmp_path, agents=0) as driven:
-        await driven.sees("No platform can be seen", "kubernetes:prod: expired token", "iam:prod: expired token")
+        assert await driven.sees("No platform can be seen", "kubernetes:prod: expired token", "iam:prod: expired token")
