@@ -21,7 +21,6 @@ from console_command import CONSOLE
 from emulated_account import TAGS, configure, state_of
 from killswitch_backends.simulator.kubernetes import access
 from killswitch_console.cli.main import main
-from killswitch_console.drills.canary import CanaryDrill
 from simulated import Simulated, running
 from worldview import aws_client, difference, worldview
 
@@ -214,21 +213,45 @@ def test_a_drill_whose_time_is_over_puts_back_what_it_halted(
     assert difference(before, worldview(sim)) == {}
 
 
-def test_what_a_drill_that_was_killed_left_is_put_back_by_the_next(
-    sim: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def killed_in_mid_halt(sim: Simulated, tmp_path: Path) -> None:
+    """A canary drill in a process of its own, ended by ``kill -9`` once its halt has changed something."""
+    allow(sim.config_path)
+    sim.forget_requests()
+    name, home = sim.spec().name, tmp_path / "drills"
+    file = scenario(tmp_path, f"agent:{name}", duration="5m")
+    words = ["drill", "run", "--canary", file, "--confirm", "yes", "--config", sim.config_path, "--home", home]
+    with subprocess.Popen(
+        [CONSOLE, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as drill:
+        deadline = time.monotonic() + 60
+        while not changes(sim):
+            assert time.monotonic() < deadline, "it never began to halt"
+            assert drill.poll() is None, "it ended by itself"
+            time.sleep(0.01)
+        drill.kill()
+    assert drill.returncode == -signal.SIGKILL
+
+
+def test_what_a_drill_that_was_killed_left_is_put_back_by_the_next(sim: Simulated, tmp_path: Path) -> None:
+    before = worldview(sim)
+    killed_in_mid_halt(sim, tmp_path)
+    assert difference(before, worldview(sim)) != {}
+    assert run(sim.config_path, scenario(tmp_path, f"agent:{sim.spec().name}"), "--preview") == 0
+    assert difference(before, worldview(sim)) == {}
+
+
+def test_what_a_drill_that_was_killed_left_is_finished_and_restored_by_hand(
+    sim: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = worldview(sim)
-    name = sim.spec().name
-
-    async def killed(_: CanaryDrill, why: str) -> list[str]:
-        return ["h-1: it was killed"] if "is over" in why else []
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CanaryDrill, "put_back", killed)
-        assert run(sim.config_path, scenario(tmp_path, f"agent:{name}", duration="1s"), "--confirm", "yes") == 4
-    assert "STILL HALTED: h-1" in capsys.readouterr().err
-    assert difference(before, worldview(sim)) != {}
-    assert run(sim.config_path, scenario(tmp_path, f"agent:{name}"), "--preview") == 0
+    killed_in_mid_halt(sim, tmp_path)
+    config = ["--config", str(sim.config_path)]
+    capsys.readouterr()
+    assert main(["status", "--json", *config]) == 0
+    halt_id = json.loads(capsys.readouterr().out)[-1]["halt_id"]
+    assert main(["resume", halt_id, "--json", *config]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "stopped"
+    assert main(["restore", halt_id, "--reason", "killed drill", "--confirm", "yes", "--json", *config]) == 0
     assert difference(before, worldview(sim)) == {}
 
 
