@@ -63,6 +63,7 @@ class SecretService:
 
     async def unseal(self, passphrase: bytearray) -> bytearray:
         """See ``Vault``."""
+        self._needs_bus()
         answer = await self._ask({"op": "unseal", "password": await self._password(passphrase)})
         container = answer.get("container")
         if not isinstance(container, str):
@@ -76,16 +77,21 @@ class SecretService:
 
     async def seal(self, content: bytearray, passphrase: bytearray) -> None:
         """See ``Vault``."""
+        await self._ask({"op": "probe"})  # a keyring that hangs is found before two keys are derived, not after
         container = await asyncio.to_thread(seal, content, passphrase)
         await self._ask({"op": "seal", "password": await self._password(passphrase), "container": container.decode()})
 
     async def _password(self, passphrase: bytearray) -> str:
         return await asyncio.to_thread(derived_password, passphrase, self.collection)
 
-    async def _ask(self, order: Mapping[str, str]) -> Mapping[str, Any]:
+    def _needs_bus(self) -> None:
+        """Say at once that there is none, before any key is derived. Raises ``VaultError``."""
         if not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
             todo = f"start the console by `dbus-run-session -- killswitch-console`, or {_INSTEAD}"
             raise VaultError(self.name, "there is no D-Bus session here", todo=todo)
+
+    async def _ask(self, order: Mapping[str, str]) -> Mapping[str, Any]:
+        self._needs_bus()
         question = json.dumps({**order, "collection": self.collection}).encode()
         try:
             answer = json.loads(await ask_child(_CHILD, question, seconds=KEYRING_SECONDS))
