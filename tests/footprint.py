@@ -70,7 +70,7 @@ def assert_flat(
 ) -> None:
     """Nothing is held that was not held before, but for these margins. Says what grew.
 
-    Threads have a margin of their own: asyncio's pool may make one more for a call that came while all were busy.
+    Threads have a margin of their own: the pool of a loop grows to ``halting.threads.THREADS`` and no further.
     """
     told = f"\nbefore {before}\nafter  {after}\n"
     assert after.descriptors <= before.descriptors + descriptors, told

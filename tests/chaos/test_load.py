@@ -28,6 +28,7 @@ from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.recording import Recorder, Warn
+from killswitch_console.halting.threads import THREADS
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from scripted_platform import durable_intent
@@ -57,7 +58,7 @@ async def test_fifty_thousand_targets_halted_globally_and_put_back(tmp_path: Pat
         crowd.forget()
         at_rest.append(footprint())
         print(f"at rest again: {at_rest[-1]}")
-    assert_flat(*at_rest, objects=5_000, megabytes=40)
+    assert_flat(*at_rest, objects=5_000, megabytes=40, threads=THREADS)
     (report,) = verify_directory(directory, verifier_of(directory), {})
     assert not report.findings
     print(f"the trail verifies: {report.size:,} events")
@@ -171,4 +172,4 @@ async def test_rounds_on_the_simulator(tmp_path: Path) -> None:
             await asyncio.sleep(1.0)  # servers notice closed connections, daemon threads end
             rounds.append(footprint())
             print(f"at rest again: {rounds[-1]}")
-    assert_flat(rounds[1], rounds[-1], objects=20_000, megabytes=30)
+    assert_flat(rounds[1], rounds[-1], objects=20_000, megabytes=30, threads=THREADS)

@@ -38,7 +38,7 @@ from killswitch_console.halting.refusals import (
 )
 from killswitch_console.halting.run import HaltRun
 from killswitch_console.halting.settings import EngineSettings
-from killswitch_console.halting.threads import ForgettingExecutor
+from killswitch_console.halting.threads import executor_of
 from killswitch_console.notify.watching import Watching
 from killswitch_inventory.targets import TargetId
 
@@ -221,7 +221,8 @@ async def open_engine(
     Raises:
         LedgerError: when the ledger is required and cannot be opened.
     """
-    asyncio.get_running_loop().set_default_executor(ForgettingExecutor())
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(executor_of(loop))
     publish = guarded(publish)
     async with AsyncExitStack() as stack:
         recorder = await stack.enter_async_context(settings.recorder(lambda text: publish(Warned(text))))

@@ -5,11 +5,13 @@ asyncio's own executor is joined when the loop closes and again when the interpr
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 _T = TypeVar("_T")
 
@@ -55,3 +57,11 @@ class ForgettingExecutor(ThreadPoolExecutor):
                 except BaseException as error:  # noqa: BLE001  (handed to whoever waits for it)
                     future.set_exception(error)
             self._idle.release()
+
+
+_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ForgettingExecutor] = WeakKeyDictionary()
+
+
+def executor_of(loop: asyncio.AbstractEventLoop) -> ForgettingExecutor:
+    """The one of a loop: engines that are opened one after the other share its threads, instead of leaving theirs."""
+    return _OF.setdefault(loop, ForgettingExecutor())
