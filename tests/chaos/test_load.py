@@ -157,7 +157,7 @@ async def longest_turn() -> AsyncIterator[list[float]]:
 @pytest.mark.chaos
 async def test_rounds_on_the_simulator(tmp_path: Path) -> None:
     """Real clients: connections, SDK threads and files of an engine are gone when it is closed, however often."""
-    async with running(agents=200, seed=11) as sim:
+    async with running(agents=24, seed=11) as sim:
         rounds: list[Footprint] = []
         for _ in range(4):
             async with open_engine(settings_of(sim.config_path)) as engine:
