@@ -136,8 +136,12 @@ class HaltRun:
     @property
     def _settled(self) -> bool:
         """Whether nothing will change any more by waiting, and nobody new is left out."""
-        left_out = self._planned is not None and (self._adopting is None or self._adopting.waiting)
-        return self.board.settled and not left_out
+        return self.board.settled and not self._left_out
+
+    @property
+    def _left_out(self) -> bool:
+        """Whether somebody new in the scope may still wait to be halted."""
+        return self._planned is not None and (self._adopting is None or self._adopting.waiting)
 
     def _patience(self) -> float:
         """Seconds to wait for proof when nobody says how long."""
@@ -195,7 +199,7 @@ class HaltRun:
             found = await take_in(adopting, self._header, self.board, self._means)
         except Exception as defect:  # noqa: BLE001  (a defect met at who is new must not stop the halt of the others)
             self.board.warn(f"internal error, who is new in the scope is not halted: {defect!r}")
-            self._header = replace(self._header, blinded=True)
+            self._somebody_is_left_out()
             return
         if found is None:
             return
@@ -205,6 +209,11 @@ class HaltRun:
                 lane.feed(targets)
             else:
                 group.create_task(self._lane(ref, targets), name=f"lane {ref}")
+
+    def _somebody_is_left_out(self) -> None:
+        """Not all of the scope is halted: the ledger says so too."""
+        self._header = replace(self._header, blinded=True)
+        self.board.adopt((), self._header)
 
     async def _lane(self, ref: BackendRef, targets: list[TargetProgress]) -> None:
         """Run one backend's lane; whatever befalls it, the other lanes go on."""
@@ -291,6 +300,8 @@ class HaltRun:
 
     async def _end(self) -> HaltRecord:
         ended_at = self._now()
+        if self._left_out:
+            self._somebody_is_left_out()
         complete = await self.board.flush()
         record = self.record(ended_at)
         put_back = bool(self._told_of and record.touched and not record.held)

@@ -91,6 +91,19 @@ def test_who_is_new_while_time_runs_out_keeps_the_verdict_from_being_stopped(tmp
     assert run(main).verdict is Verdict.INCOMPLETE
 
 
+def test_who_waits_to_be_halted_when_time_runs_out_is_missed_by_the_ledger_too(tmp_path: Path) -> None:
+    world = small_fleet(1)
+    world.things[TargetId.parse(deployment("a0"))].drains = 0.0
+
+    async def main() -> HaltRecord:
+        async with opened(world, tmp_path) as engine:
+            plan = await engine.plan(Scope.parse("agent:a0"))
+            record = await confirm(plan, engine, timeout=0.05)
+            return await engine.record(record.header.halt_id)
+
+    assert run(main).verdict is Verdict.INCOMPLETE
+
+
 def test_who_appears_outside_the_scope_is_let_be(tmp_path: Path) -> None:
     world = slow_fleet()
 
