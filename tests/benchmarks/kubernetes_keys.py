@@ -22,6 +22,7 @@ from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.halting.verdict import Verdict
+from killswitch_console.standing import standing
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.state import ConsoleState
 from killswitch_console.tui.widgets.fleet_tree import FleetTree
@@ -39,7 +40,7 @@ async def measure() -> list[Row]:
         threads: list[EngineThread] = []
 
         def make_engine(publish: Callable[..., None]) -> EngineThread:
-            threads.append(EngineThread(settings, publish))
+            threads.append(EngineThread(settings, standing(publish)))  # as running.py does
             return threads[0]
 
         app = ConsoleApp(ConsoleState("bench", current_invoker()), make_engine)

@@ -14,6 +14,7 @@ from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.recording import RecordingNeeded
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.hostile import clean
+from killswitch_console.standing import standing
 from killswitch_console.tui import ending, terminal
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.driver import TerminalDriver
@@ -58,7 +59,7 @@ def run_app(
     threads: list[EngineThread] = []
 
     def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
-        threads.append(EngineThread(settings, publish, read_only=read_only))
+        threads.append(EngineThread(settings, standing(publish), read_only=read_only))
         return threads[0]
 
     app = ConsoleApp(

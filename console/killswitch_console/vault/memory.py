@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import resource
 from collections.abc import Iterable
 from pathlib import Path
+
+from killswitch_console.standing import search_everything
 
 _PR_SET_DUMPABLE = 4
 _PLACES = 50_000
@@ -49,7 +50,7 @@ def overwrite_freed(lengths: Iterable[int]) -> None:
     A best effort: what was freed among fewer than ``_PLACES`` free places of its size is gone. Takes about a tenth of
     a second, for what hangs in cycles has to be freed first.
     """
-    gc.collect()
+    search_everything()
     for length in set(lengths):
         places = [bytes(length).decode() for _ in range(_PLACES)]
         del places

@@ -43,7 +43,8 @@ async def test_pods_that_were_seen_before_their_kind_was_known_are_given_to_it()
         name = definition("Sandbox")["metadata"]["name"]
         await eventually(lambda: admin.call("GET", f"{DEFINITIONS}/{name}").get("status"))
         admin.call("POST", path("Sandbox"), manifest("Sandbox", "early-1"))
-        await eventually(lambda: any(pod["status"].get("phase") == "Running" for pod in admin.pods(selector="agent=early-1")))
+        phases = lambda: [pod["status"].get("phase") for pod in admin.pods(selector="agent=early-1")]  # noqa: E731
+        await eventually(lambda: "Running" in phases())
         sim.faults.add(operation="kubernetes.discover", kind="latency", seconds=1.5)
         async with opened(sim) as backend, sighting(backend) as sights:
             found = [item for item in sights.seen if sights_of(item, "early-1")]
