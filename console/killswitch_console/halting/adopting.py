@@ -6,6 +6,7 @@ What a person would have to decide (a target shared with agents outside, a prote
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from killswitch_console.halting import happenings
@@ -41,7 +42,6 @@ class Adopting:
         self._known = {t.target for t in record.targets}
         self._left = {u.id for u in record.header.untouched}
         self._new: set[TargetId] = set()
-        self._asking = False
         if self._grows:
             self.hear(means.fleet.agents(self._scope))
 
@@ -65,19 +65,23 @@ class Adopting:
     @property
     def waiting(self) -> bool:
         """Whether something new was heard of, and not taken yet."""
-        return bool(self._new) or self._asking
+        return bool(self._new)
 
     async def take(self, header: HaltHeader) -> Newcomers | None:
-        """Ask the platforms about what is new; None if nothing came of it. It is known from then on."""
-        new, self._new = self._new, set()
+        """Ask the platforms about what is new; None if nothing came of it.
+
+        It is known from then on, also when a defect is met; who is cancelled meanwhile leaves it waiting.
+        """
+        new = frozenset(self._new)
         choice = self._choice(new)
-        self._asking = True
         try:
             answers = await ask_all(choice, self._means.backends)
             asked, unable = sort_out(choice, answers)
             spared = await self._means.sparing(asked)
-        finally:
-            self._asking = False
+        except Exception:
+            self._new -= new
+            raise
+        self._new -= new
         planned = [p for p in asked if str(p.target) not in {u.id for u in spared}]
         left = (*choice.untouched, *unable, *spared)
         self._known |= new
@@ -106,7 +110,7 @@ class Adopting:
         )
         return Newcomers(grown, agents, targets, left)
 
-    def _choice(self, new: set[TargetId]) -> Choice:
+    def _choice(self, new: AbstractSet[TargetId]) -> Choice:
         """Of all that the scope comes down to now: what is new, held, and nobody else's."""
         whole = choose(self._means.fleet, self._scope, self._means.protection)
         shared = {c.target: c.agents for c in whole.collateral}

@@ -11,11 +11,12 @@ from engine_runs import INVOKER, assert_honest, deployment, opened, restore, rol
 from killswitch_backends.protocol import Profile
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.plan import Plan, Protection
+from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import TargetId
-from scripted_platform import World
+from scripted_platform import Fault, World
 from virtual_loop import run
 
 
@@ -92,16 +93,22 @@ def test_who_is_new_while_time_runs_out_keeps_the_verdict_from_being_stopped(tmp
 
 
 def test_who_waits_to_be_halted_when_time_runs_out_is_missed_by_the_ledger_too(tmp_path: Path) -> None:
-    world = small_fleet(1)
-    world.things[TargetId.parse(deployment("a0"))].drains = 0.0
+    world = slow_fleet()
+
+    def join_while_nobody_answers() -> None:
+        world.faults["preflight", str(TargetId.parse(deployment("new")).backend)] = [Fault.HANG]
+        join(world)
 
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:
-            plan = await engine.plan(Scope.parse("agent:a0"))
-            record = await confirm(plan, engine, timeout=0.05)
+            plan = await engine.plan(Scope.parse("class:refund"))
+            asyncio.get_running_loop().call_later(5, join_while_nobody_answers)
+            record = await confirm(plan, engine, timeout=14.0)
             return await engine.record(record.header.halt_id)
 
-    assert run(main).verdict is Verdict.INCOMPLETE
+    known = run(main)
+    assert {target.state for target in known.targets} == {TargetState.STOPPED}
+    assert known.verdict is Verdict.INCOMPLETE
 
 
 def test_who_appears_outside_the_scope_is_let_be(tmp_path: Path) -> None:
