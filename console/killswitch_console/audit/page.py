@@ -10,8 +10,8 @@ from html import escape as _escape
 from typing import Any, Final
 
 from killswitch_console.audit.events import Body, Event
+from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.merkle import leaf_hash
-from killswitch_console.audit.tables import summary
 from killswitch_console.audit.timeline import timeline
 from killswitch_console.hostile import clean
 

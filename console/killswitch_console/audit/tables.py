@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from typing import Final, TextIO
 
-from killswitch_console.audit.events import Body, Event
+from killswitch_console.audit.events import Event
+from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.merkle import leaf_hash
 
 COLUMNS: Final = (
@@ -62,36 +62,3 @@ def _cells(event: Event) -> list[str]:
     plain = [body.get(name) for name in ("seq", "at", "kind", "actor", "session", "halt", "incident", "drill")]
     told = [data.get("scope"), data.get("target"), data.get("state") or data.get("verdict"), summary(body)]
     return ["" if cell is None else str(cell) for cell in (*plain, *told, body["id"], leaf_hash(event.body).hex())]
-
-
-def summary(body: Body) -> str:
-    """One line about an event, for lists and tables."""
-    data = body["data"]
-    match body["kind"]:
-        case "halt.intent":
-            names = [str(t.get("target")) for t in data.get("targets", [])]
-            return f"{len(names)} targets: " + ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        case "plan.shown":
-            parts = [f"{len(data.get(part) or ())} {part}" for part in ("targets", "untouched", "collateral", "risks")]
-            return ", ".join(parts)
-        case "trail.created":
-            return f"volume {data.get('log')}" + (" continues the one before" if data.get("continues") else "")
-        case "trail.retired":
-            return f"{data.get('volume')}, {data.get('events')} events, kept at {data.get('kept_at')}"
-        case "target.call":
-            return f"attempt {data.get('attempt')}, request id {data.get('request_id') or '-'}; {data.get('detail')}"
-        case "target.state" | "target.revived":
-            evidence = data.get("evidence") or {}
-            return f"{data.get('from')} -> {data.get('state')}; {evidence.get('grade')}: {evidence.get('detail')}"
-        case "session.started":
-            return f"{data.get('command')} {data.get('version')} in {data.get('environment')}"
-        case "halt.ended" | "restore.ended":
-            return f"{data.get('verdict')} after {data.get('elapsed_ms', 0) / 1000:.1f} s"
-        case _:
-            said = [data.get(name) for name in ("reason", "why", "error", "what", "note", "text") if data.get(name)]
-            return "; ".join(map(str, said)) or _short(data)
-
-
-def _short(data: object) -> str:
-    text = json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
-    return text if len(text) <= 160 else text[:159] + "…"

@@ -23,6 +23,9 @@ from killswitch_inventory.targets import BackendRef
 MOST: Final = 2000
 """Entries that are kept."""
 
+_ON_THE_WAY: Final = (Sightedness.WAITING, Sightedness.LISTING)
+"""How a platform is seen for a moment only."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -78,6 +81,8 @@ class LogBook:
     def _views(self, event: FleetChanged, at: datetime) -> None:
         """Platforms that are seen in another way than before."""
         for view in event.backends:
+            if view.ref in self._seen and view.sightedness in _ON_THE_WAY:
+                continue  # it is asked again, as every minute; what comes of it is said
             if self._seen.get(view.ref) is not view.sightedness:
                 self._seen[view.ref] = view.sightedness
                 wrong = view.sightedness in (Sightedness.STALE, Sightedness.FAILED)

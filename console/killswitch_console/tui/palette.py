@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from textual.binding import Binding
 from textual.screen import Screen
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.model import Grouping
 from killswitch_console.tui.terminal import PLAIN_THEME
 from killswitch_console.tui.themes import THEMES
+from killswitch_console.tui.widgets.keys_bar import written
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope, ScopeError, ScopeKind
 
@@ -112,14 +114,23 @@ def _keys(screen: Screen[Any]) -> Iterator[Entry]:
     seen = set()
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        if not active.enabled or not binding.description or binding.action in seen or binding.action in _SELF:
+        if not active.enabled or not binding.description or binding.action in seen or _idle(binding):
             continue
         seen.add(binding.action)
-        does = binding.description.lower()
-        yield Entry(does, f"key {key}", lambda app, key=key: app.press_below(key))  # type: ignore[misc]
+        does = (binding.tooltip or binding.description).lower()
+        yield Entry(does, f"key {written(key)}", lambda app, key=key: app.press_below(key))  # type: ignore[misc]
 
 
-_SELF: Final = frozenset({"palette"})
+def _idle(binding: Binding) -> bool:
+    """Whether there is nothing to look for: Textual's own, a place (listed as such), what only moves the cursor."""
+    return binding.system or binding.action.partition("(")[0].rpartition(".")[2] in _IDLE
+
+
+_IDLE: Final = frozenset(
+    {"palette", "place", "quit", "help_quit", "move", "page", "edge", "go", "scroll", "focus_next", "focus_previous"}
+    | {f"scroll_{where}" for where in ("up", "down", "left", "right", "home", "end")}
+    | {f"page_{where}" for where in ("up", "down", "left", "right")}
+)
 
 
 def _settings() -> Iterator[Entry]:

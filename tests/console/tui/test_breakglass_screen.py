@@ -218,13 +218,26 @@ async def test_a_lone_operator_says_why_beforehand(tmp_path: Path) -> None:
 
 
 async def test_who_may_only_look_is_not_offered_it(tmp_path: Path) -> None:
-    async with glazed(small_world(), tmp_path) as driven:
+    async with glazed(small_world(), tmp_path, await sealed_file(tmp_path)) as driven:
         assert driven.app.places.by_key("b") is not None
         driven.state.read_only = True
         await driven.press("b")
         await ceremony(driven)
         assert "Recording" not in driven.text
         assert driven.state.glass is None
+
+
+async def test_without_a_vault_it_says_how_to_have_one_and_offers_nothing(tmp_path: Path) -> None:
+    async with glazed(small_world(), tmp_path) as driven:
+        await driven.press("b")
+        await driven.sees("No vault is configured", "[[vault]]", "breakglass enrol NAME", "docs/break-glass.md")
+        await driven.sees(": Command")  # no field takes the keys in
+        for nothing in ("Break the glass", "Reason", "Passphrase", "Enter on the last field"):
+            assert nothing not in driven.text
+        await driven.press("ctrl+n", "enter")
+        assert "required" not in driven.text
+        await driven.press("2")
+        await driven.sees("Nothing was halted from this bastion")
 
 
 async def test_its_key_works_before_anything_but_the_first_frame_is_there(

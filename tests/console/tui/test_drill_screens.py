@@ -119,6 +119,10 @@ async def test_outside_a_drill_it_says_what_is_due(
     async with still_console(size=(80, 24)) as driven:
         await driven.press("5")
         await driven.sees("scope global", "never", "DUE", "drill facilitate")
+        assert "…" not in driven.text
+        texts = [line.strip("█▌▐ ") for line in driven.text.splitlines()]
+        starts = [line.index(text) for line, text in zip(driven.text.splitlines(), texts, strict=True) if text]
+        assert len({starts[n] for n, text in enumerate(filter(None, texts)) if 2 <= n < len(starts) - 1}) == 1
         assert await check(driven, "drill-due") == []
         await driven.press("enter")  # there is nothing to answer
         assert driven.app.is_running

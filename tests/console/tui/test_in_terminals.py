@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from console_command import CONSOLE
+from looking import seen
 from painted import Painted, painted
 from simulated import Simulated, running
 
@@ -51,6 +54,28 @@ async def test_colours_are_those_that_the_terminal_has_and_symbols_those_of_its_
         assert TRUE not in none.painted()
         assert none.painted().isascii()
         assert "* kubernetes:sim" in none.text()
+
+
+async def test_ctrl_l_paints_everything_anew() -> None:
+    """What somebody's ``wall`` wrote over is there again; without the key only what changed is sent."""
+    async with running(agents=3, seed=1) as sim, screen(sim) as painting:
+        await painting.shows("3 agents", "live", "1-7 Screens|1 Fleet")
+        await painting.quiet(0.5)
+        before = len(painting.arrived)
+        whole = seen([data for _, data in painting.arrived], (100, 30))
+        painting.press(b"j")
+        await painting.quiet(0.3)
+        assert "3 agents" not in seen([data for _, data in painting.arrived[before:]], (100, 30))
+        before = len(painting.arrived)
+        painting.press(b"\x0c")
+        deadline = time.monotonic() + 30
+        while "q Quit" not in (anew := seen([data for _, data in painting.arrived[before:]], (100, 30))):
+            assert time.monotonic() < deadline, f"{whole}\n{anew}"
+            await asyncio.sleep(0.05)
+        assert len(anew.split()) > 0.9 * len(whole.split()), f"{whole}\n{anew}"
+        assert "3 agents" in anew
+        painting.press(b"q")
+        assert await painting.end() == 0
 
 
 async def test_a_dumb_terminal_gets_lines_and_what_to_do_next() -> None:

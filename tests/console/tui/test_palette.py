@@ -83,3 +83,26 @@ async def test_a_scope_is_offered_for_every_class_and_tenant_and_everything(tmp_
         driven.state.read_only = True
         texts = [entry.text for entry in Palette(driven.app, driven.app.screen).fitting("halt")]
         assert not [text for text in texts if text.startswith("halt ") or "plan a halt" in text]
+
+
+async def test_what_entries_do_fits_on_80_columns_and_nothing_only_moves_the_cursor() -> None:
+    async with still_console(size=(80, 24)) as driven:
+        await driven.until(lambda: bool(driven.app.places.known))
+        texts = {entry.text for entry in Palette(driven.app, driven.app.screen).fitting("")}
+        assert {"halt", "halt everything", "filter", "next problem", "mark"} <= texts
+        assert not texts & {"up", "down", "top", "bottom", "page up", "page down", "half a page up", "half a page down"}
+        await driven.press("colon")
+        seen = set[str]()
+        for _ in texts:
+            await driven.press("down")
+            seen |= {line for line in driven.text.splitlines() if "│" in line}
+        shown = "\n".join(seen)
+        assert "rights, clocks, vaults, trail" in shown
+        assert "key !" in shown
+        assert "…" not in shown, driven.text
+        await driven.press("escape")
+        for place in driven.app.places.known:
+            if place.key.isdigit():
+                await driven.press(place.key)
+                here = {entry.text for entry in Palette(driven.app, driven.app.screen).fitting("")}
+                assert not here & {"up", "down", "top", "bottom", "page up", "page down", "scroll"}, place.name

@@ -153,7 +153,8 @@ async def test_an_empty_fleet_a_broken_platform_and_no_halts_say_so() -> None:
         await driven.press("H")
         assert isinstance(driven.app.screen, FleetScreen)
         await driven.press("2")
-        await driven.sees("Nothing was halted from this bastion")
+        await driven.sees("Nothing was halted from this bastion", "Esc Back")
+        assert "Open" not in driven.text.splitlines()[-1], "there is nothing to open"
 
 
 async def test_a_platform_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import argparse
 
 from killswitch_console.audit.assembling import trail_directory
 from killswitch_console.audit.events import Event
+from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.reading import Selection, open_volume, selected
 from killswitch_console.audit.storage import TrailUnavailable
-from killswitch_console.audit.tables import summary
 from killswitch_console.cli import session
 from killswitch_console.cli.failures import UsageError
 from killswitch_console.cli.main import DONE

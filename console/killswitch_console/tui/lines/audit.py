@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from killswitch_console.audit.browsing import Sink, Standing
 from killswitch_console.audit.events import Event
+from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.merkle import leaf_hash
-from killswitch_console.audit.tables import summary
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, right, wrapped

@@ -63,6 +63,29 @@ def open_lines(opening: Opening, now: datetime, width: int, *, takes_two: Sequen
     return [*lines, BLANK, *wrapped(said, width, tone=Tone.MUTED)]
 
 
+def no_vault_lines(configured_in: str, width: int) -> list[Line]:
+    """What is said where there is nothing to open: how to have something the next time, and what is left now."""
+    lines = [
+        plain("No vault is configured: there are no emergency credentials to open", Tone.WARN),
+        BLANK,
+        heading("To be ready the next time login is down", width),
+        *wrapped(f"1. Say where they are kept, in {clean(configured_in, most=200) or 'the configuration'}:", width),
+    ]
+    lines += [plain(f"     {line}", Tone.STRONG) for line in _VAULT]
+    for said, command in _STEPS:
+        lines += [*wrapped(said, width), plain(f"     killswitch-console {command}", Tone.STRONG)]
+    lines += wrapped("How, why and with whose passphrase: docs/break-glass.md", width, tone=Tone.MUTED)
+    now = "Is login down now? Halt what can still be reached; the runbook (key 6) says whom to call for the rest."
+    return [*lines, BLANK, *wrapped(now, width)]
+
+
+_VAULT = ("[[vault]]", 'name = "file"', 'kind = "sealed-file"', 'path = "/etc/killswitch-console/glass.ksv"')
+_STEPS = (
+    ("2. Seal a credential for each platform in it:", "breakglass enrol NAME --kind KIND --for PLATFORM"),
+    ("3. Try them; this changes nothing:", "breakglass test"),
+)
+
+
 def _fact(name: str, value: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
     lines = wrapped(clean(value, most=600), width - _NAMES, tone=tone)
     return [((fit(name if n == 0 else "", _NAMES), Tone.MUTED), *line) for n, line in enumerate(lines)]

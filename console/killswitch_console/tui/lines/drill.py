@@ -34,7 +34,7 @@ def state(pager: Pager, now: datetime, width: int) -> list[Line]:
     return [
         ((f" {said}  ", tone), (told, Tone.WARN if waiting else Tone.MUTED)),
         *briefing[:3],
-        heading("Pager", width),
+        _titled("Pager", width),
     ]
 
 
@@ -64,14 +64,14 @@ def whole(one: Received | None, width: int) -> list[Line]:
         return [plain(" Nothing has come in yet. What comes in, comes in here.", Tone.MUTED)]
     head = f"{one.page.kind} on {one.page.channel} from {one.page.sender}"
     return [
-        heading(clean(head, most=width - 4), width),
+        _titled(clean(head, most=width - 4), width),
         *wrapped(clean(one.page.text, most=2000), width - 2, indent=" "),
     ]
 
 
 def practice(drilled: Sequence[Drilled], days: int, width: int) -> list[Line]:
     """Outside a drill: what was drilled when, what is due, and how to begin."""
-    lines: list[Line] = [heading(f"When each was last halted to the proof in a drill (due after {days} days)", width)]
+    lines: list[Line] = [_titled(f"When each was last proven stopped in a drill (due after {days} days)", width)]
     for one in drilled:
         said = "never" if one.at is None else f"{one.at:%Y-%m-%d}"
         lines.append(
@@ -81,13 +81,32 @@ def practice(drilled: Sequence[Drilled], days: int, width: int) -> list[Line]:
                 ("DUE" if one.due else "ok", Tone.WARN if one.due else Tone.OK),
             )
         )
-    begin = (
-        ("killswitch-console drill list", "scenarios that come with the console"),
-        ("killswitch-console drill run NAME", "play one alone, on a simulated world"),
-        ("killswitch-console drill facilitate NAME", "lead one; others join with --drill"),
-        ("killswitch-console drill run --canary FILE", "prove the path on tagged canaries"),
-        ("killswitch-console drill report", "the after-action report of the latest"),
-    )
-    lines += [BLANK, heading("To drill, in another terminal", width)]
-    lines += [((f" {command:44}", Tone.STRONG), (fit(what, max(0, width - 46)), Tone.MUTED)) for command, what in begin]
-    return lines
+    lines += [BLANK, _titled("To drill, in another terminal", width)]
+    return [*lines, *(line for command, what in _COMMANDS for line in _command(command, what, width))]
+
+
+_COMMANDS: Final = (
+    ("list", "the scenarios that there are"),
+    ("run NAME", "play one, on a simulated world"),
+    ("facilitate NAME", "lead one that others join"),
+    ("run --canary FILE", "prove it on tagged canaries"),
+    ("report", "what the latest one showed"),
+)
+
+
+def _command(command: str, what: str, width: int) -> list[Line]:
+    """A command and what it does; below it where there is no room beside it."""
+    named = f" killswitch-console drill {command}"
+    beside = width - _COMMAND
+    if len(what) <= beside:
+        return [((fit(named, _COMMAND), Tone.STRONG), (what, Tone.MUTED))]
+    return [plain(named, Tone.STRONG), *wrapped(what, width - 1, tone=Tone.MUTED, indent="     ")]
+
+
+_COMMAND: Final = 45
+"""Cells for the longest command and a gap."""
+
+
+def _titled(text: str, width: int) -> Line:
+    """A heading that begins where the text below it does."""
+    return ((" ", Tone.PLAIN), *heading(text, width - 1))

@@ -82,8 +82,18 @@ class BreakGlassScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Look at the vaults; the reason comes first."""
         if self.state.glass is None:
-            self.query_one("#reason").focus()
+            self.query_one("#glass" if self._no_vault else "#reason").focus()
         self._look()
+
+    @property
+    def _no_vault(self) -> bool:
+        """Whether there is nothing to open: by a look at the vaults, and before that by the configuration."""
+        if self.state.glass is not None:
+            return False
+        if self._probes is not None:
+            return not self._probes
+        settled = self.state.configuration
+        return settled is not None and not settled.document.vault
 
     @property
     def _takes_two(self) -> tuple[str, ...]:
@@ -99,6 +109,9 @@ class BreakGlassScreen(ConsoleScreen):
         return [((" ", Tone.PLAIN), *line) if line else BLANK for line in lines]
 
     def _sealed(self, room: int) -> list[Line]:
+        if self._no_vault:
+            settled = self.state.configuration
+            return breakglass.no_vault_lines("" if settled is None else str(settled.path), room)
         intro = (
             "Emergency credentials for when login is down or refused. Who, why and for which incident is recorded and "
             "told before they open; they are sealed after 15 minutes without use, after 60 at most."
@@ -108,8 +121,6 @@ class BreakGlassScreen(ConsoleScreen):
             lines += wrapped(f"✖ {self._trouble}", room, tone=Tone.BAD)
         if self._probes is None:
             return [*lines, plain("Looking at the vaults …", Tone.MUTED)]
-        if not self._probes:
-            return [*lines, *wrapped("No vault is configured: add [[vault]] tables", room, tone=Tone.WARN)]
         credentials = breakglass.credential_lines(self._entries, self.now, room)
         return [*lines, *breakglass.vault_lines(self._probes, room), BLANK, *credentials]
 
@@ -125,6 +136,7 @@ class BreakGlassScreen(ConsoleScreen):
         """The time that is left; other fields once it is open."""
         opening = self.state.glass
         form = self.query_one("#form")
+        form.display = not self._no_vault
         form.set_class(opening is not None, "-open")
         form.set_class(opening is not None and (opening.countersigned or bool(opening.alone)), "-signed")
         form.set_class(opening is not None and not self._takes_two, "-lone")
@@ -138,7 +150,7 @@ class BreakGlassScreen(ConsoleScreen):
         if action == "seal" and opening is None:
             return False
         signed = opening is not None and (opening.countersigned or bool(opening.alone) or not self._takes_two)
-        if action == "go_on" and signed:
+        if action == "go_on" and (signed or self._no_vault):
             return False
         return super().check_action(action, parameters)
 
@@ -170,6 +182,8 @@ class BreakGlassScreen(ConsoleScreen):
             return told, entries, ""
 
         self._probes, self._entries, self._trouble = await self.console_app.ask(look, name="look at vaults")
+        if self._no_vault and self.is_current:
+            self.query_one("#glass").focus()
         self.freshen_body()
 
     def action_next(self) -> None:

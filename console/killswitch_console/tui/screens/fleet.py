@@ -37,7 +37,7 @@ class FleetScreen(ConsoleScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (an instance variable to Textual)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("H", "halt", "Halt", id="fleet.halt"),
-        Binding("exclamation_mark", "halt_all", "All", id="fleet.halt_all"),
+        Binding("exclamation_mark", "halt_all", "All", tooltip="Halt everything", id="fleet.halt_all"),
         Binding("slash", "filter", "Filter", id="fleet.filter"),
         Binding("g", "group", "Group", id="fleet.group"),
         Binding("d", "details", "Details", id="fleet.details"),

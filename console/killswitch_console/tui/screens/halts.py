@@ -99,6 +99,8 @@ class HaltsScreen(ConsoleScreen):
         """Offer only what makes sense for the halt under the cursor."""
         if not super().check_action(action, parameters):
             return False
+        if action == "open" and self.query(PickList):
+            return self._any and self.query_one(PickList).picked is not None
         if action in ("restore", "finish") and self.query(PickList):
             halt = self._picked
             if halt is None or halt.phase.under_way:

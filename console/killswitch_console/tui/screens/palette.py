@@ -51,14 +51,9 @@ class PaletteDialog(ModalScreen[Entry | None]):
         self._look()
 
     def _rows(self, width: int) -> list[tuple[str, Line]]:
-        names = min(max((len(entry.text) for entry in self._entries), default=0) + 4, width * 3 // 5)
-        return [
-            (
-                entry.text,
-                ((fit(f"  {entry.text}", names), Tone.STRONG), (fit(f" {entry.says}", width - names), Tone.MUTED)),
-            )
-            for entry in self._entries
-        ]
+        names = max((len(entry.text) for entry in self._entries), default=0) + 3
+        room = width - 1 - max((len(entry.says) for entry in self._entries), default=0)
+        return [(entry.text, _row(entry, min(names, max(_NAMES, room)), width)) for entry in self._entries]
 
     @on(Input.Changed, "#command")
     def _look(self) -> None:
@@ -90,3 +85,12 @@ class PaletteDialog(ModalScreen[Entry | None]):
             self.app.bell()
         else:
             self.dismiss(entry)
+
+
+_NAMES = 18
+"""Cells for names at least; where what they do leaves no more, a longer name takes what it needs."""
+
+
+def _row(entry: Entry, column: int, width: int) -> Line:
+    names = min(max(column, len(entry.text) + 3), width * 3 // 5)
+    return ((fit(f"  {entry.text}", names), Tone.STRONG), (fit(f" {entry.says}", width - names), Tone.MUTED))

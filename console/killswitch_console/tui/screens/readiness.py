@@ -113,5 +113,5 @@ PLACE = Place(
     key="4",
     title="Readiness",
     open=ReadinessScreen,
-    summary="whether a halt would work now: rights, clocks, vaults, trail",
+    summary="would a halt work now: rights, clocks, vaults, trail",
 )
