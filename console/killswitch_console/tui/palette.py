@@ -127,7 +127,20 @@ def _idle(binding: Binding) -> bool:
 
 
 _IDLE: Final = frozenset(
-    {"palette", "place", "quit", "help_quit", "move", "page", "edge", "go", "scroll", "focus_next", "focus_previous"}
+    {
+        "palette",
+        "place",
+        "quit",
+        "help_quit",
+        "copy_text",
+        "move",
+        "page",
+        "edge",
+        "go",
+        "scroll",
+        "focus_next",
+        "focus_previous",
+    }
     | {f"scroll_{where}" for where in ("up", "down", "left", "right", "home", "end")}
     | {f"page_{where}" for where in ("up", "down", "left", "right")}
 )

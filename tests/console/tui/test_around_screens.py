@@ -11,10 +11,10 @@ import pytest
 
 from console.tui.driving import Driven, console
 from console.tui.picturing import ROOT
-from console.tui.scripted import small_world
+from console.tui.scripted import IAM, small_world
 from console.tui.still import NOW, record, still_console
 from console.tui.test_pictures import stopped, under_way
-from killswitch_console.halting.events import HaltBegun, HaltEnded
+from killswitch_console.halting.events import FleetChanged, HaltBegun, HaltEnded
 from killswitch_console.tui import keymap, screens, signs
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.finding import find, modules
@@ -24,6 +24,7 @@ from killswitch_console.tui.places import Place, Places
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.help import HelpDialog
 from killswitch_console.tui.signing import Glance, Look, Sign, SignBoard, fitted
+from killswitch_inventory.fleet import BackendView, Sightedness
 
 
 def test_every_module_of_screens_and_signs_can_be_imported() -> None:
@@ -276,3 +277,16 @@ async def test_every_size_from_80x24_to_300x100_is_taken_live() -> None:
             lines = driven.text.splitlines()
             assert any("▌" in line and "billing-2" in line for line in lines), (width, height)
             assert all(len(line) <= width for line in lines)
+
+
+def test_the_log_is_not_filled_by_platforms_that_are_listed_again_every_minute() -> None:
+    log = LogBook()
+
+    def sees(*sights: Sightedness) -> None:
+        for sight in sights:
+            log.take([FleetChanged((), (), (BackendView(IAM, sight, problem="expired"),))], NOW)
+
+    sees(Sightedness.LISTING, Sightedness.LIVE, Sightedness.LISTING, Sightedness.LIVE)
+    sees(Sightedness.STALE, Sightedness.LISTING, Sightedness.STALE, Sightedness.LISTING, Sightedness.LIVE)
+    said = [entry.text for entry in log.entries]
+    assert said == [f"{IAM} is {how}" for how in ("listing", "live", "stale: expired", "live")]

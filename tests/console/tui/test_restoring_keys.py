@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from console.tui.driving import Driven, console
 from console.tui.scripted import KUBERNETES, World, deployment, small_world
-from console.tui.still import still_console
+from console.tui.still import record, still_console
 from console.tui.test_halting_keys import to_dialog
+from console.tui.test_pictures import stopped
 from killswitch_console.halting.verdict import Verdict
+from killswitch_console.tui.lines import restoring
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.halts import HaltsScreen
 from killswitch_console.tui.screens.restore import RestoreScreen
@@ -162,3 +165,11 @@ async def test_a_platform_that_fails_is_named_with_its_reason(tmp_path: Path) ->
     world.broken = "expired token"
     async with console(world, tmp_path, agents=0) as driven:
         assert await driven.sees("No platform can be seen", "kubernetes:prod: expired token", "iam:prod: expired token")
+
+
+def test_what_comes_back_is_told_in_words() -> None:
+    halted = record("class:billing", stopped, begun=timedelta(minutes=1), ended=True).targets[0]
+    assert halted.captured is not None
+    prior = {"inline": ["agent-work"], "attached": [], "deny": None, "max_pods": 3}
+    told = restoring._prior(replace(halted, captured=replace(halted.captured, prior=prior)))
+    assert told == "back to inline agent-work, attached none, deny none, max pods 3"

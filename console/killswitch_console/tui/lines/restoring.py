@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 
 from killswitch_console.authority.invoker import Invoker
@@ -88,11 +89,18 @@ def _prior(target: TargetProgress) -> str:
         return "its prior state is not known: set it by hand"
     if target.captured.already_off:
         return "was off before the halt: stays so"
-    facts = [f"{key} {said}" for key, value in target.captured.shown.items() if (said := _short(value))]
+    facts = [
+        f"{key.replace('_', ' ')} {said}" for key, value in target.captured.shown.items() if (said := _short(value))
+    ]
     return f"back to {', '.join(facts[:FACTS_MOST])}" if facts else "back to what it was, field by field"
 
 
 def _short(value: object) -> str:
     """A prior value that can be read in a line; nothing for one that cannot."""
-    said = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, list | tuple) and not any(isinstance(one, Mapping | list) for one in value):
+        said = ", ".join(map(str, value)) or "none"
+    elif value is None:
+        said = "none"
+    else:
+        said = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return said if len(said) <= FACT_MOST else ""

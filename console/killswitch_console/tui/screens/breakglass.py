@@ -136,7 +136,7 @@ class BreakGlassScreen(ConsoleScreen):
         """The time that is left; other fields once it is open."""
         opening = self.state.glass
         form = self.query_one("#form")
-        form.display = not self._no_vault
+        form.set_class(self._no_vault, "-nothing")
         form.set_class(opening is not None, "-open")
         form.set_class(opening is not None and (opening.countersigned or bool(opening.alone)), "-signed")
         form.set_class(opening is not None and not self._takes_two, "-lone")
