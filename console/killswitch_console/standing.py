@@ -33,9 +33,9 @@ def standing(publish: Callable[[EngineEvent], None]) -> Callable[[EngineEvent], 
 
 
 def search_everything() -> None:
-    """A full search, also among what stands: a secret that was dropped may hang in a cycle there."""
-    standing_now = gc.get_freeze_count() > 0
+    """A full search, also among what stood: a secret that was dropped may hang in a cycle there.
+
+    Nothing counts as standing any more then: what is let go of a moment later has to be found, too.
+    """
     gc.unfreeze()
     gc.collect()
-    if standing_now:
-        gc.freeze()

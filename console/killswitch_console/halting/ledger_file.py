@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from killswitch_console import private
 from killswitch_console.database import Database
 
 _SCHEMA: Final = """
@@ -39,8 +40,15 @@ CREATE TABLE IF NOT EXISTS security (
 
 
 def make_private(path: Path) -> None:
-    """Create the file and its directory for their owner only, where they are not there yet. Raises ``OSError``."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create the file and its directory for their owner only, where they are not there yet.
+
+    Raises:
+        NotPrivate: another account has a hand in them.
+        OSError: they cannot be made.
+    """
+    private.folder(path.parent)
+    private.check_file(path)
+    private.check_file(path.with_name(f"{path.name}-journal"))  # SQLite would play it back
     path.touch(mode=0o600)
 
 

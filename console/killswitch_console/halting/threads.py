@@ -56,6 +56,7 @@ class ForgettingExecutor(ThreadPoolExecutor):
                     future.set_result(call())
                 except BaseException as error:  # noqa: BLE001  (handed to whoever waits for it)
                     future.set_exception(error)
+            del item, future, call  # a thread that waits for its next call must hold nothing of the last: a secret, say
             self._idle.release()
 
 

@@ -114,7 +114,8 @@ async def test_a_replica_is_unsupported_by_its_name_and_by_its_master(simulator:
     async with opened(KIND, simulator.functions()) as backend:
         plan = await patiently(lambda: planned(backend, "us-east-1.greeter"))
     assert "replica" in (plan.unsupported or "")
-    assert Function.of({"MasterArn": "arn:aws:lambda:us-east-1:111122223333:function:greeter:1"}).edge_replica
+    master = "arn:aws:lambda:us-east-1:111122223333:function:greeter:1"
+    assert Function.of({"FunctionName": "us-east-1.greeter", "MasterArn": master}).edge_replica
 
 
 async def test_capacity_of_an_unknown_kind_is_unsupported(simulator: Server) -> None:

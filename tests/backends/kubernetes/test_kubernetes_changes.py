@@ -17,7 +17,7 @@ from killswitch_backends.kubernetes.changes import (
     left_by_halt,
     not_restored,
     prior_of,
-    readable,
+    prior_told,
     undo_patch,
 )
 from killswitch_backends.kubernetes.kinds.deployment import Deployment
@@ -66,7 +66,7 @@ def test_the_mark_alone_is_enough_to_undo(item: dict[str, Any]) -> None:
     mark = _workload(halted).mark
     assert mark is not None
     assert (mark.halt_id, mark.invoker) == ("H1", "os:oncall")
-    assert readable(KIND, mark.prior)
+    assert prior_told(KIND, mark.prior) is not None
     undone = json_patch(halted, undo_patch(KIND, mark.prior or {}, "H1", annotations=halted["metadata"]["annotations"]))
     assert undone == item
 
@@ -130,4 +130,4 @@ def test_a_revival_is_a_conflict_for_the_undoing_and_ends_in_zero_when_asserted_
     "prior", [None, {}, {"replicas": "3"}, {"replicas": None}, {"replicas": True}, {"replicas": 1.5}]
 )
 def test_a_mark_that_somebody_edited_is_not_restored_from(prior: dict[str, Any] | None) -> None:
-    assert not readable(KIND, prior)
+    assert prior_told(KIND, prior) is None
