@@ -43,4 +43,4 @@ def test_a_sealed_secret_does_not_stay_because_it_stands() -> None:
     assert alive() is not None
     search_everything()
     assert alive() is None
-    assert gc.get_freeze_count() > 1000
+    assert not gc.get_freeze_count(), "what is let go of a moment later is found, too"

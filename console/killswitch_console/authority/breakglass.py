@@ -28,8 +28,8 @@ from killswitch_inventory.scopes import Scope, ScopeKind
 from killswitch_inventory.targets import BackendRef
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
-CLOSING_SECONDS = 5.0
-"""How long connections with broken glass may take to close after it was sealed."""
+CLOSING_SECONDS = (5.0, 10.0, 20.0, 60.0)
+"""So long after it was sealed, what connections with broken glass let go of is overwritten: the slowest close last."""
 PUSH_SECONDS = 2.0
 """How long telling people may take before the glass breaks all the same."""
 
@@ -193,7 +193,8 @@ class Glass:
                 await self._reopen({ref: self._normal[ref] for ref in touched})
             finally:
                 self._forget()
-        asyncio.get_running_loop().call_later(CLOSING_SECONDS, self.overwrite)
+        for seconds in CLOSING_SECONDS:
+            asyncio.get_running_loop().call_later(seconds, self.overwrite)
 
     def close(self) -> None:
         """Wipe the credentials at the end of a session; ``overwrite`` once its connections are closed."""
@@ -205,14 +206,14 @@ class Glass:
         self._forget()
 
     def overwrite(self) -> None:
-        """Take the place of what platforms' libraries held of the secrets, once they have let go of it."""
+        """Take the place of what platforms' libraries held of the secrets and have let go of; not while a halt runs."""
         if self.opening is None and self._freed and not self._busy():
             overwrite_freed(self._freed)
-            self._freed.clear()
 
     def _forget(self) -> None:
         """Wipe what is ours."""
         self._memory.wipe()
+        self._freed |= self._memory.lengths
         for secret in self._learned:
             self._settings.forget(secret)
             self._freed.add(len(secret))

@@ -25,9 +25,12 @@ class PrivateMemory:
 
     def __init__(self) -> None:
         self._descriptors: list[int] = []
+        self.lengths: set[int] = set()
+        """Of all texts that were lent, in characters: what must be overwritten is as long."""
 
     def lend(self, name: str, text: str) -> Path:
         """A path by which this process can open the text."""
+        self.lengths.add(len(text))
         descriptor = os.memfd_create(f"killswitch {name}", os.MFD_CLOEXEC)
         self._descriptors.append(descriptor)
         with os.fdopen(os.dup(descriptor), "wb") as file:
@@ -52,7 +55,8 @@ def overwrite_freed(lengths: Iterable[int]) -> None:
     """
     search_everything()
     for length in set(lengths):
-        places = [bytes(length).decode() for _ in range(_PLACES)]
+        blank = bytes(length)
+        places = [bytearray(blank).decode() for _ in range(_PLACES)], [bytes(bytearray(blank)) for _ in range(_PLACES)]
         del places
 
 
