@@ -1,7 +1,8 @@
 """Any keyring trouble costs at most three seconds: what a probe, an unsealing and a sealing take in each kind of it.
 
 A session bus and a gnome-keyring of this benchmark's own (Debian's dbus and gnome-keyring). A service that hangs is one
-that was stopped (SIGSTOP) with the connection open; one that lies answers with what was never sealed. Deriving a key from a passphrase (Argon2id, twice at most) is in it:
+that was stopped (SIGSTOP) with the connection open; one that lies answers with what was never sealed. Deriving a key
+from a passphrase (Argon2id, twice at most) is in it:
 on a machine that is busy otherwise that is what takes long, so measure on an idle one.
 """
 
