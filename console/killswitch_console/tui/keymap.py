@@ -29,9 +29,11 @@ def unknown(keys: Mapping[str, str], apps: Iterable[type[DOMNode]]) -> list[str]
 
 
 def _classes() -> Iterator[type[DOMNode]]:
+    """Of what is imported by now; other threads import meanwhile, so no module is walked through while it grows."""
     for name, module in list(sys.modules.items()):
         if name.startswith(_PACKAGES):
-            yield from (one for one in vars(module).values() if isinstance(one, type) and issubclass(one, DOMNode))
+            inside = list(vars(module).values())
+            yield from (one for one in inside if isinstance(one, type) and issubclass(one, DOMNode))
 
 
 def _bindings(classes: Iterable[type[DOMNode]]) -> Iterator[Binding]:

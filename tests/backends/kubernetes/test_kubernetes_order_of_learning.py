@@ -82,7 +82,7 @@ async def test_a_job_whose_maker_has_another_template_by_now_still_counts(sim: S
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly-1", "uid": cron["metadata"]["uid"]}
     job["metadata"]["ownerReferences"] = [owner | {"controller": True}]
     admin.call("POST", path("Job"), job)
-    await eventually(lambda: len(admin.pods(selector="aa=earlier")) == 2)
+    await eventually(lambda: [p["status"].get("phase") for p in admin.pods(selector="aa=earlier")] == ["Running"] * 2)
     async with opened(sim) as backend, sighting(backend):
         (watch,) = await halted(backend, target("nightly-1", kind="CronJob"))
         async with observing(backend, [watch]) as seen:
