@@ -127,7 +127,8 @@ def test_json_from_outside_is_a_value_that_can_be_written(value: Any) -> None:
         found = parsed(json.dumps(value))
     except ValueError:
         return
-    json.dumps(found, ensure_ascii=False).encode()
+    written = json.dumps(found, ensure_ascii=False).encode()
+    assert json.loads(written) == found
 
 
 @pytest.mark.parametrize("content", JUNK, ids=range(len(JUNK)))
