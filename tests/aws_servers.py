@@ -297,16 +297,25 @@ async def met(server: Server, change: Callable[[], Awaitable[object]], *, within
                 raise AssertionError("the fault did not strike")
 
 
-async def captured(backend: Backend, target: TargetId) -> Captured:
-    """One fresh capture that must succeed."""
+async def found(backend: Backend, *targets: TargetId) -> list[Captured | Failure]:
+    """A fresh capture of each, in no order, once the platform does not throttle it."""
 
-    async def once() -> Captured:
-        (one,) = [one async for one in backend.capture([target], fresh=True)]
-        if isinstance(one, Failure):
-            raise one.problem
-        return one
+    async def once() -> list[Captured | Failure]:
+        results = [one async for one in backend.capture(targets, fresh=True)]
+        for one in results:
+            if isinstance(one, Failure) and isinstance(one.problem, Throttled):
+                raise one.problem
+        return results
 
     return await patiently(once)
+
+
+async def captured(backend: Backend, target: TargetId) -> Captured:
+    """One fresh capture that must succeed."""
+    (one,) = await found(backend, target)
+    if isinstance(one, Failure):
+        raise one.problem
+    return one
 
 
 async def planned(backend: Backend, path: str) -> Preflight:

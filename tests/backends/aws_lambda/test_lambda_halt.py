@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, planned, seen
+from aws_servers import Names, Server, captured, found, halted, listed, opened, order, patiently, planned, seen
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Changed, Conflict, Gone
 from killswitch_backends.protocol import Accepted, Failure, Grade, Sight, Watch
@@ -160,8 +160,8 @@ async def test_a_function_that_does_not_exist_is_a_failure_of_its_own(server: Se
     name = make(server)
     async with opened(KIND, server.functions()) as backend:
         targets = [TargetId(backend.ref, name), TargetId(backend.ref, "never-was")]
-        found = {one.target.path: one async for one in backend.capture(targets, fresh=True)}
-    failure = found["never-was"]
+        results = {one.target.path: one for one in await found(backend, *targets)}
+    failure = results["never-was"]
     assert isinstance(failure, Failure)
     assert isinstance(failure.problem, Gone)
-    assert not isinstance(found[name], Failure)
+    assert not isinstance(results[name], Failure)

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,7 +29,7 @@ from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_console.checking.concerns.everyday import finding
 from killswitch_inventory.targets import BackendRef
-from simulated import Simulated, running
+from simulated import running
 from worldview import aws_client
 
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
@@ -172,11 +174,19 @@ async def test_the_key_at_the_beginning_of_a_chain_of_profiles_is_looked_up(moto
         assert abs(datetime.now(UTC) - age.made_at) < timedelta(hours=1)
 
 
-def deny(sim: Simulated) -> None:
+def deny(iam: Any) -> None:
     document = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:ListAccessKeys","Resource":"*"}]}'
-    iam = aws_client(sim, "iam")
     iam.put_user_policy(UserName="killswitch-operator", PolicyName="less", PolicyDocument=document)
-    iam.close()
+
+
+def may_list_keys(iam: Any) -> bool:
+    try:
+        iam.list_access_keys(UserName="killswitch-operator")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        return False
+    return True
 
 
 def said(report: dict[str, Any], subject: str) -> list[tuple[str, str]]:
@@ -195,7 +205,10 @@ async def test_check_tells_of_every_table_and_what_cannot_be_read_is_not_red() -
         ((standing, what),) = said(report, "kubernetes:sim")
         assert (standing, "bearer token" in what) == ("unknown", True)
 
-        await asyncio.to_thread(deny, sim)
+        with closing(aws_client(sim, "iam")) as iam:
+            await asyncio.to_thread(deny, iam)
+            while await asyncio.to_thread(may_list_keys, iam):
+                pass  # a policy change takes seconds to reach the data plane, in the simulator as well
         sim.faults.add(operation="launchdarkly.token", kind="error", status=403)
         report = await answer(sim.config_path, "check", code=4)
         for subject in ("iam:sim", "lambda:sim", "launchdarkly:sim"):

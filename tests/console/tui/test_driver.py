@@ -114,11 +114,9 @@ class Terminal:
         self.seen = b""
 
     def read(self) -> bytes:
-        try:
-            data = os.read(self.control, 1 << 20)
-        except OSError:  # nothing yet, or the other end has closed
-            data = b""
-        self.seen += data
+        with suppress(OSError):  # nothing more yet, or the other end has closed
+            while data := os.read(self.control, 1 << 20):  # a pseudo-terminal hands out 4 KiB at most
+                self.seen += data
         return self.seen
 
     def line(self) -> str:

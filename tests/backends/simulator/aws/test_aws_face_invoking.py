@@ -92,13 +92,15 @@ def test_a_deleted_function_is_invoked_no_more(served: ServedFace) -> None:
     assert served.stage.of("refund-1") == 0
 
 
-def test_the_account_pool_refuses_when_it_is_used_up(served: ServedFace) -> None:
-    client = served.client("lambda")
-    left = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
-    client.put_function_concurrency(FunctionName="nightly-report", ReservedConcurrentExecutions=left - 100)
-    for _event in range(120):
-        client.invoke(FunctionName="webhook-relay", InvocationType="Event")
-    with refused("TooManyRequestsException") as answer:
-        for _call in range(3):
+def test_the_account_pool_refuses_when_it_is_used_up() -> None:
+    agents = [function_agent("refund-1", timeout=900)]  # what it begins ends after this test
+    with serving(agents, behaviour=unlimited()) as served:
+        client = served.client("lambda")
+        left = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+        client.put_function_concurrency(FunctionName="nightly-report", ReservedConcurrentExecutions=left - 100)
+        for _event in range(100):
+            client.invoke(FunctionName="refund-1", InvocationType="Event")
+        eventually(lambda: served.stage.of("refund-1") == 100)
+        with refused("TooManyRequestsException") as answer:
             client.invoke(FunctionName="webhook-relay")
-    assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
+        assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
