@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import Final
 
 from killswitch_console.halting.events import EngineEvent, FleetChanged
 from killswitch_inventory.fleet import Sightedness
+
+RARELY: Final = (20_000, 10, 10)
+"""From then on what comes and goes by the thousand is searched for cycles less often: a halt of 1,000 spent 0.2 of its
+1.2 s on that."""
 
 _UNREAD = (Sightedness.WAITING, Sightedness.LISTING)
 
@@ -28,6 +33,7 @@ def standing(publish: Callable[[EngineEvent], None]) -> Callable[[EngineEvent], 
         stands = not any(view.sightedness in _UNREAD for view in event.backends)
         if stands:
             gc.freeze()
+            gc.set_threshold(*RARELY)
 
     return passed_on
 

@@ -12,7 +12,7 @@ import time
 
 from benchmarks.cold_start import kubernetes_only
 from benchmarks.measuring import Row
-from benchmarks.thousand_deployments import AGENTS, at_rest, bare_halt, our_halt
+from benchmarks.thousand_deployments import AGENTS, at_rest, bare_halt, our_halt, since_confirmation
 from killswitch_backends.simulator.seams import Runtime
 from killswitch_console.assembling import engine_settings
 from killswitch_console.config import load_configuration
@@ -31,9 +31,10 @@ async def measure() -> list[Row]:
             await engine.discover()
             for _ in range(ROUNDS):
                 await at_rest(sim)
-                ours.append((await our_halt(engine, sim))[0])
+                halt, _ = await our_halt(engine, sim)
+                ours.append(since_confirmation(halt)[0])
             await at_rest(sim)
-            bare = [await bare_halt(sim.config_path)]
+            bare = [await bare_halt(sim.config_path, halt)]
             await at_rest(sim)
         theirs = [await one_after_another(sim)]
         await eventually(lambda: nothing_runs(sim), within=60)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from killswitch_console.halting.events import EngineEvent
+from killswitch_console.halting.thread import TURN_SECONDS
+from killswitch_console.standing import search_everything, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,18 @@ class Row:
         if self.limit is None:
             return ""
         return "yes" if (self.ratio if self.ratio is not None else self.median) <= self.limit else "NO"
+
+
+@contextmanager
+def as_a_console() -> Iterator[Callable[[EngineEvent], None]]:
+    """Share the interpreter as a process does that is one console; yields the engine's ``publish``."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield standing(lambda _: None)
+    finally:
+        sys.setswitchinterval(before)
+        search_everything()
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -12,39 +12,48 @@ import aiohttp
 import yaml
 
 from benchmarks.cold_start import kubernetes_only
-from benchmarks.measuring import Row
+from benchmarks.measuring import Row, as_a_console
+from killswitch_backends.kubernetes.changes import Operation, halt_patch, mark_for, undo_patch
+from killswitch_backends.kubernetes.kinds.deployment import Deployment
+from killswitch_backends.kubernetes.resources import ObjectKey
 from killswitch_backends.simulator.seams import Runtime
 from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.engine import Engine, open_engine
-from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.record import HaltRecord, order_of
 from killswitch_inventory.scopes import Scope
 from simulated import Simulated, eventually, process
 
 AGENTS = 1429
 """A fleet of which 1,000 are Deployments."""
-ROUNDS = 5
+ROUNDS = 9
 AT_ONCE = 32
 GRACE = 1.0
 """Seconds of grace that every simulated pod has at the least; the last to go have three."""
+
+
+DEPLOYMENT = Deployment()
+Patch = tuple[str, list[Operation]]
 
 
 async def measure() -> list[Row]:
     async with process(agents=AGENTS, seed=1) as sim:
         config = kubernetes_only(sim)
         count = sum(spec.runtime is Runtime.KUBERNETES for spec in sim.specs)
-        async with open_engine(engine_settings(load_configuration(config))) as engine:
-            await engine.discover()
-            ours, bare, proven, gone = [], [], [], []
-            for _ in range(ROUNDS):
-                await at_rest(sim)
-                accepted, proof, ended = await our_halt(engine, sim)
-                ours.append(accepted)
-                proven.append(proof - accepted)
-                gone.append(ended - accepted)
-                await at_rest(sim)
-                bare.append(await bare_halt(sim.config_path))
+        with as_a_console() as publish:
+            async with open_engine(engine_settings(load_configuration(config)), publish) as engine:
+                await engine.discover()
+                ours, bare, proven, gone = [], [], [], []
+                for _ in range(ROUNDS):
+                    await at_rest(sim)
+                    halt, ended = await our_halt(engine, sim)
+                    accepted, proof = since_confirmation(halt)
+                    ours.append(accepted)
+                    proven.append(proof - accepted)
+                    gone.append(ended - accepted)
+                    await at_rest(sim)
+                    bare.append(await bare_halt(sim.config_path, halt))
     return [
         Row(f"{count} Deployments: confirmation to last accepted", ours, limit=1.3, baseline=bare, peer="bare aiohttp"),
         Row(
@@ -69,15 +78,15 @@ async def at_rest(sim: Simulated) -> None:
     await asyncio.sleep(1)
 
 
-async def our_halt(engine: Engine, sim: Simulated) -> tuple[float, float, float]:
-    """Halt all, restore all; seconds to the last acceptance, to the last proof, and until nothing ran any more."""
+async def our_halt(engine: Engine, sim: Simulated) -> tuple[HaltRecord, float]:
+    """Halt all, restore all; the halt, and the seconds until nothing ran any more."""
     plan = await engine.plan(Scope.parse("global"))
     began = time.perf_counter()
     ending = asyncio.create_task(nothing_runs(sim))
     record = await engine.halt(plan, invoker=current_invoker(), reason="bench")
     ended = await ending - began
     await engine.restore(record.header.halt_id, invoker=current_invoker(), reason="bench")
-    return *since_confirmation(record), ended
+    return record, ended
 
 
 async def nothing_runs(sim: Simulated) -> float:
@@ -100,14 +109,21 @@ def since_confirmation(record: HaltRecord) -> tuple[float, float]:
     return max(accepted), max(proven)
 
 
-async def bare_halt(config: Path) -> float:
-    """What anybody's loop would do: list, then patch each to zero, 32 at once; then put them back, untimed."""
+async def bare_halt(config: Path, halt: HaltRecord) -> float:
+    """What anybody's loop would do with the same patches: send each, 32 at once; then put them back, untimed."""
     server, headers = cluster(config)
+    order, halts, undo = order_of(halt.header), list[Patch](), list[Patch]()
     async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
         async with session.get(f"{server}/apis/apps/v1/deployments") as answer:
             items: list[dict[str, Any]] = (await answer.json())["items"]
-        halts = [(path(server, item), [patch("test", item["spec"]["replicas"]), patch("replace", 0)]) for item in items]
-        undo = [(path(server, item), [patch("replace", item["spec"]["replicas"])]) for item in items]
+        annotations = {item["metadata"]["name"]: item["metadata"].get("annotations", {}) for item in items}
+        for target in halt.targets:
+            key, captured = ObjectKey.of(target.target), target.captured
+            assert captured is not None
+            url = server + DEPLOYMENT.resource.path(key.namespace, key.name)
+            halts.append((url, halt_patch(DEPLOYMENT, captured.prior, order)))
+            left = annotations[key.name] | mark_for(order, captured.prior)
+            undo.append((url, undo_patch(DEPLOYMENT, captured.prior, order.halt_id, annotations=left)))
         began = time.perf_counter()
         await send(session, halts)
         took = time.perf_counter() - began
@@ -115,16 +131,7 @@ async def bare_halt(config: Path) -> float:
     return took
 
 
-def patch(op: str, replicas: int) -> dict[str, Any]:
-    return {"op": op, "path": "/spec/replicas", "value": replicas}
-
-
-def path(server: str, item: dict[str, Any]) -> str:
-    meta = item["metadata"]
-    return f"{server}/apis/apps/v1/namespaces/{meta['namespace']}/deployments/{meta['name']}"
-
-
-async def send(session: aiohttp.ClientSession, patches: list[tuple[str, list[dict[str, Any]]]]) -> None:
+async def send(session: aiohttp.ClientSession, patches: list[Patch]) -> None:
     queue = iter(patches)
 
     async def worker() -> None:

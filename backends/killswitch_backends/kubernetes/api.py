@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,10 @@ from killswitch_backends.clocks import server_time
 from killswitch_backends.hearing import Hearing
 from killswitch_backends.kubernetes import official
 from killswitch_backends.kubernetes.credentials import Credentials
-from killswitch_backends.kubernetes.failures import Answer, Unreadable, one_line, problem_of
+from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
 from killswitch_backends.kubernetes.garbage import uncollected
+from killswitch_backends.kubernetes.lines import lines
+from killswitch_backends.kubernetes.precedence import Precedence
 from killswitch_backends.kubernetes.settings import KubernetesSettings
 from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Throttled, Unauthenticated, Unreachable
@@ -64,6 +66,7 @@ class Api:
         self.hearing = Hearing()
         self._retired: list[_Session] = []
         """Sessions of client certificates that were renewed: requests under way end on them."""
+        self._precedence = Precedence()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -147,9 +150,10 @@ class Api:
         """Make one request, a second time with renewed credentials after a 401 (nothing was applied then)."""
         credentials = await self.credentials()
         used = credentials.material
-        answer = await self._send(method, path, query, body, content, seconds, where, accept)
-        if answer.status == 401 and await credentials.renew(used):
+        with nullcontext() if method == "GET" else self._precedence.change():
             answer = await self._send(method, path, query, body, content, seconds, where, accept)
+            if answer.status == 401 and await credentials.renew(used):
+                answer = await self._send(method, path, query, body, content, seconds, where, accept)
         if answer.status >= 400:
             raise problem_of(where, answer)
         return answer
@@ -171,7 +175,7 @@ class Api:
                 if response.status >= 400:
                     body = await _whole(response, self.where)
                     raise problem_of(self.where, Answer(response.status, response.headers, body))
-                yield _lines(response, self.where, silence)
+                yield lines(response, self.where, silence=silence, turn=self._precedence.turn)
             finally:
                 response.close()
         except (session.client_error, TimeoutError, OSError) as error:
@@ -269,24 +273,6 @@ async def _whole(response: Any, where: str) -> bytes:
             response.close()
             raise Unreachable(where, f"answered with more than {_MOST_BYTES // 2**20} MiB")
     return b"".join(parts)
-
-
-async def _lines(response: Any, where: str, silence: float) -> AsyncIterator[Any]:
-    """One value per line; a line that is not over after ``silence`` seconds is none, however its bytes trickle in."""
-    from aiohttp.http_exceptions import LineTooLong
-
-    try:
-        while True:
-            async with asyncio.timeout(silence):
-                line = await response.content.readline()
-            if not line:
-                return
-            if line.strip():
-                yield parsed(line)
-    except LineTooLong:  # past the buffer's limit, 4 MiB: no object of Kubernetes is that big
-        raise Unreadable(where, "the watch sent a line of more than 4 MiB") from None
-    except ValueError as error:  # cut in mid-line
-        raise Unreadable(where, f"the watch sent something unreadable: {one_line(str(error))}") from None
 
 
 def _unreachable(where: str, error: Exception) -> Unreachable:

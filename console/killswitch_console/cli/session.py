@@ -21,7 +21,9 @@ from killswitch_console.halting.events import EngineEvent, Identified
 from killswitch_console.halting.ledger import Ledger, open_ledger
 from killswitch_console.halting.publishing import both
 from killswitch_console.halting.record import HaltRecord
+from killswitch_console.halting.thread import TURN_SECONDS
 from killswitch_console.hostile import clean
+from killswitch_console.standing import standing
 
 
 def configuration(options: argparse.Namespace) -> Configuration:
@@ -31,6 +33,7 @@ def configuration(options: argparse.Namespace) -> Configuration:
 
 def run(work: Callable[[], Coroutine[None, None, int]]) -> int:
     """Run a command's coroutine in an event loop of its own, to its end even when the terminal hangs up."""
+    sys.setswitchinterval(TURN_SECONDS)  # its ledger and trail are threads: they must not wait for the loop's turns
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return asyncio.run(work())
@@ -59,7 +62,7 @@ async def engine(
 
     What does not fit between the person, their role and whom the platforms take them for is said once it is known.
     """
-    async with open_engine(engine_settings(settled), both(Mismatches(warn), publish)) as opened:
+    async with open_engine(engine_settings(settled), standing(both(Mismatches(warn), publish))) as opened:
         if opened.ledger is None:
             warn(opened.ledger_problem or f"the ledger in {settled.state_dir} cannot be used")
         if sighted:
