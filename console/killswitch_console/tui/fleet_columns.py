@@ -29,6 +29,10 @@ Values = tuple[int, int, int, int]
 
 _MOST_RUNNING: Final = 0xFFFFFFFF
 
+_RUNS: Final = Layer.PROCESS
+_ACTS_AS: Final = Layer.CREDENTIAL
+"""By names of their own: to look a member up in its class takes longer than all else that is done with an agent."""
+
 
 class FleetColumns:
     """What is known of each agent, by slot."""
@@ -83,9 +87,11 @@ class FleetColumns:
         self.health += bytes(map(_CODE_BY_ID.__getitem__, map(id, map(attrgetter("health"), agents))))
         running = list(map(attrgetter("concurrency"), agents))
         self.running.extend(running if max(running) <= _MOST_RUNNING else [min(n, _MOST_RUNNING) for n in running])
-        read = [self._bound(agent) for agent in agents]
-        self.flags += bytes([flags for flags, _ in read])
-        self.place.extend([place for _, place in read])
+        add_flags, add_place, bound = self.flags.append, self.place.append, self._bound
+        for agent in agents:  # no list of pairs: so many at once make Python search everything for cycles
+            flags, place = bound(agent)
+            add_flags(flags)
+            add_place(place)
 
     def values(self, slot: int) -> Values:
         """What is stored of an agent."""
@@ -99,7 +105,7 @@ class FleetColumns:
     def _bound(self, agent: Agent) -> tuple[int, int]:
         """Its flags and its place, by its bindings (see ``Agent.layers`` and ``Agent.uncovered``)."""
         bindings = agent.bindings
-        if len(bindings) == 2 and bindings[0].layer is Layer.PROCESS and bindings[1].layer is Layer.CREDENTIAL:
+        if len(bindings) == 2 and bindings[0].layer is _RUNS and bindings[1].layer is _ACTS_AS:
             flags = _SOUND  # nearly every agent, and nothing else to find out
             runs_on: BackendRef | None = bindings[0].target.backend
         else:

@@ -47,7 +47,7 @@ class Pace:
 
     def carries(self, now: float, sent: int) -> bool:
         """Whether a whole frame may be painted now, after so many bytes in all."""
-        self._level = max(0.0, self._level - (now - self._at) * BYTES_PER_SECOND) + sent - self._sent
+        self._level = max(0.0, self._level + sent - self._sent - (now - self._at) * BYTES_PER_SECOND)
         self._at, self._sent = now, sent
         return self._level <= BURST_BYTES or now - self._painted >= MOST_SECONDS
 

@@ -40,3 +40,15 @@ def test_nothing_waits_longer_than_a_second_whatever_was_sent() -> None:
     pace.painted(1000.0)
     assert not pace.carries(1000.5, 10_000_000)
     assert pace.carries(1000.0 + MOST_SECONDS, 10_000_000)
+
+
+def test_what_was_sent_is_paid_off_by_the_quiet_time_after_it() -> None:
+    pace = Pace()
+    assert pace.carries(1000.0, 0)
+    pace.painted(1000.0)
+    assert not pace.carries(1000.9, 6000), "the line is busy with it"
+    pace.painted(1000.9)
+    pace = Pace()
+    assert pace.carries(1000.0, 0)
+    pace.painted(1004.0)
+    assert pace.carries(1004.5, 6000), "the first screen, seconds ago, holds up no fleet that arrives now"
