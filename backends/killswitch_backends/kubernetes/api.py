@@ -110,7 +110,8 @@ class Api:
         ``dry_run``: have the API server judge it by all its rules, and store nothing.
         """
         query, body = {"fieldManager": NAME} | ({"dryRun": "All"} if dry_run else {}), list(operations)
-        answer = await self._checked("PATCH", path, query, body, JSON_PATCH, CHANGE_SECONDS, where)
+        with nullcontext() if dry_run else self._precedence.change():
+            answer = await self._checked("PATCH", path, query, body, JSON_PATCH, CHANGE_SECONDS, where)
         return _json(answer, where), answer.headers.get("Audit-Id")
 
     async def call(
@@ -127,7 +128,8 @@ class Api:
         Raises:
             Problem: of the type that the answer, or its absence, stands for.
         """
-        answer = await self._checked(method, path, query, body, JSON, seconds, self.where)
+        with self._precedence.change() if method == "DELETE" else nullcontext():  # POST is a question, or a restore's
+            answer = await self._checked(method, path, query, body, JSON, seconds, self.where)
         return _json(answer, self.where)
 
     async def server_time(self) -> datetime | None:
@@ -150,10 +152,9 @@ class Api:
         """Make one request, a second time with renewed credentials after a 401 (nothing was applied then)."""
         credentials = await self.credentials()
         used = credentials.material
-        with nullcontext() if method == "GET" else self._precedence.change():
+        answer = await self._send(method, path, query, body, content, seconds, where, accept)
+        if answer.status == 401 and await credentials.renew(used):
             answer = await self._send(method, path, query, body, content, seconds, where, accept)
-            if answer.status == 401 and await credentials.renew(used):
-                answer = await self._send(method, path, query, body, content, seconds, where, accept)
         if answer.status >= 400:
             raise problem_of(where, answer)
         return answer

@@ -47,7 +47,6 @@ def test_what_was_sent_is_paid_off_by_the_quiet_time_after_it() -> None:
     assert pace.carries(1000.0, 0)
     pace.painted(1000.0)
     assert not pace.carries(1000.9, 6000), "the line is busy with it"
-    pace.painted(1000.9)
     pace = Pace()
     assert pace.carries(1000.0, 0)
     pace.painted(1004.0)
