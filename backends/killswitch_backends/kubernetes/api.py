@@ -66,7 +66,7 @@ class Api:
         self.hearing = Hearing()
         self._retired: list[_Session] = []
         """Sessions of client certificates that were renewed: requests under way end on them."""
-        self._precedence = Precedence()
+        self.precedence = Precedence()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -110,7 +110,7 @@ class Api:
         ``dry_run``: have the API server judge it by all its rules, and store nothing.
         """
         query, body = {"fieldManager": NAME} | ({"dryRun": "All"} if dry_run else {}), list(operations)
-        with nullcontext() if dry_run else self._precedence.change():
+        with nullcontext() if dry_run else self.precedence.change():
             answer = await self._checked("PATCH", path, query, body, JSON_PATCH, CHANGE_SECONDS, where)
         return _json(answer, where), answer.headers.get("Audit-Id")
 
@@ -128,7 +128,7 @@ class Api:
         Raises:
             Problem: of the type that the answer, or its absence, stands for.
         """
-        with self._precedence.change() if method == "DELETE" else nullcontext():  # POST is a question, or a restore's
+        with self.precedence.change() if method == "DELETE" else nullcontext():  # POST is a question, or a restore's
             answer = await self._checked(method, path, query, body, JSON, seconds, self.where)
         return _json(answer, self.where)
 
@@ -176,7 +176,7 @@ class Api:
                 if response.status >= 400:
                     body = await _whole(response, self.where)
                     raise problem_of(self.where, Answer(response.status, response.headers, body))
-                yield lines(response, self.where, silence=silence, turn=self._precedence.turn)
+                yield lines(response, self.where, silence=silence, turn=self.precedence.turn)
             finally:
                 response.close()
         except (session.client_error, TimeoutError, OSError) as error:

@@ -161,6 +161,7 @@ class Observer:
         clock = asyncio.get_running_loop().time
         while True:
             await self._until_due()
+            await self._prover.api.precedence.passed()
             begun = clock()
             due = [subject for subject in self._subjects.values() if subject.due <= begun]
             nodes = {node for subject in due for node in subject.endings.nodes.values()}

@@ -1,4 +1,4 @@
-"""Changes go first: what a cluster tells by itself stands aside while a halt is being sent.
+"""Changes go first: what a cluster tells by itself, and proofs, stand aside while a halt is being sent.
 
 Only for a moment: an API server ends a watch that is not read, and proof needs what the watches tell.
 """
@@ -42,5 +42,13 @@ class Precedence:
 
     async def turn(self) -> None:
         """Let everybody else work a moment, and changes a longer one."""
-        young = asyncio.get_running_loop().time() - self._began < FIRST_SECONDS
-        await asyncio.sleep(ASIDE_SECONDS if self._under_way and young else 0)
+        await asyncio.sleep(ASIDE_SECONDS if self._first else 0)
+
+    async def passed(self) -> None:
+        """Wait until changes go first no more."""
+        while self._first:
+            await asyncio.sleep(ASIDE_SECONDS)
+
+    @property
+    def _first(self) -> bool:
+        return bool(self._under_way) and asyncio.get_running_loop().time() - self._began < FIRST_SECONDS

@@ -88,3 +88,28 @@ def test_changes_go_first_only_for_a_moment() -> None:
             await asyncio.sleep(5)  # the next burst
 
     run(story)
+
+
+def test_a_proof_waits_until_the_changes_are_sent_and_no_longer() -> None:
+    async def story() -> None:
+        now, precedence = asyncio.get_running_loop().time, Precedence()
+        await precedence.passed()
+        assert now() == 0
+        sent = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(change(precedence, sent))
+            asyncio.get_running_loop().call_later(0.7, sent.set_result, None)
+            await asyncio.sleep(0)
+            await precedence.passed()
+        assert 0.7 <= now() <= 0.7 + ASIDE_SECONDS
+        await asyncio.sleep(5)
+        began = now()
+        with precedence.change():
+            await precedence.passed()
+        assert now() - began <= FIRST_SECONDS + ASIDE_SECONDS, "a change that hangs must not hold up every proof"
+
+    async def change(precedence: Precedence, until: asyncio.Future[None]) -> None:
+        with precedence.change():
+            await until
+
+    run(story)
