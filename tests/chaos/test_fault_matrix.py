@@ -69,5 +69,5 @@ async def played(cells: Sequence[tuple[Strike, ...]], *, first_seed: int, togeth
 
 def told(outcome: Outcome) -> str:
     """What went wrong in a cell, and how to see it again."""
-    cell = " + ".join(map(str, outcome.strikes))
-    return f"{cell} (seed {outcome.seed}, {outcome.seconds:.0f} s): " + "; ".join(outcome.wrong)
+    again = f"cd tests && ../.venv/bin/python -m faulting '{outcome.name}' --seed {outcome.seed}"
+    return f"{outcome.name} ({outcome.seconds:.0f} s): " + "; ".join(outcome.wrong) + f"\n    again: {again}"

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from crashing import settings
-from killswitch_backends.simulator.fleet import Runtime
+from killswitch_backends.simulator.seams import Runtime
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.halting.engine import open_engine
 from killswitch_console.halting.events import EngineEvent, Fight, HoldChanged, Reasserted, TargetsMoved

@@ -11,18 +11,18 @@ import asyncio
 import random
 import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
-from faulting.faults import FAULTS, Fault
+from faulting.faults import FAULTS, STREAMING, Fault
 from faulting.operations import watched
 from faulting.relay import Relay
+from faulting.truth import lies
 from killswitch_backends.simulator.fleet import make_fleet
 from killswitch_backends.simulator.seams import AgentSpec
 from killswitch_console.assembling import engine_settings
@@ -34,7 +34,7 @@ from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import Layer, TargetId
+from killswitch_inventory.targets import TargetId
 from simulated import Simulated, eventually, running
 from worldview import View, difference, worldview
 
@@ -46,6 +46,10 @@ LASTS: Final = 3.0
 
 PATIENCE: Final = 45.0
 """Seconds that one halt or restore may take before it is resumed, or asked for again."""
+
+ASKS_NOTHING: Final = frozenset({("launchdarkly", "preflight")})
+"""Operations that ask their platform nothing: what they need is known from the sight. Anywhere else a fault has to
+strike, or its cell shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Outcome:
     strikes: tuple[Strike, ...]
     seed: int
     blows: int = 0
-    """Requests (or names) that were struck; none means that the operation asked its platform nothing."""
+    """Requests (or names) that were struck; none only where the operation asks its platform nothing."""
     verdict: str = ""
     """Of the halt, before anybody resumed it."""
     seconds: float = 0.0
@@ -77,6 +81,32 @@ class Outcome:
     def held(self) -> bool:
         """Whether everything held that must."""
         return not self.wrong
+
+    @property
+    def name(self) -> str:
+        """The cell, as ``python -m faulting`` takes it."""
+        return " + ".join(map(str, self.strikes))
+
+    def found(self, wrong: Iterable[str]) -> None:
+        """Note what is wrong, once."""
+        self.wrong += [line for line in wrong if line not in self.wrong]
+
+
+@dataclass(slots=True)
+class Claims:
+    """What the engine says of its targets, and whether a halt is on: while a restore is, all of it is about to end."""
+
+    targets: dict[TargetId, TargetProgress] = field(default_factory=dict)
+    halting: bool = False
+
+    def hear(self, event: EngineEvent) -> None:
+        """Listen to an engine."""
+        if isinstance(event, TargetsMoved):
+            self.targets.update({t.target: t for t in event.targets})
+
+    def stopped(self) -> list[TargetProgress]:
+        """The targets that are said to be stopped by the halt that is on."""
+        return [claim for claim in self.targets.values() if self.halting and claim.state is TargetState.STOPPED]
 
 
 @dataclass(slots=True)
@@ -91,7 +121,6 @@ class Post:
     def during(self, operation: str) -> Iterator[None]:
         """Note that an operation is under way."""
         self.active[operation] += 1
-        self.relay.stir()
         try:
             yield
         finally:
@@ -121,12 +150,7 @@ def a_fleet(seed: int) -> Sequence[AgentSpec]:
 
 
 async def _play(sim: Simulated, outcome: Outcome) -> None:
-    claims: dict[TargetId, TargetProgress] = {}
-
-    def heard(event: EngineEvent) -> None:
-        if isinstance(event, TargetsMoved):
-            claims.update({t.target: t for t in event.targets})
-
+    claims = Claims()
     await sim.all_acting()
     before = await asyncio.to_thread(worldview, sim)
     async with AsyncExitStack() as stack:
@@ -134,122 +158,134 @@ async def _play(sim: Simulated, outcome: Outcome) -> None:
         relayed.write_text(sim.config_path.read_text())
         posts = [await stack.enter_async_context(_post(sim, relayed, strike)) for strike in outcome.strikes]
         settings = _settings(relayed, outcome.strikes, posts)
+        await stack.enter_async_context(_beside(_never_a_lie(sim, claims, outcome), "watch of the truth"))
         for post, strike in zip(posts, outcome.strikes, strict=True):
             post.relay.begin(strike.fault)
-            stack.push_async_callback(_ended, asyncio.create_task(_lift_in_time(post), name=f"end of {strike}"))
-        watching = asyncio.create_task(_never_a_lie(sim, claims, outcome), name="watch of the truth")
-        stack.push_async_callback(_ended, watching)
-        engine = await stack.enter_async_context(open_engine(settings, heard))
-        await _halt_and_restore(sim, engine, outcome, posts)
+            await stack.enter_async_context(_beside(_lift_in_time(post), f"end of {strike}"))
+        engine = await stack.enter_async_context(open_engine(settings, claims.hear))
+        await Round(sim, engine, outcome, posts, claims).run()
         outcome.blows = sum(post.relay.struck for post in posts)
+        outcome.found(defect for post in posts for defect in post.relay.defects)
+        outcome.found(_that_never_struck(posts, outcome.strikes))
         await eventually(lambda: _as_before(sim, before), within=15, every=0.5)
+
+
+def _that_never_struck(posts: Sequence[Post], strikes: Sequence[Strike]) -> list[str]:
+    return [
+        f"{strike}: it never struck"
+        for post, strike in zip(posts, strikes, strict=True)
+        if not post.relay.struck and (strike.backend, strike.operation) not in ASKS_NOTHING
+    ]
 
 
 async def _as_before(sim: Simulated, before: View) -> bool:
     return not difference(before, await asyncio.to_thread(worldview, sim))
 
 
-async def _halt_and_restore(sim: Simulated, engine: Engine, outcome: Outcome, posts: Sequence[Post]) -> None:
-    await engine.discover()
-    struck = {strike.backend for strike in outcome.strikes}
-    if engine.fleet.blind:
-        outcome.verdict = str(await _halt_half_blind(engine, outcome, struck))
-        _lift(posts)
-        await eventually(lambda: not engine.fleet.blind, within=60, every=0.2)
-    record = await _halt(engine)
-    outcome.verdict = outcome.verdict or str(record.verdict)
-    _others_unharmed(record, struck, outcome)
-    early = [post for post in posts if post.operation != "restore"]
-    for again in range(3):
-        if record.verdict is Verdict.STOPPED:
-            break
-        _lift(early)
-        if again and all(t.state is TargetState.STOPPED for t in record.targets):  # the plan itself had left some out
-            await _put_back(engine, record, outcome, posts)
-            record = await _halt(engine)
-        else:
-            record = await engine.resume(record.header.halt_id, timeout=PATIENCE)
-    _proven(record, outcome)
-    _true_to(sim, record, outcome)
-    await _put_back(engine, record, outcome, posts)
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A halt of everything, to its proof, and its restore."""
+
+    sim: Simulated
+    engine: Engine
+    outcome: Outcome
+    posts: Sequence[Post]
+    claims: Claims
+
+    async def run(self) -> None:
+        """Go round once; what does not hold is in the outcome."""
+        await self.engine.discover()
+        if self.engine.fleet.blind:
+            self.outcome.verdict = str(await self.half_blind())
+            _lift(self.posts)
+            await eventually(lambda: not self.engine.fleet.blind, within=60, every=0.2)
+        record = await self.halt()
+        self.outcome.verdict = self.outcome.verdict or str(record.verdict)
+        self.others_unharmed(record)
+        early = [post for post in self.posts if post.operation != "restore"]
+        for again in range(3):
+            if record.verdict is Verdict.STOPPED:
+                break
+            _lift(early)
+            if again and all(t.state is TargetState.STOPPED for t in record.targets):  # the plan itself left some out
+                await self.put_back(record)
+                record = await self.halt()
+            else:
+                record = await self.engine.resume(record.header.halt_id, timeout=PATIENCE)
+                await self.is_true(record)
+        self.is_proven(record)
+        await self.put_back(record)
+
+    async def halt(self) -> HaltRecord:
+        """Halt everything; what is claimed of it is true."""
+        plan = await self.engine.plan(Scope.parse("global"))
+        self.claims.halting = True
+        record = await self.engine.halt(plan, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE)
+        await self.is_true(record)
+        return record
+
+    async def half_blind(self) -> Verdict:
+        """With a platform out of sight: the rest is halted, and nobody calls it all stopped."""
+        record = await self.halt()
+        blind = {view.ref.kind for view in self.engine.fleet.blind}
+        self.others_unharmed(record)
+        if record.verdict is Verdict.STOPPED and blind - {"launchdarkly"}:
+            self.outcome.found([f"'stopped' with {', '.join(sorted(blind))} out of sight"])
+        await self.restore(record)
+        return record.verdict
+
+    async def put_back(self, record: HaltRecord) -> None:
+        """Restore, and once the faults are over again, until all is restored."""
+        restored = await self.restore(record)
+        for _ in range(3):
+            if restored.verdict is Verdict.RESTORED:
+                return
+            _lift(self.posts)
+            restored = await self.restore(record)
+        self.outcome.found([f"not restored: {_left(restored, TargetState.RESTORED)}"])
+
+    async def restore(self, record: HaltRecord) -> HaltRecord:
+        """Ask for the restore of a halt once."""
+        self.claims.halting = False
+        return await self.engine.restore(
+            record.header.halt_id, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE
+        )
+
+    def others_unharmed(self, record: HaltRecord) -> None:
+        """Whatever is not struck was proven stopped beside it."""
+        struck = {strike.backend for strike in self.outcome.strikes}
+        if harmed := _left(record, TargetState.STOPPED, apart_from=struck):
+            self.outcome.found([f"other backends were harmed: {harmed}"])
+
+    def is_proven(self, record: HaltRecord) -> None:
+        """With the fault over, a halt can be finished."""
+        if record.verdict is not Verdict.STOPPED:
+            left = _left(record, TargetState.STOPPED)
+            self.outcome.found([f"never proven after the fault was over ({record.verdict}): {left}"])
+
+    async def is_true(self, record: HaltRecord) -> None:
+        """What a record claims is so at this very moment."""
+        self.outcome.found(await asyncio.to_thread(lies, self.sim, record.targets))
 
 
-async def _halt(engine: Engine) -> HaltRecord:
-    plan = await engine.plan(Scope.parse("global"))
-    return await engine.halt(plan, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE)
-
-
-async def _halt_half_blind(engine: Engine, outcome: Outcome, struck: set[str]) -> Verdict:
-    """With a platform out of sight: the rest is halted, and nobody calls it all stopped."""
-    record = await _halt(engine)
-    blind = {view.ref.kind for view in engine.fleet.blind}
-    _others_unharmed(record, struck, outcome)
-    if record.verdict is Verdict.STOPPED and blind - {"launchdarkly"}:
-        outcome.wrong.append(f"'stopped' with {', '.join(sorted(blind))} out of sight")
-    await engine.restore(record.header.halt_id, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE)
-    return record.verdict
-
-
-async def _put_back(engine: Engine, record: HaltRecord, outcome: Outcome, posts: Sequence[Post]) -> None:
-    halt_id = record.header.halt_id
-    restored = await engine.restore(halt_id, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE)
-    for _ in range(3):
-        if restored.verdict is Verdict.RESTORED:
-            return
-        _lift(posts)
-        restored = await engine.restore(halt_id, invoker=current_invoker(), reason="fault matrix", timeout=PATIENCE)
-    left = [f"{t.target}: {t.state} {t.error or t.note}" for t in restored.targets if t.state != TargetState.RESTORED]
-    outcome.wrong.append(f"not restored: {left[:3]}")
-
-
-def _others_unharmed(record: HaltRecord, struck: set[str], outcome: Outcome) -> None:
-    harmed = [
+def _left(record: HaltRecord, wanted: TargetState, *, apart_from: set[str] | None = None) -> list[str]:
+    """Targets that are not where they should be, the first three of them."""
+    kinds = apart_from or set()
+    return [
         f"{t.target}: {t.state} {t.error or t.note}"
         for t in record.targets
-        if t.target.backend.kind not in struck and t.state is not TargetState.STOPPED
-    ]
-    if harmed:
-        outcome.wrong.append(f"other backends were harmed: {harmed[:3]}")
+        if t.state is not wanted and t.target.backend.kind not in kinds
+    ][:3]
 
 
-def _proven(record: HaltRecord, outcome: Outcome) -> None:
-    if record.verdict is not Verdict.STOPPED:
-        left = [f"{t.target}: {t.state} {t.error or t.note}" for t in record.targets if t.state != TargetState.STOPPED]
-        outcome.wrong.append(f"never proven after the fault was over ({record.verdict}): {left[:3]}")
-
-
-def _true_to(sim: Simulated, record: HaltRecord, outcome: Outcome) -> None:
-    outcome.wrong += _lies(sim, list(record.targets))
-
-
-async def _never_a_lie(sim: Simulated, claims: dict[TargetId, TargetProgress], outcome: Outcome) -> None:
+async def _never_a_lie(sim: Simulated, claims: Claims, outcome: Outcome) -> None:
     """Compare what is claimed with the truth again and again."""
     while True:
-        stopped = [claim for claim in claims.values() if claim.state is TargetState.STOPPED]
-        found = await asyncio.to_thread(_lies, sim, stopped)
-        still = {claim.target for claim in stopped if claims[claim.target].state is TargetState.STOPPED}
-        outcome.wrong += [
-            lie for lie in found if any(lie.startswith(str(t)) for t in still) and lie not in outcome.wrong
-        ]
+        if stopped := claims.stopped():
+            found = await asyncio.to_thread(lies, sim, stopped)
+            still = tuple(f"{claim.target}: " for claim in claims.stopped())
+            outcome.found(lie for lie in found if lie.startswith(still))
         await asyncio.sleep(0.25)
-
-
-def _lies(sim: Simulated, targets: Sequence[TargetProgress]) -> list[str]:
-    """Claims of ``stopped`` for which the agent acted after the evidence, or whose evidence is of the future."""
-    lies: list[str] = []
-    for target in targets:
-        if target.state is not TargetState.STOPPED or target.layer is Layer.CAPABILITY:
-            continue
-        assert target.evidence is not None
-        at = target.evidence.at
-        if at > datetime.now(UTC) + timedelta(seconds=1):
-            lies.append(f"{target.target}: its evidence is of the future ({at})")
-        lies += [
-            f"{target.target}: {key.name} acted at {last}, after the proof of {at}"
-            for key in target.agents
-            if (last := sim.last_action(key.name)) is not None and last > at
-        ]
-    return lies
 
 
 @asynccontextmanager
@@ -259,7 +295,8 @@ async def _post(sim: Simulated, config: Path, strike: Strike) -> AsyncIterator[P
     def striking() -> bool:
         return post is not None and post.active[strike.operation] > 0
 
-    relay = Relay(sim.url, strike.backend, striking)
+    streams = (strike.backend, strike.operation) in STREAMING
+    relay = Relay(sim.url, strike.backend, striking, streams)
     post = Post(strike.operation, relay)
     async with relay.serving() as url:
         _lead_through(config, strike.backend, url, sim.url)
@@ -303,9 +340,17 @@ async def _lift_in_time(post: Post) -> None:
     post.relay.lift()
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Have something go on beside the body; what fails in it fails the cell."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()):
+        raise error
 
 
 def column(backend: str, operation: str) -> list[tuple[Strike, ...]]:

@@ -11,6 +11,7 @@ class Blow(StrEnum):
     """What happens to one request."""
 
     LATENCY = "latency"
+    """The request waits so long on its way, or its answer does: the other one each time."""
     STATUS = "status"
     RESET = "reset"
     """The connection drops instead of an answer."""
@@ -21,12 +22,13 @@ class Blow(StrEnum):
     WRONG_TYPE = "wrong content type"
     """A login page, with status 200."""
     HANG = "hang"
+    """No answer ever, also when the fault is over: whoever asked has to give up."""
     TLS = "TLS"
     """The port speaks TLS, and refuses."""
     SKEW = "clock skew"
-    """The platform's ``Date`` is an hour off."""
+    """The platform's clock is an hour off: AWS takes no signature; elsewhere ``Date`` and the times in answers are."""
     SILENT = "silent stream"
-    """Headers come, and nothing after them."""
+    """Headers come, and nothing after them, ever. Strikes streams only where the operation has one (``STREAMING``)."""
     FLAPPING = "flapping stream"
     """Streams are cut after a moment; of other requests every second one is."""
     NO_NAME = "no name"
@@ -45,6 +47,12 @@ class Fault:
     retry_after: float | None = None
     most: int | None = None
     """Strike so often at most; None: as long as the fault lasts."""
+
+
+STREAMING: Final = frozenset(
+    (backend, operation) for backend in ("kubernetes", "launchdarkly") for operation in ("sight", "observe")
+)
+"""Operations that have their platform push."""
 
 
 FAULTS: Final = (

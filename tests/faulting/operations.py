@@ -5,7 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any, Final, Protocol
 from unittest import mock
 
@@ -26,7 +33,7 @@ _CALLS: Final = ("preflight", "halt", "restore")
 class During(Protocol):
     """Somebody who wants to know what is under way."""
 
-    def during(self, operation: str) -> AbstractAsyncContextManager[None] | Any: ...
+    def during(self, operation: str) -> AbstractContextManager[None]: ...
 
 
 _who: dict[int, Sequence[During]] = {}

@@ -7,6 +7,7 @@ that cannot be resolved, clocks that are off.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -29,8 +30,8 @@ _SERVICES = {"monitoring": "cloudwatch"}
 _STREAM_CUT = 0.3
 """Seconds that a flapping stream lasts."""
 
-_unresolvable: set[int] = set()
-"""Ports whose host has no name now."""
+_relays: dict[int, Relay] = {}
+"""Those that serve, by port: whether a name is known, they are asked."""
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def names_that_may_fail() -> Iterator[None]:
     resolve = socket.getaddrinfo
 
     def resolved(host: Any, port: Any, *more: Any, **others: Any) -> Any:
-        if port in _unresolvable:
+        relay = _relays.get(port)
+        if relay is not None and relay.nameless():
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return resolve(host, port, *more, **others)
 
@@ -54,37 +56,38 @@ class Relay:
     upstream: str
     platform: str
     striking: Callable[[], bool]
+    streams: bool = False
+    """Whether what is struck has a stream: then one that falls silent is one of these."""
     fault: Fault | None = None
     first: asyncio.Event = field(default_factory=asyncio.Event)
     """It has struck."""
     struck: int = 0
-    port: int = 0
+    defects: list[str] = field(default_factory=list)
+    """What failed in the relay itself."""
     _session: aiohttp.ClientSession | None = None
-    _open: set[asyncio.Transport] = field(default_factory=set)
     _turn: int = 0
-    _lifted: asyncio.Event = field(default_factory=asyncio.Event)
+    _closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def lift(self) -> None:
-        """All is well from now on; what hangs is let go."""
+        """All is well for what is asked from now on. What hangs goes on hanging."""
         self.fault = None
-        _unresolvable.discard(self.port)
-        self._lifted.set()
 
     def begin(self, fault: Fault) -> None:
         """From now on this goes wrong."""
-        self._lifted.clear()
         self.fault = fault
 
-    def stir(self) -> None:
-        """An operation begins or ends: names go and come with it."""
-        if self.fault is None or self.fault.blow is not Blow.NO_NAME:
-            return
-        if self.striking() and self.port not in _unresolvable:
-            _unresolvable.add(self.port)
-            self.struck += 1
-            self.first.set()
-            for transport in tuple(self._open):
-                transport.abort()
+    def nameless(self) -> bool:
+        """Whether the platform's name cannot be resolved now. From any thread."""
+        fault = self.fault
+        if fault is None or fault.blow is not Blow.NO_NAME or not self.striking():
+            return False
+        self._loop.call_soon_threadsafe(self._noted)
+        return True
+
+    def _noted(self) -> None:
+        self.struck += 1
+        self.first.set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -92,52 +95,52 @@ class Relay:
         app = web.Application(client_max_size=2**26)
         app.router.add_route("*", "/{rest:.*}", self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        async with aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)) as session:
+        connector, forever = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(connector=connector, auto_decompress=False, timeout=forever) as session:
             self._session = session
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             assert site._server is not None
-            self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+            port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+            _relays[port] = self
             try:
-                yield f"http://localhost:{self.port}"
+                yield f"http://localhost:{port}"
             finally:
+                del _relays[port]
                 self.lift()
+                self._closing.set()
                 await runner.cleanup()
 
-    def _strike(self) -> Fault | None:
+    def _strike(self, request: web.Request) -> Fault | None:
         fault = self.fault
         if fault is None or not self.striking() or (fault.most is not None and self.struck >= fault.most):
             return None
-        self.struck += 1
-        self.first.set()
+        if fault.blow is Blow.SILENT and self.streams and not _is_stream(request):
+            return None
+        self._noted()
         return fault
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        if isinstance(request.transport, asyncio.Transport):
-            self._open.add(request.transport)
         try:
             with suppress(ConnectionError):
-                return await self._answered(request, body, self._strike())
-            return _dropped(request)  # whoever asked is gone, or the upstream is
-        finally:
-            if isinstance(request.transport, asyncio.Transport):
-                self._open.discard(request.transport)
+                return await self._answered(request, body, self._strike(request))
+        except Exception as error:
+            self.defects.append(f"the relay itself failed: {error!r}")
+            raise
+        return _dropped(request)  # whoever asked is gone, or the upstream is
 
     async def _answered(self, request: web.Request, body: bytes, fault: Fault | None) -> web.StreamResponse:
         match fault:
             case None:
                 return await self._forward(request, body)
             case Fault(blow=Blow.LATENCY, seconds=seconds):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._lifted.wait()
-                return await self._forward(request, body)
+                return await self._late(request, body, seconds)
             case Fault(blow=Blow.STATUS):
                 return self._refused(request, fault)
             case Fault(blow=Blow.HANG):
-                await self._lifted.wait()
+                await self._closing.wait()
                 return _dropped(request)
             case Fault(blow=Blow.TLS):
                 assert request.transport is not None
@@ -145,8 +148,38 @@ class Relay:
                 return _dropped(request, politely=True)
             case Fault(blow=Blow.RESET | Blow.NO_NAME):
                 return _dropped(request)
+            case Fault(blow=Blow.SKEW, seconds=seconds) if self.platform in ("lambda", "iam"):
+                return self._signed_at_another_time(request, seconds)
             case _:
                 return await self._spoilt(request, body, fault)
+
+    async def _late(self, request: web.Request, body: bytes, seconds: float) -> web.StreamResponse:
+        """Keep a request, or its answer, for so long. What nobody waits for any more is not carried out."""
+        self._turn += 1
+        if self._turn % 2:
+            await self._pause(seconds)
+            return _dropped(request) if _is_gone(request) else await self._forward(request, body)
+        return await self._forward(request, body, late=seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+    def _signed_at_another_time(self, request: web.Request, apart: float) -> web.Response:
+        """What AWS answers somebody whose clock is off (a limit of five minutes)."""
+        signed, there = request.headers.get("X-Amz-Date", "?"), datetime.now(UTC) + timedelta(seconds=apart)
+        how = "expired: {} is now earlier than {}" if apart > 0 else "not yet current: {} is still later than {}"
+        answer = error_answer(
+            f"{self._service(request)}.x",
+            403,
+            code="InvalidSignatureException" if self._service(request) == "lambda" else "SignatureDoesNotMatch",
+            message=f"Signature {how.format(signed, f'{there:%Y%m%dT%H%M%SZ}')}",
+            body=None,
+            asked_in=request.content_type,
+        )
+        answer.headers["Date"] = format_datetime(there, usegmt=True)
+        return answer
 
     def _refused(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.status == 429:
@@ -173,8 +206,7 @@ class Relay:
         """Have the change made, and spoil the answer."""
         match fault.blow:
             case Blow.SKEW:
-                date = format_datetime(datetime.now(UTC) + timedelta(seconds=fault.seconds), usegmt=True)
-                return await self._forward(request, body, date=date)
+                return await self._forward(request, body, apart=fault.seconds)
             case Blow.SILENT:
                 return await self._forward(request, body, silent=True)
             case Blow.FLAPPING:
@@ -217,28 +249,57 @@ class Relay:
         request: web.Request,
         body: bytes,
         *,
-        date: str | None = None,
+        apart: float = 0.0,
         silent: bool = False,
         cut_after: float | None = None,
+        late: float = 0.0,
     ) -> web.StreamResponse:
         async with self._asked(request, body) as answer:
-            headers = _kept(answer)
-            if date:
-                headers["Date"] = date
-            relayed = web.StreamResponse(status=answer.status, headers=headers)
-            if answer.content_length is not None:
+            if late:
+                await self._pause(late)
+            relayed = web.StreamResponse(status=answer.status, headers=_kept(answer))
+            if apart:
+                relayed.headers["Date"] = format_datetime(datetime.now(UTC) + timedelta(seconds=apart), usegmt=True)
+            elif answer.content_length is not None:
                 relayed.content_length = answer.content_length
             await relayed.prepare(request)
             if silent:
-                await self._lifted.wait()
+                await self._closing.wait()
                 return _dropped(request)
             with suppress(TimeoutError):
                 async with asyncio.timeout(cut_after):
-                    async for chunk in answer.content.iter_any():
-                        await relayed.write(chunk)
+                    async for piece in _lines(answer, apart) if apart else answer.content.iter_any():
+                        await relayed.write(piece)
                     await relayed.write_eof()
                     return relayed
             return _dropped(request)
+
+
+_TIMES = re.compile(rb'("\w*(?:[tT]ime|Timestamp|At)": ?")(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
+_MILLISECONDS = re.compile(rb'("(?:\w*Date|lastModified|date|timestamp)": ?)(\d{13})\b')
+
+
+async def _lines(answer: aiohttp.ClientResponse, apart: float) -> AsyncIterator[bytes]:
+    """An answer with every time in it, but for those in marks (texts within texts), so many seconds off."""
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        then = datetime.fromisoformat(found[2].decode()) + timedelta(seconds=apart)
+        return found[1] + then.isoformat(timespec="seconds").encode()
+
+    def counted(found: re.Match[bytes]) -> bytes:
+        return found[1] + str(int(found[2]) + int(apart * 1000)).encode()
+
+    rest = b""
+    async for piece in answer.content.iter_any():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield _MILLISECONDS.sub(counted, _TIMES.sub(moved, line)) + b"\n"
+    if rest:
+        yield _MILLISECONDS.sub(counted, _TIMES.sub(moved, rest))
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _is_stream(request: web.Request) -> bool:
@@ -255,5 +316,5 @@ def _dropped(request: web.Request, *, politely: bool = False) -> web.StreamRespo
         if politely:
             request.transport.close()
         else:
-            request.transport.abort()  # type: ignore[attr-defined]
+            request.transport.abort()
     return web.Response(status=502)
