@@ -6,8 +6,10 @@ Apart because which code means "nothing was applied" and which means "nobody kno
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from killswitch_backends.clocks import server_time
 from killswitch_backends.problems import Gone, Problem, Refused, Throttled, Unauthenticated, Unreachable, Unsupported
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ WRONG_CREDENTIALS = frozenset({
     "MissingAuthenticationTokenException", "AuthFailure", "InvalidToken", "InvalidIdentityToken",
     "NotAuthorized",
 })  # fmt: skip
+SIGNED_AT_A_TIME = frozenset({
+    "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed",
+})  # fmt: skip
+"""Said of a wrong key, and as well of a clock that is off: the answer's own ``Date`` tells which."""
+SIGNATURES_LAST = 300.0
+"""Seconds that the signer's clock may be from AWS's."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 UNMODIFIABLE = frozenset({"UnmodifiableEntity", "UnmodifiableEntityException"})
 _LONGEST_MESSAGE = 240
@@ -61,11 +69,20 @@ def _retry_after(error: ClientError) -> float | None:
     return None if seconds is None or math.isnan(seconds) else seconds
 
 
+def _clocks_apart(error: ClientError) -> float:
+    """Seconds between the answer's ``Date`` and now; 0 without one."""
+    told = server_time(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+    return abs((datetime.now(UTC) - told).total_seconds()) if told else 0.0
+
+
 def problem_of_answer(error: ClientError, where: str) -> Problem:
     """What an error answer of AWS means for a halt."""
     code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     operation = error.operation_name
     words = f"{operation}: {code}" + (f": {_message_of(error)}" if _message_of(error) else "")
+    if code in SIGNED_AT_A_TIME and (apart := _clocks_apart(error)) > SIGNATURES_LAST:
+        what = f"this machine's clock and AWS's are {apart:.0f} s apart, so it takes no request of ours"
+        return Unauthenticated(where, f"{what} ({operation}: {code})", todo="set this machine's clock by NTP")
     if code in EXPIRED:
         return Unauthenticated(where, f"its credentials have expired ({operation}: {code})", todo="renew them")
     if code in WRONG_CREDENTIALS:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 from botocore import exceptions as sdk
 from botocore.exceptions import ClientError
@@ -82,6 +85,18 @@ def test_a_rejected_signature_never_quotes_the_session_token() -> None:
     told = "The request signature does not match.\n\nx-amz-security-token:SECRETTOKEN\n"
     problem = problem_of_answer(answer("SignatureDoesNotMatch", 403, message=told), "iam:prod")
     assert "SECRETTOKEN" not in repr(problem) + str(problem)
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"])
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_signature_of_another_time_is_laid_to_the_clock_and_not_to_the_keys(code: str, hours: int) -> None:
+    there = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+    problem = problem_of_answer(answer(code, 403, message="Signature expired", date=there), "lambda:prod")
+    assert isinstance(problem, Unauthenticated)
+    assert "clock" in problem.what
+    assert "NTP" in problem.todo
+    now = format_datetime(datetime.now(UTC), usegmt=True)
+    assert "clock" not in str(problem_of_answer(answer(code, 403, date=now), "lambda:prod"))
 
 
 @pytest.mark.parametrize(
