@@ -13,24 +13,27 @@ YOUNG = 20_000
 IMPORTED = 150
 """Modules imported since the last time that make it worth while to set everything known aside again."""
 
-_known = 0
+_known = _frozen = 0
+_turns = sys.getswitchinterval()
 
 
 def pytest_collection_finish() -> None:
-    gc.set_threshold(YOUNG, 10, 10)
     _set_aside()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """SDKs are imported by the first test that uses them."""
-    if len(sys.modules) - _known > IMPORTED:
+    """SDKs are imported by the first test that uses them; a command run within a test takes the process for its own."""
+    sys.setswitchinterval(_turns)
+    if len(sys.modules) - _known > IMPORTED or gc.get_freeze_count() > _frozen:
         _set_aside()
 
 
 def _set_aside() -> None:
     """Collect what is garbage (or it would never be, and no unclosed socket be told of), then let the rest alone."""
-    global _known  # noqa: PLW0603 - one process, one collector
+    global _known, _frozen  # noqa: PLW0603 - one process, one collector
+    gc.unfreeze()
+    gc.set_threshold(YOUNG, 10, 10)
     gc.collect()
     gc.freeze()
-    _known = len(sys.modules)
+    _known, _frozen = len(sys.modules), gc.get_freeze_count()
