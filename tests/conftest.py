@@ -31,7 +31,7 @@ def pytest_runtest_teardown() -> None:
 
 def _set_aside() -> None:
     """Collect what is garbage (or it would never be, and no unclosed socket be told of), then let the rest alone."""
-    global _known, _frozen  # noqa: PLW0603 - one process, one collector
+    global _known, _frozen
     gc.unfreeze()
     gc.set_threshold(YOUNG, 10, 10)
     gc.collect()
