@@ -5,7 +5,7 @@ garbage collection really behave; ``disposable_cluster`` brings this node where 
 
 What it keeps of a kubelet: a pod bound to it gets ``Running`` with its container statuses; told to end, its containers
 are first reported as terminated and the phase as ``Failed``, then the object is deleted with grace 0 and its uid; a pod
-that was deleted by force vanishes for it too, and it renews its lease.
+that was deleted by force vanishes for it too, it renews its lease, and it outlives an API server that is restarted.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ NODE = "killswitch-test-node"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _MERGE = "application/merge-patch+json"
 _RENEW_SECONDS = 5.0
+_AGAIN_SECONDS = 0.2
 _ENDS_WITHIN = 0.9
 """The share of their grace after which containers end: they ignore SIGTERM, as agents do."""
 
@@ -37,13 +38,19 @@ class Kubelet:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def call(self, method: str, path: str, body: Any = None, *, content: str = "application/json") -> Any:
-        """One request; None where the object is not, or not as meant."""
+        """One request, made again while there is no API server to answer it; None where the object is not as meant."""
         data = None if body is None else json.dumps(body)
-        async with self.session.request(method, path, data=data, headers={"Content-Type": content}) as answer:
-            if answer.status in (404, 409, 422):
-                return None
-            answer.raise_for_status()
-            return await answer.json()
+        while True:
+            try:
+                async with self.session.request(method, path, data=data, headers={"Content-Type": content}) as answer:
+                    if answer.status in (404, 409, 422):
+                        return None
+                    answer.raise_for_status()
+                    return await answer.json()
+            except aiohttp.ClientError as error:
+                if not is_away(error):
+                    raise
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def register(self) -> None:
         """Make the node, ready and with room."""
@@ -71,11 +78,16 @@ class Kubelet:
                 self.hear(pod)
             version = listed["metadata"]["resourceVersion"]
             path = f"/api/v1/pods?{selected}&watch=1&resourceVersion={version}&timeoutSeconds=300"
-            async with self.session.get(path, timeout=aiohttp.ClientTimeout(total=None)) as events:
-                async for line in events.content:
-                    event = json.loads(line)
-                    if event["type"] in ("ADDED", "MODIFIED"):
-                        self.hear(event["object"])
+            try:
+                async with self.session.get(path, timeout=aiohttp.ClientTimeout(total=None)) as events:
+                    events.raise_for_status()
+                    async for line in events.content:
+                        event = json.loads(line)
+                        if event["type"] in ("ADDED", "MODIFIED"):
+                            self.hear(event["object"])
+            except aiohttp.ClientError as error:
+                if not is_away(error):
+                    raise
 
     def hear(self, pod: dict[str, Any]) -> None:
         """Begin what a pod needs now."""
@@ -127,6 +139,11 @@ async def node(address: str) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*work, *kubelet.tasks, return_exceptions=True)
             await kubelet.call("DELETE", f"/api/v1/nodes/{NODE}")
+
+
+def is_away(error: aiohttp.ClientError) -> bool:
+    """Whether there was no answer of the API server's own: it is being restarted, or is not ready yet."""
+    return not isinstance(error, aiohttp.ClientResponseError) or error.status >= 500 or error.status == 429
 
 
 def path_of(pod: dict[str, Any]) -> str:
