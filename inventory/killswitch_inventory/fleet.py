@@ -246,6 +246,10 @@ class Fleet:
         layered = ((target, self._layer(target), how) for target, how in known.items())
         return tuple(sorted(Binding(target, layer, how) for target, layer, how in layered if layer))
 
+    def targets_of(self, key: AgentKey) -> set[TargetId]:
+        """The targets that an agent's bindings lead to."""
+        return {target for target in self._ties.targets(key) if self._layer(target)}
+
     def layer_of(self, kind: str) -> Layer | None:
         """The layer of a kind of backend, where it was said."""
         return self._layers.get(kind)

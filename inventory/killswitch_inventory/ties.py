@@ -126,12 +126,24 @@ class Ties:
                         known.setdefault(role, runs_as.how)
         return known
 
+    def targets(self, key: AgentKey) -> set[TargetId]:
+        """The same targets as ``of``, without how they are known: several times faster, for going through many."""
+        direct = {*self._declared_of.get(key, ()), *self._founded.get(key, ())}
+        direct.update(target for target, _ in self._claiming_in_part(key))
+        seen = (found for target in direct if (found := self._targets.get(target)))
+        identities = {runs_as.identity for found in seen for runs_as in found.runs_as}
+        return direct.union(*(self._identities.get(identity, ()) for identity in identities))
+
     def _direct(self, key: AgentKey) -> Iterator[tuple[TargetId, How]]:
         """Targets bound to an agent by declaration or by their own claims."""
         yield from ((target, How.DECLARED) for target in self._declared_of.get(key, ()))
         for target in self._founded.get(key, ()):
             seen = self._targets[target]
             yield from ((target, claim.how) for claim in seen.claims if _founds(seen, claim) == key)
+        yield from self._claiming_in_part(key)
+
+    def _claiming_in_part(self, key: AgentKey) -> Iterator[tuple[TargetId, How]]:
+        """Targets whose claims name less than a whole agent, and fit this one: by name, or by class alone."""
         orphan = self._is_orphan(key)
         for target in self._by_name.get(key.name, ()):
             seen = self._targets[target]

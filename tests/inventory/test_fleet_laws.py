@@ -152,6 +152,7 @@ def test_bindings_and_agents_of_agree_with_each_other_and_with_the_rules(
     for key, agent in agents.items():
         assert {b.target for b in agent.bindings} == set(bound_by_the_rules(key, agents.keys(), sighted))
         assert len({b.target for b in agent.bindings}) == len(agent.bindings)
+        assert fleet.targets_of(key) == {b.target for b in agent.bindings}
     for target in all_targets(fleet):
         bound = {key for key, agent in agents.items() if target in {b.target for b in agent.bindings}}
         assert fleet.agents_of(target) == bound

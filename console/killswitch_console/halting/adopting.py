@@ -5,21 +5,27 @@ What a person would have to decide (a target shared with agents outside, a prote
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
 from killswitch_console.halting import happenings
 from killswitch_console.halting.board import Board
 from killswitch_console.halting.events import Adopted
 from killswitch_console.halting.means import Means
-from killswitch_console.halting.plan import Choice, Untouched, choose
+from killswitch_console.halting.plan import Choice, PlannedTarget, Untouched, choose_among
 from killswitch_console.halting.planning import ask_all, sort_out
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import TargetId
+
+SLICE: Final = 250
+"""Agents looked at between two turns of the loop: about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,11 @@ class Newcomers:
 
 
 class Adopting:
-    """Finds what is new in the scope of one halt that runs or is held."""
+    """Finds what is new in the scope of one halt that runs or is held.
+
+    Whoever changes is heard of. Who was there before is found by going through the scope once, at the first ``take``;
+    that is done in slices, because a scope may be 100,000 agents and the loop has a halt to see to.
+    """
 
     def __init__(self, record: HaltRecord, means: Means) -> None:
         self._means = means
@@ -42,8 +52,8 @@ class Adopting:
         self._known = {t.target for t in record.targets}
         self._left = {u.id for u in record.header.untouched}
         self._new: set[TargetId] = set()
-        if self._grows:
-            self.hear(means.fleet.agents(self._scope))
+        self._unlooked: list[AgentKey] | None = None if self._grows else []
+        """Agents that were there and still have to be looked at; None before the first ``take``."""
 
     @property
     def _grows(self) -> bool:
@@ -56,23 +66,28 @@ class Adopting:
             return
         for agent in agents:
             if self._is_held(agent.key):
-                self._new |= {b.target for b in agent.bindings} - self._known
-        self._new = {target for target in self._new if str(target) not in self._left}
+                self._note({binding.target for binding in agent.bindings})
+
+    def _note(self, targets: set[TargetId]) -> None:
+        """Keep what is new of the targets of an agent in scope."""
+        self._new |= {target for target in targets - self._known if str(target) not in self._left}
 
     def _is_held(self, key: AgentKey) -> bool:
         return self._scope.covers(key) and not any(part.covers(key) for part in self._put_back)
 
     @property
     def waiting(self) -> bool:
-        """Whether something new was heard of, and not taken yet."""
-        return bool(self._new)
+        """Whether something new may wait to be taken: it was heard of, or the scope was not gone through yet."""
+        return bool(self._new) or self._unlooked != []
 
     async def take(self, header: HaltHeader) -> Newcomers | None:
         """Ask the platforms about what is new; None if nothing came of it.
 
         It is known from then on, also when a defect is met; who is cancelled meanwhile leaves it waiting.
         """
-        new = frozenset(self._new)
+        await self._look_through()
+        if not (new := frozenset(self._new)):
+            return None
         choice = self._choice(new)
         try:
             answers = await ask_all(choice, self._means.backends)
@@ -86,51 +101,74 @@ class Adopting:
         left = (*choice.untouched, *unable, *spared)
         self._known |= new
         self._left |= {u.id for u in left}
-        if not planned and not left:
-            return None
-        at = self._means.now()
-        targets = tuple(
-            TargetProgress(
-                target=p.target,
-                layer=p.layer,
-                agents=p.agents,
-                captured=p.captured,
-                running=p.captured.running if p.captured else None,
-                adopted_at=at,
-            )
-            for p in planned
-        )
-        keys = {key for t in targets for key in t.agents} | {key for u in left for key in u.agents}
-        agents = tuple(sorted(keys - set(header.agents)))
-        grown = replace(
-            header,
-            agents=(*header.agents, *agents),
-            newcomers=(*header.newcomers, *agents),
-            untouched=(*header.untouched, *left),
-        )
-        return Newcomers(grown, agents, targets, left)
+        return _newcomers(header, planned, left, self._means.now()) if planned or left else None
+
+    async def _look_through(self) -> None:
+        """Go through all agents once; who appears or changes meanwhile is heard of."""
+        if self._unlooked is None:
+            self._unlooked = list(self._means.fleet.keys())
+        while self._unlooked:
+            some = self._unlooked[-SLICE:]
+            del self._unlooked[-SLICE:]
+            for key in some:
+                if self._is_held(key):
+                    self._note(self._means.fleet.targets_of(key))
+            await asyncio.sleep(0)
 
     def _choice(self, new: AbstractSet[TargetId]) -> Choice:
         """Of all that the scope comes down to now: what is new, held, and nobody else's."""
-        whole = choose(self._means.fleet, self._scope, self._means.protection)
-        shared = {c.target: c.agents for c in whole.collateral}
+        choice = choose_among(self._means.fleet, self._scope, self._means.protection, self._bound_to(new))
+        shared = {c.target: c.agents for c in choice.collateral}
         held = {
             t: keys
-            for t, all_keys in whole.targets.items()
+            for t, all_keys in choice.targets.items()
             if t in new and (keys := tuple(key for key in all_keys if self._is_held(key)))
         }
-        untouched = [u for u in whole.untouched if u.id in {str(t) for t in new}]
+        ids = {str(target) for target in new}
+        untouched = [u for u in choice.untouched if u.id in ids]
         for target in held.keys() & shared.keys():
             others = ", ".join(sorted({key.name for key in shared[target]})[:5])
             why = f"new, but shared with {others} outside the scope: halt it by its own scope if it must stop"
-            untouched.append(Untouched(str(target), held[target], why, whole.layers[target]))
+            untouched.append(Untouched(str(target), held[target], why, choice.layers[target]))
         return Choice(
-            agents=whole.agents,
+            agents=choice.agents,
             targets={t: keys for t, keys in held.items() if t not in shared},
-            layers=whole.layers,
+            layers=choice.layers,
             untouched=tuple(untouched),
             collateral=(),
         )
+
+    def _bound_to(self, new: AbstractSet[TargetId]) -> list[Agent]:
+        """The agents in scope that are bound to any of what is new."""
+        fleet = self._means.fleet
+        keys = {key for target in new for key in fleet.agents_of(target) if self._scope.covers(key)}
+        return [agent for key in sorted(keys) if (agent := fleet.agent(key)) is not None]
+
+
+def _newcomers(
+    header: HaltHeader, planned: Iterable[PlannedTarget], left: tuple[Untouched, ...], at: datetime
+) -> Newcomers:
+    """What is to be halted of what is new, as pending targets, and the halt's header with all of it."""
+    targets = tuple(
+        TargetProgress(
+            target=p.target,
+            layer=p.layer,
+            agents=p.agents,
+            captured=p.captured,
+            running=p.captured.running if p.captured else None,
+            adopted_at=at,
+        )
+        for p in planned
+    )
+    keys = {key for t in targets for key in t.agents} | {key for u in left for key in u.agents}
+    agents = tuple(sorted(keys - set(header.agents)))
+    grown = replace(
+        header,
+        agents=(*header.agents, *agents),
+        newcomers=(*header.newcomers, *agents),
+        untouched=(*header.untouched, *left),
+    )
+    return Newcomers(grown, agents, targets, left)
 
 
 async def take_in(adopting: Adopting, header: HaltHeader, board: Board, means: Means) -> Newcomers | None:

@@ -147,7 +147,11 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
     """
     if scope.kind is ScopeKind.INSTANCE:
         return _choose_instance(fleet, scope, protection)
-    agents = fleet.agents(scope)
+    return choose_among(fleet, scope, protection, fleet.agents(scope))
+
+
+def choose_among(fleet: Fleet, scope: Scope, protection: Protection, agents: Sequence[Agent]) -> Choice:
+    """What ``choose`` chooses for some agents of a scope, which is no instance; its others are not outside it."""
     layers: dict[TargetId, Layer] = {}
     bound: defaultdict[TargetId, list[AgentKey]] = defaultdict(list)
     for agent in agents:
@@ -157,7 +161,6 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
     for stop in fleet.stopping_all() if scope.kind is ScopeKind.GLOBAL and agents else ():
         bound[stop.target] = [agent.key for agent in agents]
         layers[stop.target] = stop.layer
-    in_scope = {agent.key for agent in agents}
     guarded = {t: reason for t in bound if (reason := _guarded(fleet, t, protection))}
     return Choice(
         agents=tuple(agents),
@@ -168,11 +171,15 @@ def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
             *_unreachable(fleet, agents),
         ),
         collateral=tuple(
-            Collateral(t, tuple(sorted(others)))
+            Collateral(t, others)
             for t in bound
-            if t not in guarded and (others := fleet.agents_hit_by(t) - in_scope)
+            if t not in guarded and (others := _outside(scope, fleet.agents_hit_by(t)))
         ),
     )
+
+
+def _outside(scope: Scope, keys: Iterable[AgentKey]) -> tuple[AgentKey, ...]:
+    return tuple(sorted(key for key in keys if not scope.covers(key)))
 
 
 _NOT_ALONE = "its platform cannot end one instance and leave the others; halt the agent instead"
