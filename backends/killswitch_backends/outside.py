@@ -27,8 +27,20 @@ def parsed(text: str | bytes) -> Any:
         return from_json(_whole_characters(text))
 
 
+def parsed_exactly(text: str | bytes) -> Any:
+    """As ``parsed``, but half a surrogate pair stays what it is: for what must be put back as it was.
+
+    Raises:
+        ValueError: it is no such JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def _whole_characters(text: str | bytes) -> bytes:
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
+        return json.dumps(parsed_exactly(text), ensure_ascii=False).encode("utf-8", "replace")
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -54,7 +54,7 @@ async def cross_check(calls: Iterable[Call], openers: Mapping[BackendRef, Opener
     strange = PlatformReport("calls that do not read", 0)
     for call in calls:
         try:
-            read = RecordedCall(TargetId.parse(call.target), call.request_id, datetime.fromisoformat(call.at))
+            read = RecordedCall(TargetId.parse(call.target), call.request_id, _moment(call.at))
         except (TargetIdError, ValueError) as error:
             strange.calls += 1
             strange.findings.append(Finding(Standing.UNVERIFIABLE, f"event {call.seq}", str(error)))
@@ -66,6 +66,14 @@ async def cross_check(calls: Iterable[Call], openers: Mapping[BackendRef, Opener
             for ref, some in sorted(recorded.items(), key=lambda item: str(item[0]))
         ]
     return [*(task.result() for task in asking), *([strange] if strange.calls else [])]
+
+
+def _moment(text: str) -> datetime:
+    """A time with its zone. Raises ``ValueError``."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return moment
 
 
 async def _asked(

@@ -6,15 +6,16 @@ the event before (``prev``), so that the lines of an export alone show order and
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from killswitch_console.audit.canonical import canonical
+from killswitch_backends.outside import parsed
+from killswitch_console.audit.canonical import canonical, plain
 
 NO_PREVIOUS: Final = "0" * 64
 """What the first event of a trail names as the hash of the one before it."""
@@ -23,6 +24,10 @@ _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Body = dict[str, Any]
 """An event as JSON: seq, prev, id, at, mono_ns, session, kind, actor, halt, incident, drill, late, data."""
+
+
+class Unreadable(ValueError):
+    """Bytes that are no event as this product writes them: somebody changed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +53,46 @@ class Draft:
 
     @classmethod
     def read(cls, text: bytes) -> Draft:
-        """A draft from ``canonical(draft.fields())``. Raises ``ValueError`` or ``TypeError``."""
-        return cls(**json.loads(text))
+        """A draft from ``canonical(draft.fields())``; what comes from the remote store may be anybody's.
+
+        Raises:
+            Unreadable: they are other bytes; one event that no trail can take would keep out all that follow it.
+        """
+        try:
+            read = parsed(text)
+        except ValueError:
+            raise Unreadable("not the JSON of an event") from None
+        if not _fits(read, _TYPES) or read.keys() != set(_FIELDS) or not _is_plain(read):
+            raise Unreadable("not an event as this product writes them")
+        return cls(**read)
+
+
+_TEXT: Final = (str, type(None))
+_TYPES: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("id", "at", "session", "kind", "actor"), str),
+    "halt": _TEXT,
+    "incident": _TEXT,
+    "data": dict,
+    "drill": bool,
+    "late": bool,
+}
+"""What an event's fields are, wherever it is kept."""
+
+
+def _fits(read: Any, types: Mapping[str, Any]) -> bool:
+    """Whether JSON is an object that has these fields, each of its type, and a time that is one."""
+    if not isinstance(read, dict) or not all(isinstance(read.get(name, ...), kind) for name, kind in types.items()):
+        return False
+    try:
+        return datetime.fromisoformat(read["at"]).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_plain(read: Body) -> bool:
+    """Whether it holds nothing that writing would have changed: live escapes, fractions. A clock is any number."""
+    told = {name: value for name, value in read.items() if name != "mono_ns"}
+    return type(read["mono_ns"]) is int and bool(plain(told) == told)
 
 
 _FIELDS: Final = ("id", "at", "mono_ns", "session", "kind", "actor", "data", "halt", "incident", "drill", "late")
@@ -64,9 +107,33 @@ class Event:
 
     @property
     def fields(self) -> Body:
-        """The body as JSON. Raises ``ValueError`` where the bytes were changed into something else."""
-        read: Body = json.loads(self.body)
+        """The body as JSON. Raises ``Unreadable`` where the bytes were changed into something else."""
+        try:
+            read: Body = parsed(self.body)
+        except ValueError:
+            read = {}
+        if not _fits(read, _PLACED):
+            raise Unreadable(f"event {self.seq}: its bytes do not read, they were changed (`audit verify`)")
         return read
+
+
+_PLACED: Final = {**_TYPES, "seq": int, "prev": str}
+
+
+@contextmanager
+def particulars() -> Iterator[None]:
+    """Make something of what events tell: in a trail that was changed they may tell it in any shape.
+
+    Raises:
+        Unreadable: they do.
+    """
+    try:
+        yield
+    except Unreadable:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        what = f"an event's particulars are not as this product writes them ({type(error).__name__})"
+        raise Unreadable(f"{what}: `audit verify` says what was changed") from error
 
 
 def body_of(draft: Draft, seq: int, previous: str) -> bytes:

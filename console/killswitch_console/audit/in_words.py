@@ -17,14 +17,13 @@ _LONGEST: Final = 160
 
 
 def summary(body: Body) -> str:
-    """One line about an event.
-
-    Raises:
-        ValueError, TypeError, AttributeError: its particulars have not the shape that this product gives them.
-    """
+    """One line about an event, whatever its particulars: those of a changed trail may have any shape."""
     data = body["data"]
     known = _KINDS.get(body["kind"])
-    return known(data) if known else (_reasons(data) or _particulars(data))
+    try:
+        return known(data) if known else (_reasons(data) or _particulars(data))
+    except (ValueError, TypeError, AttributeError, ArithmeticError, KeyError):
+        return _particulars(data)
 
 
 def _reasons(data: Data) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from killswitch_backends.outside import parsed
 from killswitch_console.audit.events import Body, Event
 from killswitch_console.version import __version__
 
@@ -107,9 +108,9 @@ class OtlpMirror:
 def _rejected(answer: bytes) -> bool:
     """Whether a partial success left records out (it does not say which)."""
     try:
-        partial = json.loads(answer or b"{}").get("partialSuccess") or {}
+        partial = parsed(answer or b"{}").get("partialSuccess") or {}
         return int(partial.get("rejectedLogRecords") or 0) > 0
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, OverflowError, AttributeError, TypeError):
         return False
 
 

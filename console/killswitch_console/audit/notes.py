@@ -135,7 +135,7 @@ def read_checkpoint(note: str) -> Checkpoint:
         checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True))
     except ValueError as error:
         raise NoteError("not a checkpoint") from error
-    if checkpoint.text != text or len(checkpoint.root) != 32:
+    if checkpoint.text != text or len(checkpoint.root) != 32 or checkpoint.size < 0:
         raise NoteError("not a checkpoint as this trail writes them")
     return checkpoint
 

@@ -7,7 +7,7 @@ signature, the signature's key against those that a person said to believe. It c
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from killswitch_backends.problems import Problem
 from killswitch_console.audit.anchoring import Store
+from killswitch_console.audit.events import Event, Unreadable
 from killswitch_console.audit.merkle import GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Selection, open_volume
@@ -59,18 +60,28 @@ def read_directory(path: Path, halt_id: str, keys: Sequence[Verifier]) -> OtherT
         raise TrailUnavailable(f"{path}: there is no trail in it")
     for volume_path in directory.volumes():
         with open_volume(volume_path) as volume:
-            events = [event.fields for event in volume.events(Selection(halt=halt_id))]
+            told = [event for event in volume.events(Selection(halt=halt_id)) if halt_id.encode() in event.body]
             note = volume.head().note
-        told = [event for event in events if event["halt"] == halt_id]
         try:
             if told:
                 report = verify_volume(volume_path, _key_of(note, keys))
                 if report.findings:
                     raise _Doubtful(f"{standing(report.findings)}: {report.findings[0]}")
-                found.events += told
+                found.events += _of_halt(told, halt_id)
         except _Doubtful as doubt:
             found.doubts.append(f"{volume_path.name}: {doubt}")
     return found
+
+
+def _of_halt(told: Iterable[Event], halt_id: str) -> list[dict[str, Any]]:
+    """Those events of verified bytes that are a halt's own. Raises ``_Doubtful``: what was signed is no event."""
+    try:
+        return [fields for event in told if (fields := event.fields)["halt"] == halt_id]
+    except Unreadable as error:
+        raise _Doubtful(str(error)) from None
+
+
+_SEGMENT: Final = re.compile(r"/seg/(?P<first>[0-9]{12})-(?P<last>[0-9]{12})\.jsonl\Z")
 
 
 class _Doubtful(Exception):
@@ -80,7 +91,7 @@ class _Doubtful(Exception):
 async def _read_log(store: Store, names: Sequence[str], halt_id: str, keys: Sequence[Verifier]) -> list[dict[str, Any]]:
     """A log's events of a halt, once all of its events are found to be the signed ones. Raises ``_Doubtful``."""
     note = await _last_note(store, names)
-    events: list[dict[str, Any]] = []
+    told: list[Event] = []
     tree = GrowingTree()
     async with aclosing(_lines(store, names)) as lines:
         async for line in lines:
@@ -88,15 +99,13 @@ async def _read_log(store: Store, names: Sequence[str], halt_id: str, keys: Sequ
                 break
             tree.append(leaf_hash(line))
             if halt_id.encode() in line:
-                event = json.loads(line)
-                events += [event] if event.get("halt") == halt_id else []
-    if not events:
+                told.append(Event(tree.size, line))
+    if not told:
         return []
     if tree.size != note.checkpoint.size or tree.edge().root() != note.checkpoint.root:
         raise _Doubtful(f"TAMPERED: its events are not the {note.checkpoint.size} that its checkpoint signs")
-    verifier = _key_of(note.text, keys)
-    assert verifier is not None  # noqa: S101  (else it raised)
-    return events
+    _key_of(note.text, keys)
+    return _of_halt(told, halt_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +127,10 @@ async def _lines(store: Store, names: Sequence[str]) -> AsyncGenerator[bytes, No
     """The events' exact bytes in order, one segment in memory at a time."""
     after = 0
     for name in sorted(name for name in names if "/seg/" in name):
-        first, _, last = name.rpartition("/")[2].partition(".")[0].partition("-")
-        if int(last) <= after:
-            continue  # an upload that was cut short and made again over more
-        for place, line in enumerate((await store.get(name) or b"").split(b"\n")[:-1], start=int(first)):
+        places = _SEGMENT.search(name)
+        if places is None or int(places["last"]) <= after:
+            continue  # not ours; or an upload that was cut short and made again over more
+        for place, line in enumerate((await store.get(name) or b"").split(b"\n")[:-1], start=int(places["first"])):
             if place == after + 1:
                 after = place
                 yield line

@@ -7,7 +7,7 @@ after those that were read, so slices fit together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,22 @@ from typing import Any, Final
 from killswitch_console import private
 from killswitch_console.audit.events import Event
 from killswitch_console.audit.notes import NoteError, read_checkpoint
-from killswitch_console.audit.storage import HEAD, Head, TrailUnavailable, read_head
+from killswitch_console.audit.storage import (
+    HEAD,
+    TABLES,
+    Head,
+    TrailUnavailable,
+    number,
+    our_tables,
+    read_event,
+    read_head,
+)
 from killswitch_console.audit.volumes import TrailDirectory
 
 SLICE: Final = 1000
 BUSY_SECONDS: Final = 10.0
+MOST_BYTES: Final = 2**28
+"""Of one value in a volume: a damaged page may claim any length."""
 
 _ROWS: Final = (
     "SELECT seq, id, at, kind, session, actor, halt, incident, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -109,12 +120,19 @@ class Volume:
         self.path = path
         self._connection = connection
 
+    def check(self) -> None:
+        """See that it is a volume, and have SQLite believe nothing of a file that may be a stranger's."""
+        self._rows("PRAGMA trusted_schema = OFF")
+        self._rows("PRAGMA cell_size_check = ON")
+        if set(self._rows(TABLES)) != our_tables():
+            raise TrailUnavailable(f"{self.path}: its tables are not those of a trail")
+
     def head(self) -> Head:
         """Where it ends now."""
         try:
             (row,) = self._rows(HEAD, ())
             return read_head(row)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise TrailUnavailable(f"{self.path}: its head does not read: {error}") from error
 
     def size(self) -> int:
@@ -137,7 +155,7 @@ class Volume:
     def between(self, first: int, last: int) -> dict[int, Event]:
         """The events of some places, by place; one that was removed is not among them."""
         sql = "SELECT seq, body FROM event WHERE seq BETWEEN ? AND ?"
-        return {int(seq): Event(int(seq), _bytes(body)) for seq, body in self._rows(sql, (first, last))}
+        return {event.seq: event for event in self._events(self._rows(sql, (first, last)))}
 
     def happened(self, seq: int) -> str:
         """When the event of a place happened; empty where there is none."""
@@ -178,21 +196,20 @@ class Volume:
         """The selected events, in order."""
         where, given = self.condition(selection)
         sql = f"SELECT seq, body FROM event WHERE seq > ? AND {where} ORDER BY seq LIMIT ?"  # noqa: S608  (ours)
-        for seq, body in self._sliced(sql, given, up_to, after=after):
-            yield Event(int(seq), _bytes(body))
+        yield from self._events(self._sliced(sql, given, up_to, after=after))
 
     def latest(self, selection: Selection, most: int) -> list[Event]:
         """The last selected events, oldest first."""
         where, given = self.condition(selection)
         sql = f"SELECT seq, body FROM event WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608  (ours)
-        return [Event(int(seq), _bytes(body)) for seq, body in reversed(self._rows(sql, (*given, most)))]
+        return list(self._events(reversed(self._rows(sql, (*given, most)))))
 
     def event(self, event_id: str) -> Event | None:
         """One event, by its id or its place."""
         rows = self._rows("SELECT seq, body FROM event WHERE id = ?", (event_id,))
         if not rows and event_id.isascii() and event_id.isdigit():
             rows = self._rows("SELECT seq, body FROM event WHERE seq = ?", (int(event_id[:18]),))
-        return Event(int(rows[0][0]), _bytes(rows[0][1])) if rows else None
+        return next(self._events(rows), None)
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """The kept checkpoints: size and signed note."""
@@ -206,10 +223,30 @@ class Volume:
     def _sliced(self, sql: str, given: list[str], up_to: int | None, *, after: int = 0) -> Iterator[tuple[Any, ...]]:
         while rows := self._rows(sql, (after, *given, SLICE)):
             for row in rows:
-                if up_to is not None and row[0] > up_to:
+                after = self._next(row[0], after)
+                if up_to is not None and after > up_to:
                     return
                 yield row
-            after = rows[-1][0]
+
+    def _next(self, seq: Any, before: int) -> int:
+        """The place of the next row: a damaged index may lead back to where it was, for ever."""
+        with self._reading():
+            if number(seq) <= before:
+                raise ValueError(f"event {seq} comes after event {before}")
+        return int(seq)
+
+    def _events(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
+        for seq, body in rows:
+            with self._reading():
+                event = read_event(seq, body)
+            yield event
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise TrailUnavailable(f"{self.path}: was changed: {error} (`audit verify`)") from error
 
     def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -227,11 +264,7 @@ class Volume:
 def _finish_rollback(path: Path) -> None:
     """Take back what a killed process left half written (it was never acknowledged), as any writer would."""
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-        connection.execute("SELECT count(*) FROM head").fetchall()
-
-
-def _bytes(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else bytes(body)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
 
 
 @contextmanager
@@ -248,7 +281,10 @@ def open_volume(path: Path) -> Iterator[Volume]:
     except (OSError, sqlite3.Error) as error:
         raise TrailUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     with closing(connection):
-        yield Volume(path, connection)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+        volume = Volume(path, connection)
+        volume.check()
+        yield volume
 
 
 def selected(directory: TrailDirectory, selection: Selection) -> Iterator[Event]:

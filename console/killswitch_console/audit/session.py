@@ -107,7 +107,7 @@ class Session:
             kind=kind,
             actor=plain(str(self.invoker)),
             data=made,
-            halt=halt_id,
+            halt=None if halt_id is None else plain(halt_id),
             incident=incident,
             drill=self.drill or made.get("drill") is True,
         )

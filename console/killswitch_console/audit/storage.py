@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,11 +97,46 @@ class Head:
         return signed == Checkpoint(self.origin, self.edge.size, self.edge.root())
 
 
+TABLES: Final = (
+    "SELECT type, name, sql FROM sqlite_schema WHERE type <> 'trigger' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+)
+"""What a file is made of. Triggers are left out: whoever reads sets none off."""
+
+
+@cache
+def our_tables() -> frozenset[tuple[str, str, str]]:
+    """What ``TABLES`` says of a volume. A view in the place of a table computes whatever it likes, for ever."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return frozenset(connection.execute(TABLES).fetchall())
+
+
 def read_head(row: Iterable[Any]) -> Head:
-    """A head from a row of ``HEAD``. Raises ``ValueError`` or ``TypeError`` where the row makes no sense."""
+    """A head from a row of ``HEAD``. Raises ``ValueError`` where the row makes no sense."""
     origin, size, edge, note, closed, seq, body = row
-    last = Event(int(seq), bytes(body)) if seq is not None else None
-    return Head(str(origin), Edge.read(int(size), bytes(edge)), note, bool(closed), last)
+    last = read_event(seq, body) if seq is not None else None
+    if note is not None and not isinstance(note, str):
+        raise ValueError("its note is no text")
+    return Head(str(origin), Edge.read(number(size), octets(edge)), note, bool(closed), last)
+
+
+def read_event(seq: Any, body: Any) -> Event:
+    """An event from its columns. Raises ``ValueError`` where they hold something else."""
+    return Event(number(seq), octets(body))
+
+
+def number(value: Any) -> int:
+    """What a column of integers holds: SQLite believes a file that was changed. Raises ``ValueError``."""
+    if not isinstance(value, int):
+        raise ValueError("there is no number where one belongs")  # noqa: TRY004  (one kind of failure)
+    return value
+
+
+def octets(value: Any) -> bytes:
+    """What a column of bytes holds. Raises ``ValueError``."""
+    if not isinstance(value, bytes | str):
+        raise ValueError("there are no bytes where some belong")  # noqa: TRY004
+    return value.encode() if isinstance(value, str) else value
 
 
 def placed(head: Head, drafts: Iterable[Draft]) -> list[tuple[Draft, Event]]:

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 from killswitch_console.audit.events import Event
 from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.merkle import leaf_hash
+from killswitch_console.hostile import clean
 
 COLUMNS: Final = (
     "seq",
@@ -27,7 +28,11 @@ COLUMNS: Final = (
     "hash",
 )
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "|", "%")
+_FORMULA: Final = (*"=+-@\t\r|%", *"\uff1d\uff0b\uff0d\uff20\u2212")
+"""What a spreadsheet takes for the beginning of a formula; the wide ones in East Asian editions."""
+
+_MOST: Final = 32_000
+"""Characters of a cell: spreadsheets take 32,767."""
 
 
 def write_jsonl(events: Iterable[Event], out: TextIO) -> int:
@@ -52,7 +57,8 @@ def write_csv(events: Iterable[Event], out: TextIO) -> int:
 
 
 def inert(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever stands in front of it."""
+    """A cell that no spreadsheet takes for a formula, whatever stands in front of it, and no terminal obeys."""
+    text = clean(text, most=_MOST)
     return f"'{text}" if text.lstrip(" '\"").startswith(_FORMULA) else text
 
 

@@ -183,7 +183,8 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
         body = from_json(row[8])
         fields = _FIELDS(body)
         chained, kind, data = body["prev"], body["kind"], body["data"]
-    except (ValueError, KeyError, TypeError):
+        report.kinds[kind] = report.kinds.get(kind, 0) + 1
+    except (ValueError, KeyError, TypeError):  # a kind that is no text cannot be counted
         report.tampered(f"event {row[0]}", "its bytes do not read: they were changed")
         return
     if fields != row[:8]:
@@ -191,8 +192,8 @@ def _check_row(row: tuple[Any, ...], seq: int, previous: str, report: VolumeRepo
         report.tampered(f"event {row[0]}", f"the stored {', '.join(wrong)} are not those of its bytes")
     if chained != previous:
         report.tampered(f"event {row[0] - 1}", f"was changed, moved or removed: event {row[0]} is chained to another")
-    report.kinds[kind] = report.kinds.get(kind, 0) + 1
     if not isinstance(data, dict):
+        report.tampered(f"event {row[0]}", "its particulars do not read: they were changed")
         return
     if seq == 1:
         report.first = data

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -12,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console.assembling import glass_settings, register_of, vaults_of
 from killswitch_console.audit.assembling import new_session, trail_recorder
 from killswitch_console.authority.glass_test import GlassTest, tried
@@ -193,7 +193,7 @@ def _fields(kind: CredentialKind, source: str | None) -> dict[str, str]:
         return _asked(kind)
     try:
         text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = parsed_exactly(text)
         return {str(key): _value(str(value)) for key, value in document.items()}
     except OSError as error:
         raise UsageError(f"--from: {error.filename or source}: {error.strerror or error}") from None

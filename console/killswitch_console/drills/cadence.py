@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_backends.outside import parsed
 from killswitch_console.drills.homes import played
 from killswitch_console.drills.names import BROKEN_OFF, PlayerKind
 
@@ -70,7 +70,7 @@ def _documents(home: Path) -> Iterator[tuple[datetime, dict[str, Any]]]:
     for folder in played(home):
         file = folder / "score.json"
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = parsed(file.read_bytes())
             at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
         except (OSError, ValueError):
             continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console import private
 from killswitch_console.drills.homes import played
 from killswitch_console.drills.isolating import REAL_EVENT, run_isolated, start_isolated, to_the_real_console
@@ -38,7 +40,14 @@ def find_run(home: Path, name: str | None) -> Path:
 
 def read_score(folder: Path) -> dict[str, Any]:
     """A drill's score as it was kept. Raises ``OSError`` or ``ValueError``."""
-    document: dict[str, Any] = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    from killswitch_console.drills.scoring import Score
+
+    document: dict[str, Any] = parsed_exactly((folder / "score.json").read_bytes())
+    try:
+        TypeAdapter(Score).validate_python(document["score"])
+        str(document["title"])
+    except (ValidationError, TypeError, KeyError):
+        raise ValueError(f"{folder / 'score.json'} is not a drill's score") from None
     return document
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console.drills.happened import Happened
 
 NOT_THE_DRILL: Final = frozenset({"facilitator.did", "facilitator.paced", "facilitator.noted", "facilitator.rated"})
@@ -45,7 +46,7 @@ class DrillLog:
 def read_log(path: Path) -> list[Happened]:
     """The events of a drill that was played. Raises ``OSError``, ``ValueError`` or ``KeyError``."""
     with path.open(encoding="utf-8") as file:
-        return [Happened.read(json.loads(line)) for line in file if line.strip()]
+        return [Happened.read(parsed_exactly(line)) for line in file if line.strip()]
 
 
 def event_hash(events: Iterable[Happened]) -> str:

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console.drills.charts import timeline, times_to_halt
 from killswitch_console.drills.durations import clock_text
 from killswitch_console.drills.facing import read_score
@@ -170,7 +171,7 @@ def improvements(folder: Path) -> list[dict[str, str]]:
         return []
     return [
         {name: str(entry.get(name, "")) for name in ("what", "owner", "due")}
-        for entry in json.loads(file.read_text(encoding="utf-8"))
+        for entry in parsed_exactly(file.read_bytes())
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import socket
 from collections.abc import Callable, Mapping
@@ -166,8 +165,7 @@ def _welcomed() -> wire.Words:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(10)
                 line.connect(wire.SOCKET)
-                words: wire.Words = json.loads(line.makefile("rb").readline())
-                return words
+                return wire.read(line.makefile("rb").readline(wire.LONGEST))
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > deadline:
                 raise

@@ -39,13 +39,18 @@ async def lines(reader: asyncio.StreamReader) -> AsyncIterator[Words]:
     """What the peer says, until it is gone or says something that is no line of this protocol."""
     while True:
         try:
-            line = await reader.readline()
-            words = parsed(line) if line else None
+            words = read(await reader.readline())
         except (ConnectionError, ValueError):
             return
-        if not isinstance(words, dict):
-            return
         yield words
+
+
+def read(line: bytes) -> Words:
+    """One line. Raises ``ValueError``: the peer is gone, or it is no line of this protocol."""
+    words = parsed(line)
+    if not isinstance(words, dict):
+        raise ValueError("no line of a drill")  # noqa: TRY004  (one kind of failure)
+    return words
 
 
 def pace_words(pace: Pace) -> Words:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from killswitch_backends.attribution import ReadsLater
+from killswitch_backends.outside import parsed
 from killswitch_backends.protocol import Backend
 from killswitch_console import private
 from killswitch_console.halting.bypasses import AFTERGLOW, Bypass, attributed, unexplained
@@ -137,7 +138,7 @@ class BypassWatch:
 
     def _recall(self) -> dict[str, str]:
         try:
-            known = json.loads(private.read(self._file))
+            known = parsed(private.read(self._file))
         except (OSError, ValueError):
             return {}  # then it is recorded once more
         return {str(name): str(who) for name, who in known.items()} if isinstance(known, dict) else {}

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console import private
 from killswitch_inventory.fleet import Fleet, Sightedness
 from killswitch_inventory.sightings import TargetSighting
@@ -55,7 +56,7 @@ class LastKnown:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await asyncio.to_thread(_read, self._file(ref))
-        except (OSError, ValidationError, ValueError, RecursionError, TimeoutError):
+        except (OSError, ValidationError, ValueError, TimeoutError):
             return None
 
     async def keep(self, ref: BackendRef, remembered: Remembered, stop: Callable[[], bool]) -> None:
@@ -113,7 +114,7 @@ def _read(path: Path) -> Remembered:
     moment, sighting = _adapters()
     with os.fdopen(private.open_file(path, os.O_RDONLY), "rb") as file:
         as_of = moment.validate_json(file.readline())
-        return Remembered(as_of, tuple(sighting.validate_python(json.loads(line)) for line in file))
+        return Remembered(as_of, tuple(sighting.validate_python(parsed_exactly(line)) for line in file))
 
 
 def _write(path: Path, remembered: Remembered, stop: Callable[[], bool]) -> None:

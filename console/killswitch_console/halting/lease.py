@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from killswitch_backends.outside import parsed
 from killswitch_console import private
 
 POLL_SECONDS: Final = 0.1
@@ -201,7 +202,7 @@ def _lock(path: Path, work: Work) -> int | None:
 
 def _read(descriptor: int) -> Holding | None:
     try:
-        found = json.loads(os.pread(descriptor, 200, 0))
+        found = parsed(os.pread(descriptor, 200, 0))
         return Holding(int(found["pid"]), Work(found["work"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         return None

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from killswitch_backends.outside import parsed_exactly
 from killswitch_console.halting.cut_short import RestoreBegun
 
 _T = TypeVar("_T")
@@ -27,7 +28,7 @@ def load(adapter: TypeAdapter[_T], text: str) -> _T:
     try:
         return adapter.validate_json(text)
     except ValidationError:
-        return adapter.validate_python(json.loads(text))
+        return adapter.validate_python(parsed_exactly(text))
 
 
 def restore_begun(at: object, by: object, reason: object) -> RestoreBegun:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from killswitch_backends.outside import parsed
 from killswitch_backends.problems import Problem
 from killswitch_console.halting.recording import Recorder
 from killswitch_console.notify.notice import Notice, Notifier
@@ -98,7 +99,7 @@ async def _resolved(entry: str) -> str | None:
 async def _send(order: bytes, count: int) -> list[bool]:
     try:
         answer = await ask_child("killswitch_console.notify.child", order, seconds=SEND_SECONDS)
-        heard = json.loads(answer)
+        heard = parsed(answer)
     except (Silence, ValueError):
         return [False] * count
     return [bool(one) for one in heard] if isinstance(heard, list) and len(heard) == count else [False] * count

@@ -70,7 +70,7 @@ def recall(folder: Path) -> KnownFleet | None:
         read = json.loads(private.read(folder / FILE))
         groups = tuple(_group(group) for group in read["groups"][:GROUPS_MOST])
         return KnownFleet(float(read["at"]), str(read["grouping"]), groups)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, OverflowError, RecursionError, TypeError, KeyError):
         return None
 
 

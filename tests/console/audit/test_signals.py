@@ -17,7 +17,8 @@ NOW = datetime(2027, 8, 1, tzinfo=UTC)
 
 def event(kind: str, at: str, data: dict[str, Any], *, halt: str | None = None, drill: bool = False) -> Event:
     fields = {"seq": 1, "at": at, "kind": kind, "actor": "ann@bastion", "halt": halt, "drill": drill, "data": data}
-    return Event(1, canonical(plain(fields)))
+    also = {"prev": "0" * 64, "id": at, "session": "s", "incident": None, "late": False}
+    return Event(1, canonical(plain(fields | also)))
 
 
 def a_halt(at: str, elapsed_ms: int, **more: Any) -> list[Event]:
