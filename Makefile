@@ -80,8 +80,9 @@ documents: $(STAMP) ## write the configuration reference anew from the models
 release: $(STAMP) ## wheel, source archive and bill of materials into dist/, the same bytes each time
 	rm -rf dist
 	SOURCE_DATE_EPOCH="$$(git log -1 --pretty=%ct)" $(BIN)/hatchling build -d dist
-	$(BIN)/cyclonedx-py requirements requirements/bastion.txt --pyproject pyproject.toml --output-reproducible \
-		--of JSON -o dist/killswitch-console.cdx.json
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements/bastion.txt --pyproject pyproject.toml \
+		--output-reproducible --no-validate --sv 1.6 --of JSON -o dist/killswitch-console.cdx.json
+	$(BIN)/python requirements/bill-of-materials dist/killswitch-console.cdx.json dist/*.whl
 
 lock:            ## refresh the locked requirements (needs uv)
 	sh requirements/lock

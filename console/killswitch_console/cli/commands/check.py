@@ -50,6 +50,7 @@ async def _check(options: argparse.Namespace) -> int:
 
 def _show(report: Report, *, whole: bool) -> None:
     from killswitch_backends.checking import Standing
+    from killswitch_console.checking.concerns.installed import in_words
     from killswitch_console.cli.output import print_table
 
     shown = [(s, f) for s, f in report.findings if whole or f.standing is not Standing.OK]
@@ -64,6 +65,7 @@ def _show(report: Report, *, whole: bool) -> None:
     ]
     if rows:
         print_table(("AREA", "SUBJECT", "STANDING", "WHAT"), rows)
+    print(in_words())
     well = sum(finding.standing is Standing.OK for _, finding in report.findings)
     verdict = "all green" if report.green else "NOT ALL GREEN"
     print(f"{verdict}: {well} of {len(report.findings)} findings are ok in {report.environment}")
