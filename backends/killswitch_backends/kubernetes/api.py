@@ -19,8 +19,9 @@ from urllib.parse import urlencode, urlsplit
 from killswitch_backends.clocks import server_time
 from killswitch_backends.hearing import Hearing
 from killswitch_backends.kubernetes import official
+from killswitch_backends.kubernetes.coming_back import ComingBack
 from killswitch_backends.kubernetes.credentials import Credentials
-from killswitch_backends.kubernetes.failures import Answer, one_line, problem_of
+from killswitch_backends.kubernetes.failures import Answer, one_line
 from killswitch_backends.kubernetes.garbage import uncollected
 from killswitch_backends.kubernetes.lines import lines
 from killswitch_backends.kubernetes.precedence import Precedence
@@ -67,6 +68,7 @@ class Api:
         self._retired: list[_Session] = []
         """Sessions of client certificates that were renewed: requests under way end on them."""
         self.precedence = Precedence()
+        self._coming_back = ComingBack()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -156,7 +158,7 @@ class Api:
         if answer.status == 401 and await credentials.renew(used):
             answer = await self._send(method, path, query, body, content, seconds, where, accept)
         if answer.status >= 400:
-            raise problem_of(where, answer)
+            raise self._coming_back.problem_of(where, answer)
         return answer
 
     @asynccontextmanager
@@ -167,19 +169,23 @@ class Api:
         """
         session = await self._connected()
         timeout = session.client_timeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        opened = False
         try:
             answer = await session.rest.request(
                 "GET", await self._url(path, query), headers=await self._headers(), _request_timeout=timeout
             )
-            response = answer.response
+            response, opened = answer.response, True
             try:
                 if response.status >= 400:
                     body = await _whole(response, self.where)
-                    raise problem_of(self.where, Answer(response.status, response.headers, body))
+                    answered = Answer(response.status, response.headers, body)
+                    raise self._coming_back.problem_of(self.where, answered)
                 yield lines(response, self.where, silence=silence, turn=self.precedence.turn)
             finally:
                 response.close()
         except (session.client_error, TimeoutError, OSError) as error:
+            if not opened:
+                self._coming_back.away()
             raise _unreachable(self.where, error) from None
 
     async def _send(
@@ -203,6 +209,7 @@ class Api:
                 answer = await session.rest.request(method, url, headers=headers, body=body, _request_timeout=timeout)
                 whole = await _whole(answer.response, where)
         except (session.client_error, TimeoutError, OSError) as error:
+            self._coming_back.away()
             raise _unreachable(where, error) from None
         return Answer(answer.status, answer.headers, whole)
 

@@ -24,7 +24,7 @@ _MAPPING = re.compile(r"[{\[].*", re.DOTALL)
 _FAILED_TEST = re.compile(r"(?i)test(ing)?\b.*\bfail|does not apply|missing path|nonexistent|unable to find")
 
 
-_NO_RIGHT = re.compile(r"(?i)\bcannot \w+ resource\b")
+_NO_RIGHT = re.compile(r"(?i)\bcannot \w+ (resource|path)\b")
 
 
 class Expired(Changed):
