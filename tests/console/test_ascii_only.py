@@ -58,8 +58,8 @@ def test_every_symbol_that_the_console_draws_has_a_likeness_of_one_cell() -> Non
 
 @pytest.mark.parametrize(
     "states",
-    [words.HEALTH, words.STATE, words.VERDICT, words.AGENT_STATE],
-    ids=["health", "target", "verdict", "agent"],
+    [words.HEALTH, words.STATE, words.VERDICT],
+    ids=["health", "target", "verdict"],
 )
 def test_states_stay_apart(states: dict[object, tuple[str, object]]) -> None:
     plain = [to_ascii(symbol) for symbol, _ in states.values()]

@@ -1,11 +1,12 @@
-"""The Merkle tree of RFC 6962: one hash for the whole trail, short proofs for one event of it or for its growth.
+"""The Merkle tree of RFC 6962: one hash for the whole trail, and short proofs for one event of it.
 
-Pure. An ``Edge`` (the right-hand rim of the tree) is all that is needed to go on growing a tree of any size.
+Pure. An ``Edge`` (the right-hand rim of the tree) is all that is needed to go on growing a tree of any size. Proofs are
+only made here; who checks them does so with nothing of ours but one script (``standalone.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -83,55 +84,6 @@ class GrowingTree:
         return Edge(self.size, tuple(self._hashes))
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """The root of a whole tree."""
-    return Edge().grown(leaves).root()
-
-
-def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
-    """The root that a proof leads to (RFC 9162 section 2.1.3.2). Raises ``ValueError`` for a proof of another shape."""
-    if not 0 <= index < size:
-        raise ValueError("the index is not within the tree")
-    first, last, root = index, size - 1, leaf
-    for step in proof:
-        if last == 0:
-            raise ValueError("the proof is too long")
-        if first & 1 or first == last:
-            root = node_hash(step, root)
-            while not first & 1 and first:
-                first, last = first >> 1, last >> 1
-        else:
-            root = node_hash(root, step)
-        first, last = first >> 1, last >> 1
-    if last:
-        raise ValueError("the proof is too short")
-    return root
-
-
-def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether a proof shows that a tree grew from another (RFC 9162 section 2.1.4.2)."""
-    if old == new:
-        return not proof and old_root == new_root
-    if not 0 < old < new or not proof:
-        return False
-    path = list(proof) if old & (old - 1) else [old_root, *proof]
-    first, last = old - 1, new - 1
-    while first & 1:
-        first, last = first >> 1, last >> 1
-    was = now = path[0]
-    for step in path[1:]:
-        if last == 0:
-            return False
-        if first & 1 or first == last:
-            was, now = node_hash(step, was), node_hash(step, now)
-            while not first & 1 and first:
-                first, last = first >> 1, last >> 1
-        else:
-            now = node_hash(now, step)
-        first, last = first >> 1, last >> 1
-    return last == 0 and was == old_root and now == new_root
-
-
 def _split(size: int) -> int:
     """The largest power of two smaller than ``size``."""
     return 1 << ((size - 1).bit_length() - 1)
@@ -156,9 +108,9 @@ class Levels:
         """How many leaves there are."""
         return len(self._levels[0]) // HASH_BYTES
 
-    def root(self, size: int | None = None) -> bytes:
-        """The root of the first ``size`` leaves."""
-        return self._range(0, self.size if size is None else size)
+    def root(self) -> bytes:
+        """The root of the whole tree."""
+        return self._range(0, self.size)
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The audit path of a leaf in the tree of the first ``size`` leaves."""
@@ -172,21 +124,6 @@ class Levels:
                 path.append(self._range(start, middle))
                 start = middle
         return path[::-1]
-
-    def consistency(self, old: int, size: int) -> list[bytes]:
-        """Why the first ``old`` leaves are an unchanged part of the first ``size``."""
-        if not 0 < old < size:
-            return []
-        start, end, path = 0, size, list[bytes]()
-        while old != end:
-            middle = start + _split(end - start)
-            if old <= middle:
-                path.append(self._range(middle, end))
-                end = middle
-            else:
-                path.append(self._range(start, middle))
-                start = middle
-        return [*([self._range(start, end)] if start else []), *path[::-1]]
 
     def _range(self, start: int, end: int) -> bytes:
         width = end - start

@@ -20,8 +20,6 @@ LEFT: Final = 150
 ROW: Final = 34
 TOP: Final = 34
 
-_GOOD = ("stopped", "restored")
-
 
 @dataclass(slots=True)
 class _Lane:

@@ -73,8 +73,8 @@ def test_the_arithmetic_is_that_of_the_papers() -> None:
 
 @pytest.mark.parametrize(
     "states",
-    [words.HEALTH, words.STATE, words.VERDICT, words.AGENT_STATE, words.SIGHTEDNESS],
-    ids=["health", "target", "verdict", "agent", "sight"],
+    [words.HEALTH, words.STATE, words.VERDICT, words.SIGHTEDNESS],
+    ids=["health", "target", "verdict", "sight"],
 )
 def test_no_two_states_that_differ_in_colour_share_a_symbol(states: dict[object, tuple[str, Tone]]) -> None:
     tones: dict[str, set[Tone]] = {}

@@ -46,10 +46,6 @@ class Access:
     def deny(self, denial: Denial) -> None:
         self._denials.append(denial)
 
-    def allow_all(self) -> None:
-        """Lift every denial."""
-        self._denials.clear()
-
     def knows(self, authorization: str | None, user_agent: str) -> bool:
         """Whether an Authorization header carries the accepted token.
 

@@ -9,13 +9,11 @@ from killswitch_backends.simulator.kubernetes.selectors import written
 _SHARED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(stored: Stored) -> JsonObject:
-    """The Scale of a workload. At zero the spec is empty, as Go's omitempty leaves it."""
-    return scale_view(stored, stored.value)
-
-
 def scale_view(stored: Stored, value: JsonObject) -> JsonObject:
-    """The Scale of a workload whose content is ``value`` (the outcome of a dry run, perhaps)."""
+    """The Scale of a workload whose content is ``value`` (the outcome of a dry run, perhaps).
+
+    At zero the spec is empty, as Go's omitempty leaves it.
+    """
     meta, replicas = value["metadata"], value["spec"].get("replicas", 0)
     return {
         "kind": "Scale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from killswitch_console.halting.progress import TargetState
-from killswitch_console.halting.verdict import AgentState, Verdict
+from killswitch_console.halting.verdict import Verdict
 from killswitch_console.tui.lines.spans import Span, Tone
 from killswitch_inventory.agents import Health
 from killswitch_inventory.fleet import Sightedness
@@ -39,13 +39,6 @@ VERDICT: dict[Verdict, tuple[str, Tone]] = {
     Verdict.LIMITED: ("◧", Tone.WARN),
     Verdict.INCOMPLETE: ("✖", Tone.BAD),
     Verdict.RESTORED: ("●", Tone.OK),
-}
-
-AGENT_STATE: dict[AgentState, tuple[str, Tone]] = {
-    AgentState.STOPPED: ("■", Tone.HALTED),
-    AgentState.LIMITED: ("◧", Tone.WARN),
-    AgentState.ACTING: ("▲", Tone.BAD),
-    AgentState.UNKNOWN: ("?", Tone.WARN),
 }
 
 SIGHTEDNESS: dict[Sightedness, tuple[str, Tone]] = {
