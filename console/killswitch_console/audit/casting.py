@@ -126,8 +126,10 @@ def read_recording(file: IO[str]) -> list[tuple[float, str, str]]:
             seconds = float(when)
         except (TypeError, ValueError, OverflowError):
             break
+        if not isinstance(code, str) or not isinstance(text, str):
+            break
         if not 0 <= seconds < _LONGEST:
             break
         at = at + seconds if header["version"] == 3 else seconds
-        events.append((at, str(code), str(text)))
+        events.append((at, code, text))
     return events

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,7 +17,7 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws, open_aws, platform_code
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_common.settings import AwsSettings
-from killswitch_backends.problems import Problem, Throttled
+from killswitch_backends.problems import Problem, Refused, Throttled
 from killswitch_console.audit.settings import S3
 
 T = TypeVar("T")
@@ -25,6 +26,12 @@ _EXISTS: Final = "PreconditionFailed"
 _CONFLICT: Final = "ConditionalRequestConflict"
 _ABSENT: Final = frozenset({"NoSuchKey", "404"})
 _CONFLICTS: Final = 3
+
+MOST_BYTES: Final = 2**28
+"""Of one object: a segment has 5,000 events; what somebody else put there may be anything."""
+
+MOST_KEYS: Final = 1_000_000
+"""That one listing may come to: a store that never ends is left."""
 
 
 class ObjectStore:
@@ -66,11 +73,14 @@ class ObjectStore:
         """An object's bytes, or None."""
         client = await self._aws.client("s3")
         try:
-            return await self._ask(lambda: bytes(client.get_object(**self._at(key))["Body"].read()))
+            content = await self._ask(lambda: bytes(client.get_object(**self._at(key))["Body"].read(MOST_BYTES + 1)))
         except Problem as problem:
             if platform_code(problem) in _ABSENT:
                 return None
             raise
+        if len(content) > MOST_BYTES:
+            raise Refused(self._aws.where, f"{key} is larger than {MOST_BYTES // 2**20} MiB: no console put it there")
+        return content
 
     async def keys(self, folder: str) -> list[str]:
         """All keys below a folder, in order."""
@@ -79,10 +89,14 @@ class ObjectStore:
 
         def listed() -> list[str]:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket, Prefix=prefix)
-            return [str(item["Key"]) for page in pages for item in page.get("Contents", ())]
+            named = (str(item["Key"]) for page in pages for item in page.get("Contents", ()))
+            return list(islice(named, MOST_KEYS + 1))
 
+        found = await self._ask(listed)
+        if len(found) > MOST_KEYS:
+            raise Refused(self._aws.where, f"lists more than {MOST_KEYS} objects below {prefix}")
         skip = len(self._key(""))
-        return sorted(key[skip:] for key in await self._ask(listed))
+        return sorted(key[skip:] for key in found if key.startswith(prefix))
 
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._settings.bucket, "Key": self._key(key)}

@@ -12,20 +12,25 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from killswitch_console import private
 from killswitch_console.audit.casting import read_recording
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.hostile import clean
 
+MOST_BYTES: Final = 2**29
+"""Of a recording: it is held in memory, so that it can be sought in."""
+
 _RESET: Final = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
-_HARMFUL: Final = re.compile(
-    r"\x1b[\]PX^_][\s\S]*?(?:\x07|\x1b\\|\Z)"  # OSC, DCS, SOS, PM, APC: titles, clipboard, queries
-    r"|\x1b\[[0-9;?>=]*[cntpq]"  # device queries and window operations
-    r"|\x1b\[[<>=?][0-9;]*u"  # keyboard protocols
-    r"|\x1b\[\?(?:1000|1002|1003|1004|1006|1015|1016|2004|2026|2048)[hl]"  # mouse, focus, paste
-    r"|\x9b|\x9d|\x90|\x07"
+_HARMLESS: Final = re.compile(
+    r"\x1b\[[0-9;:]*[ABCDEFGHJKLMPSTXdfm@`]"  # cursor, erasing, colours
+    r"|\x1b\[\?(?:7|25|1049)[hl]"  # wrapping, the cursor's look, the other screen
+    r"|[\n\r\t\b]"
+    r"|[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\U000e0000-\U000e0fff]+"
 )
+"""What may go to a terminal; everything else is left out. (What is taken out of the middle of something else can leave
+the very thing that was to be kept out, and one frame can begin what the next one ends.)"""
 
 Events = list[tuple[float, str, str]]
 
@@ -43,10 +48,13 @@ def find_recording(directory: TrailDirectory, session: str) -> Path:
 def load(path: Path) -> Events:
     """A recording's events. Raises ``TrailUnavailable``."""
     try:
+        private.check_plain(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise TrailUnavailable(f"{path}: is larger than {MOST_BYTES // 2**20} MiB: `split` it by its lines")
         with path.open(encoding="utf-8", errors="replace") as file:
             return read_recording(file)
-    except (OSError, ValueError, TypeError) as error:
-        raise TrailUnavailable(f"{path}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise TrailUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def at_marker(events: Events, wanted: str | None) -> int:
@@ -62,7 +70,7 @@ def at_marker(events: Events, wanted: str | None) -> int:
 
 def harmless(text: str) -> str:
     """Output as it may go to a terminal again."""
-    return _HARMFUL.sub("", text)
+    return "".join(_HARMLESS.findall(text))
 
 
 async def play(directory: TrailDirectory, session: str, *, start: str | None, speed: float, idle: float) -> int:

@@ -15,11 +15,15 @@ import hashlib
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
 WHOLE, UNVERIFIABLE, TAMPERED = 0, 4, 5
+
+MOST_BYTES = 2**31
+"""Of one file of a bundle: a small zip may claim any size."""
 
 Read = Callable[[str], bytes]
 """Gives the bytes of one file of the bundle."""
@@ -32,9 +36,29 @@ class Problem(Exception):
     """What is wrong."""
 
 
+class TooLarge(Exception):
+    """It cannot be looked at here."""
+
+
 def say(text: str) -> None:
-    """One line for the reviewer."""
-    print(text)  # noqa: T201  (a script of its own)
+    """One line for the reviewer; nothing that a bundle says moves the cursor or hides."""
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))  # noqa: T201  (a script of its own)
+
+
+def decoded(content: bytes, where: str, **parts: type) -> dict[str, Any]:
+    """JSON as an object that has these parts, each of its type."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Problem(f"{where}: does not read, it was changed") from None
+    return shaped(value, where, **parts)
+
+
+def shaped(value: Any, where: str, **parts: type) -> dict[str, Any]:
+    """A value of JSON, if it is an object that has these parts, each of its type."""
+    if not isinstance(value, dict) or any(type(value.get(name)) is not kind for name, kind in parts.items()):
+        raise Problem(f"{where}: does not read, it was changed")
+    return value
 
 
 def leaf_hash(body: bytes) -> bytes:
@@ -69,8 +93,11 @@ def root_of_proof(leaf: bytes, index: int, size: int, proof: list[bytes]) -> byt
 
 def parse_key(text: str) -> Key:
     """A verifier key NAME+HASH+BASE64 (C2SP signed-note, Ed25519)."""
-    name, key_id, encoded = text.strip().split("+", 2)
-    key = base64.b64decode(encoded)
+    try:
+        name, key_id, encoded = text.strip().split("+", 2)
+        key = base64.b64decode(encoded)
+    except ValueError:
+        raise Problem("the key does not read: expected NAME+HASH+KEY") from None
     if key[:1] != b"\x01" or len(key) != 33:
         raise Problem("the key is not an Ed25519 verifier key")
     if hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != key_id:
@@ -106,11 +133,17 @@ def open_note(note: str, key: Key) -> tuple[str, int, bytes]:
 
 def check_file_list(read: Read, names: list[str]) -> None:
     """The manifest names every file with its hash."""
-    listed = {}
+    listed: dict[str, str] = {}
+    seen: set[str] = set()
     for line in read("manifest.sha256").decode().splitlines():
-        digest, name = line.split("  ", 1)
+        digest, _, name = line.partition("  ")
+        if name in listed:
+            raise Problem(f"{name} is twice in the manifest")
         listed[name] = digest
     for name in names:
+        if name in seen:
+            raise Problem(f"{name} is twice in it: other programs may show another than this one")
+        seen.add(name)
         if name not in ("manifest.sha256", *listed) and not name.endswith("/"):
             raise Problem(f"{name} is not in the manifest")
     for name, digest in listed.items():
@@ -120,80 +153,149 @@ def check_file_list(read: Read, names: list[str]) -> None:
             raise Problem(f"{name} is not as it was exported")
 
 
-def check_events(read: Read, log: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Each event's bytes lead to the signed root; events that follow each other are chained."""
-    proofs = json.loads(read(log["proofs"]))
+def check_events(read: Read, log: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Each event's bytes lead to the signed root; events that follow each other are chained. The events and proofs."""
+    proofs = decoded(read(log["proofs"]), log["proofs"], size=int, root=str, whole=bool, events=list)
     lines = read(log["events"]).split(b"\n")[:-1]
     if len(lines) != len(proofs["events"]):
         raise Problem(f"{log['events']}: {len(lines)} events, but {len(proofs['events'])} proofs")
-    before = None
-    for line, proof in zip(lines, proofs["events"]):  # noqa: B905  (Python 3.9; the lengths were compared)
-        try:
-            body = json.loads(line)
-            seq = body["seq"]
-        except (ValueError, KeyError, TypeError):
-            raise Problem(f"event {proof['seq']}: does not read, it was changed") from None
-        leaf = leaf_hash(line)
-        if seq != proof["seq"]:
-            raise Problem(f"event {proof['seq']}: another event, {seq}, is in its place")
-        if before and before[0] + 1 == seq and body["prev"] != before[1]:
-            raise Problem(f"event {seq}: is not chained to event {before[0]}")
-        path = [bytes.fromhex(step) for step in proof["path"]]
+    events, before, leaf = [], 0, b""
+    for line, given in zip(lines, proofs["events"]):  # noqa: B905  (Python 3.9; the lengths were compared)
+        proof = shaped(given, log["proofs"], seq=int, path=list)
+        seq = proof["seq"]
+        body = decoded(line, f"event {seq}", seq=int, prev=str, kind=str, data=dict)
+        if body["seq"] != seq:
+            raise Problem(f"event {seq}: another event, {body['seq']}, is in its place")
+        if seq <= before:
+            raise Problem(f"event {seq}: comes after event {before}")
+        if before and before + 1 == seq and body["prev"] != leaf.hex():
+            raise Problem(f"event {seq}: is not chained to event {before}")
+        leaf, before = leaf_hash(line), seq
+        path = [bytes.fromhex(str(step)) for step in proof["path"]]
         if root_of_proof(leaf, seq - 1, proofs["size"], path).hex() != proofs["root"]:
             raise Problem(f"event {seq}: was changed, it is not in the signed tree")
-        before = (seq, leaf.hex())
-    if proofs["whole"] and [proof["seq"] for proof in proofs["events"]] != list(range(1, proofs["size"] + 1)):
+        events.append(body)
+    if proofs["whole"] and len(events) != proofs["size"]:
         raise Problem(f"{log['events']}: said to be whole, but events are missing")
-    return len(lines), proofs
+    return events, proofs
 
 
-def check_log(read: Read, log: dict[str, Any], key: Key) -> int:
+def check_log(read: Read, log: dict[str, Any], key: Key) -> tuple[int, list[dict[str, Any]]]:
     """One volume: its events, its proofs, its signed checkpoint."""
-    count, proofs = check_events(read, log)
+    events, proofs = check_events(read, log)
     try:
         origin, size, root = open_note(read(log["checkpoint"]).decode(), key)
     except ImportError:
         say("  the signature was NOT checked: `cryptography` is not installed")
-        return UNVERIFIABLE
+        return UNVERIFIABLE, events
     if (origin, size, root.hex()) != (log["origin"], proofs["size"], proofs["root"]):
         raise Problem(f"{log['checkpoint']}: signs another tree")
-    part = "all" if proofs["whole"] else f"{count} of"
+    part = "all" if proofs["whole"] else f"{len(events)} of"
     say(f"  {log['origin']}: {part} {size} events, root {root.hex()[:16]}, signed by {key[0]}")
-    return WHOLE
+    return WHOLE, events
+
+
+def check_recordings(read: Read, names: list[str], events: list[dict[str, Any]]) -> list[str]:
+    """What the sessions showed is what they signed at their ends; which of the recordings none speaks for."""
+    told = {str(e["data"].get("file")): e["data"].get("sha256") for e in events if e["kind"] == "session.recorded"}
+    unsigned = []
+    for path in names:
+        folder, _, name = path.rpartition("/")
+        if folder == "recordings" and told.get(name) is None:
+            unsigned.append(path)
+        elif folder == "recordings" and hashlib.sha256(read(path)).hexdigest() != told[name]:
+            raise Problem(f"{path} was changed since its session ended")
+    return unsigned
+
+
+MADE_OF_THEM = ("timeline.html", "ocsf.jsonl", "events.csv")
+"""Files that show the events and that nobody signed: `audit export` makes them again."""
+
+
+def check(read: Read, names: list[str], given: Optional[str]) -> int:  # noqa: UP045  (Python 3.9)
+    """The exit code for a bundle. Raises ``Problem`` where it was tampered with."""
+    check_file_list(read, names)
+    text = read("verifier-key").decode()
+    if given and given.strip() != text.strip():
+        raise Problem("it was signed by another key than the one you gave")
+    logs = decoded(read("bundle.json"), "bundle.json", logs=list)["logs"]
+    if not logs or text.strip() == "none":
+        say("  nothing in it is signed")
+        return UNVERIFIABLE
+    key, worst, events = parse_key(text), WHOLE, []
+    for one in logs:
+        log = shaped(one, "bundle.json", origin=str, events=str, proofs=str, checkpoint=str)
+        code, found = check_log(read, log, key)
+        worst = max(worst, code)
+        events += found
+    unsigned = [*check_recordings(read, names, events), *(name for name in MADE_OF_THEM if name in names)]
+    if unsigned:
+        say(f"  not signed, only as it was packed: {', '.join(unsigned)}; what counts are the events")
+    say(f"  key {text.strip()}" + ("" if given else " (from the bundle itself: compare it with one you trust)"))
+    return worst
 
 
 def verify(read: Read, names: list[str], given: Optional[str] = None) -> int:  # noqa: UP045  (Python 3.9)
-    """The exit code for a bundle."""
+    """The exit code for a bundle, and one line that says it."""
     try:
-        check_file_list(read, names)
-        text = given or read("verifier-key").decode()
-        if given and given.strip() != read("verifier-key").decode().strip():
-            raise Problem("it was signed by another key than the one you gave")
-        key = parse_key(text)
-        worst = WHOLE
-        logs = json.loads(read("bundle.json"))["logs"]
-        for log in logs:
-            worst = max(worst, check_log(read, log, key))
-        if not logs:
-            say("  nothing in it is signed")
-            worst = UNVERIFIABLE
-        say(f"  key {text.strip()}" + ("" if given else " (from the bundle itself: compare it with one you trust)"))
-    except (Problem, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        worst = check(read, names, given)
+    except TooLarge as error:
+        say(f"CANNOT BE VERIFIED: {error}")
+        return UNVERIFIABLE
+    except (Problem, ValueError) as error:  # ValueError: bytes that are no text, no hexadecimal, no key
         say(f"TAMPERED: {error}")
         return TAMPERED
     say("WHOLE" if worst == WHOLE else "CANNOT BE VERIFIED")
     return worst
 
 
+def of_folder(path: Path) -> Read:
+    """Reads the files of an unpacked bundle."""
+
+    def read(name: str) -> bytes:
+        try:
+            if (path / name).stat().st_size > MOST_BYTES:
+                raise TooLarge(f"{name} is larger than {MOST_BYTES} bytes")
+            return (path / name).read_bytes()
+        except FileNotFoundError:
+            raise Problem(f"{name} is missing") from None
+
+    return read
+
+
+def of_archive(archive: zipfile.ZipFile) -> Read:
+    """Reads the files of a bundle."""
+
+    def read(name: str) -> bytes:
+        try:
+            found = archive.getinfo(name)
+            if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Problem(f"{name}: is packed as no bundle is")
+            if found.file_size > MOST_BYTES:
+                raise TooLarge(f"{name} is larger than {MOST_BYTES} bytes")
+            return archive.read(name)
+        except KeyError:
+            raise Problem(f"{name} is missing") from None
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+        ) as error:  # RuntimeError: it asks for a password
+            raise Problem(f"{name}: cannot be unpacked: {error}") from None
+
+    return read
+
+
 def verify_export(path: Path, given: Optional[str] = None) -> int:  # noqa: UP045  (Python 3.9)
     """Check a bundle, or the folder that it was unpacked into. Raises ``OSError`` when it cannot be read."""
     if path.is_dir():
         names = [str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()]
-        return verify(lambda name: (path / name).read_bytes(), names, given)
+        return verify(of_folder(path), names, given)
     try:
         with zipfile.ZipFile(path) as archive:
-            return verify(archive.read, archive.namelist(), given)
-    except zipfile.BadZipFile as error:
+            return verify(of_archive(archive), archive.namelist(), given)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:  # a directory of files that does not read
         say(f"TAMPERED: {path}: {error}")
         return TAMPERED
 
@@ -201,7 +303,7 @@ def verify_export(path: Path, given: Optional[str] = None) -> int:  # noqa: UP04
 def main(arguments: list[str]) -> int:
     """Verify what the command line names."""
     given = None
-    if "--key" in arguments:
+    if "--key" in arguments[:-1]:
         at = arguments.index("--key")
         given = arguments[at + 1]
         arguments = arguments[:at] + arguments[at + 2 :]

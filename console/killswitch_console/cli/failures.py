@@ -19,6 +19,7 @@ from killswitch_backends.problems import (
     Unreachable,
     Unsupported,
 )
+from killswitch_console.audit.events import Unreadable
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.authority.roles import NotAuthorised
 from killswitch_console.cli.main import INTERNAL, REFUSED, UNPROVEN, USAGE
@@ -85,6 +86,7 @@ EDGES: tuple[Edge, ...] = (
     Edge(LedgerError, USAGE, "see that its disk is there, has room and is writable; halting goes on without it"),
     Edge(RecordingNeeded, USAGE, "`check` says what is wrong with the trail; halting goes on without it"),
     Edge(TrailUnavailable, UNPROVEN, "see that its disk is there and readable; `check` says more"),
+    Edge(Unreadable, UNPROVEN, "`audit verify` says which event was changed"),
     Edge(EmptyScope, USAGE, "`agents` lists what there is"),
     Edge(Unreachable, UNPROVEN, "look at the network and the address; `check` tries every platform"),
     Edge(Throttled, UNPROVEN, "wait a moment, then try again; `resume` goes on with a halt"),

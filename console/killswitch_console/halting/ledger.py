@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import TypeAdapter
 
@@ -40,8 +40,6 @@ BUSY_SECONDS: Final = 2.0
 
 CLOSE_SECONDS: Final = 5.0
 """How long closing may wait for a write that is under way."""
-
-_T = TypeVar("_T")
 
 _Row = tuple[str | None, ...]
 
@@ -147,10 +145,11 @@ class Ledger:
         rows = await self._read(
             "SELECT target, at, by, reasserted_at FROM revival WHERE halt_id = ? ORDER BY at", halt_id
         )
-        return [
-            Revival(TargetId.parse(str(row[0])), datetime.fromisoformat(str(row[1])), str(row[2]), moment(row[3]))
-            for row in rows
-        ]
+        with self._reading():
+            return [
+                Revival(TargetId.parse(str(row[0])), datetime.fromisoformat(str(row[1])), str(row[2]), moment(row[3]))
+                for row in rows
+            ]
 
     async def version(self) -> int:
         """A number that changes when another process has written."""
@@ -202,23 +201,26 @@ class Ledger:
             halt_id,
         )
         header, ended_at, restored_at = rows[0]
-        return HaltRecord(
-            header=self._load(self._header, header),
-            targets=tuple(self._load(self._progress, row[0]) for row in targets),
-            ended_at=moment(ended_at),
-            restored_at=moment(restored_at),
-            warnings=tuple(str(row[0]) for row in warnings),
-            approvals=tuple(self._approval(*row) for row in approvals),
-            put_back_scopes=tuple(Scope.parse(str(row[0])) for row in parts),
-            restoring=restore_begun(*begun[0]) if begun else None,
-        )
+        with self._reading():
+            return HaltRecord(
+                header=load(self._header, str(header)),
+                targets=tuple(load(self._progress, str(row[0])) for row in targets),
+                ended_at=moment(ended_at),
+                restored_at=moment(restored_at),
+                warnings=tuple(str(row[0]) for row in warnings),
+                approvals=tuple(self._approval(*row) for row in approvals),
+                put_back_scopes=tuple(Scope.parse(str(row[0])) for row in parts),
+                restoring=restore_begun(*begun[0]) if begun else None,
+            )
 
     def _approval(self, approver: object, at: object, used_at: object) -> Approval:
-        return Approval(self._load(self._invoker, approver), datetime.fromisoformat(str(at)), moment(used_at))
+        return Approval(load(self._invoker, str(approver)), datetime.fromisoformat(str(at)), moment(used_at))
 
-    def _load(self, adapter: TypeAdapter[_T], text: object) -> _T:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Rows become values; those that cannot were written by another version, or by somebody else."""
         try:
-            return load(adapter, str(text))
+            yield
         except ValueError as error:
             raise LedgerError(f"{self._path}: holds a record that this version cannot read: {error}") from error
 

@@ -30,6 +30,7 @@ async def _report(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime, timedelta
 
     from killswitch_console.audit.assembling import trail_directory
+    from killswitch_console.audit.events import particulars
     from killswitch_console.audit.reading import Selection, selected
     from killswitch_console.audit.signals import signals, signals_page
     from killswitch_console.cli import session
@@ -46,7 +47,8 @@ async def _report(options: argparse.Namespace) -> int:
     await exported(
         settled, selection, "report", kind="html" if options.format == "html" and not options.json else "json"
     )
-    document = await asyncio.to_thread(lambda: signals(selected(directory, selection), now, due_days=due_days))
+    with particulars():
+        document = await asyncio.to_thread(lambda: signals(selected(directory, selection), now, due_days=due_days))
     drilled = await asyncio.to_thread(lambda: cadence(drills_home(), now, every=timedelta(days=due_days)))
     document["drill_cadence"] = [one.document() for one in drilled]
     if options.format == "html" and not options.json:

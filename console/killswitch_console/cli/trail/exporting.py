@@ -12,6 +12,7 @@ from pathlib import Path
 from killswitch_console import private
 from killswitch_console.audit.assembling import new_session, trail_recorder
 from killswitch_console.audit.bundle import write_bundle
+from killswitch_console.audit.events import particulars
 from killswitch_console.audit.ocsf import ocsf
 from killswitch_console.audit.page import page
 from killswitch_console.audit.reading import Selection, selected
@@ -56,6 +57,11 @@ async def exported(
 
 
 def _write(options: argparse.Namespace, directory: TrailDirectory, wanted: Selection) -> int:
+    with particulars():
+        return _written(options, directory, wanted)
+
+
+def _written(options: argparse.Namespace, directory: TrailDirectory, wanted: Selection) -> int:
     if options.format == "bundle":
         return write_bundle(directory, wanted, verifier_of(directory, None), Path(options.output))
     if options.output is None:
