@@ -7,17 +7,23 @@ tests make the namespace ``payments``, refuse to begin where it exists, and dele
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from killswitch_backends.kubernetes import KIND
 from killswitch_backends.protocol import Backend
 from killswitch_backends.simulator.seams import AgentSpec
+from killswitch_console.assembling import engine_settings
+from killswitch_console.config import load_configuration
+from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.events import EngineEvent
 from kubelet import node
 from kubernetes_table import Admin, surroundings, table_of
 from kubernetes_workloads import NAMESPACE, manifest, path
@@ -49,6 +55,24 @@ class Disposable:
         async with KIND.open(KIND.settings.model_validate(self.table), surroundings()) as backend:
             yield backend
 
+    @asynccontextmanager
+    async def engine(
+        self, folder: Path, hear: Callable[[EngineEvent], object] = lambda _: None
+    ) -> AsyncIterator[Engine]:
+        """An engine with this cluster alone, which it has seen; its state goes to a folder."""
+        config = folder / "config.toml"
+        table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in self.table.items())
+        state = json.dumps(str(folder / "state"))
+        config.write_text(f'environment = "test"\nstate_dir = {state}\n\n[[kubernetes]]\n{table}\n')
+        async with open_engine(engine_settings(load_configuration(config)), hear) as engine:
+            await engine.discover()
+            yield engine
+
+    def acting(self, selector: str = "") -> list[str]:
+        """The pods of which a container may still run."""
+        pods = self.admin.pods(selector=selector)
+        return [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+
 
 @asynccontextmanager
 async def disposable(specs: Sequence[AgentSpec]) -> AsyncIterator[Disposable]:
@@ -72,7 +96,9 @@ async def _deployed(admin: Admin, specs: Sequence[AgentSpec]) -> None:
             meta["labels"] = meta["labels"] | labels
         admin.call("POST", path("Deployment"), body)
     wanted = {spec.name: spec.replicas for spec in specs}
-    await eventually(lambda: {name: _ready(admin, name) for name in wanted} == wanted, within=60, every=0.2)
+    await eventually(
+        lambda: {name: _ready(admin, name) for name in wanted} == wanted, within=60 + 2 * len(specs), every=0.2
+    )
 
 
 def _ready(admin: Admin, name: str) -> int:

@@ -25,6 +25,7 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _MERGE = "application/merge-patch+json"
 _RENEW_SECONDS = 5.0
 _AGAIN_SECONDS = 0.2
+_ANSWER_SECONDS = 10.0
 _ENDS_WITHIN = 0.9
 """The share of their grace after which containers end: they ignore SIGTERM, as agents do."""
 
@@ -47,7 +48,7 @@ class Kubelet:
                         return None
                     answer.raise_for_status()
                     return await answer.json()
-            except aiohttp.ClientError as error:
+            except (aiohttp.ClientError, TimeoutError) as error:
                 if not is_away(error):
                     raise
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -128,7 +129,7 @@ class Kubelet:
 @asynccontextmanager
 async def node(address: str) -> AsyncIterator[None]:
     """A node of the cluster at an address that needs no credentials (``kubectl proxy``)."""
-    async with aiohttp.ClientSession(address) as session:
+    async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS)) as session:
         kubelet = Kubelet(session)
         await kubelet.register()
         work = [asyncio.create_task(one, name="the test's node") for one in (kubelet.renew(), kubelet.keep())]
@@ -141,7 +142,7 @@ async def node(address: str) -> AsyncIterator[None]:
             await kubelet.call("DELETE", f"/api/v1/nodes/{NODE}")
 
 
-def is_away(error: aiohttp.ClientError) -> bool:
+def is_away(error: Exception) -> bool:
     """Whether there was no answer of the API server's own: it is being restarted, or is not ready yet."""
     return not isinstance(error, aiohttp.ClientResponseError) or error.status >= 500 or error.status == 429
 

@@ -7,7 +7,6 @@ and put down again, nothing else comes back, and the specs after the restore are
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,9 +14,7 @@ from typing import Any
 
 from disposable_cluster import Disposable
 from engine_runs import INVOKER, is_held, of
-from killswitch_console.assembling import engine_settings
-from killswitch_console.config import load_configuration
-from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.events import EngineEvent, Reasserted, Revived, TargetsMoved
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.verdict import Verdict
@@ -84,13 +81,7 @@ async def fought(admin: Admin) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def holding(cluster: Disposable, folder: Path, events: list[EngineEvent]) -> AsyncIterator[Engine]:
-    table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in cluster.table.items())
-    config = folder / "config.toml"
-    config.write_text(
-        f'environment = "test"\nstate_dir = {json.dumps(str(folder / "state"))}\n\n[[kubernetes]]\n{table}\n'
-    )
-    async with open_engine(engine_settings(load_configuration(config)), events.append) as engine:
-        await engine.discover()
+    async with cluster.engine(folder, events.append) as engine:
         task = asyncio.create_task(engine.hold(), name="hold")
         try:
             yield engine
