@@ -152,6 +152,15 @@ class Board:
         self._moved.clear()
         await self._moved.wait()
 
+    async def until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait until a condition on what moves holds, ``seconds`` at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self.moved()
+        except TimeoutError:
+            return
+
     async def make_durable(self, targets: Iterable[TargetProgress]) -> None:
         """Have intent and prior state of some targets on disk before they are changed; go on if that cannot be had.
 

@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from killswitch_backends.problems import Problem
-from killswitch_backends.protocol import Backend, Profile
+from killswitch_backends.protocol import Backend
 from killswitch_backends.restores import RestoredElsewhere
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.adopting import Adopting, take_in
 from killswitch_console.halting.board import Board
 from killswitch_console.halting.events import HaltBegun, HaltEnded
-from killswitch_console.halting.lane import CHUNK, CHUNK_MOST, Lane, most_dangerous_first
+from killswitch_console.halting.lane import CHUNK, Lane, most_dangerous_first
 from killswitch_console.halting.lease import Lease, Work
 from killswitch_console.halting.ledger import LedgerError
 from killswitch_console.halting.means import Means
 from killswitch_console.halting.progress import TargetProgress, by_backend
 from killswitch_console.halting.record import HaltRecord, order_of
+from killswitch_console.halting.releasing import Release
 from killswitch_console.halting.yielding import Yielding
 from killswitch_inventory.agents import Agent
 from killswitch_inventory.sightings import HaltMark
-from killswitch_inventory.targets import BackendRef, Layer, TargetId
-
-FLAG_LEAD_SECONDS = 5.0
-"""In a graceful halt: how long processes wait for the flags to be proven off before they are drained anyway."""
+from killswitch_inventory.targets import BackendRef, TargetId
 
 BOUND_SLACK = timedelta(seconds=15)
 """Time to read back that a bound which has passed still holds."""
@@ -131,7 +128,7 @@ class HaltRun:
             if (left := (deadline - self._now()).total_seconds()) <= 0:
                 self.board.warn("not everything was proven in time; `status` shows what is left, `resume` goes on")
                 return
-            await self._until(lambda: self._settled, min(left, 1.0))
+            await self.board.until(lambda: self._settled, min(left, 1.0))
 
     @property
     def _settled(self) -> bool:
@@ -226,7 +223,7 @@ class HaltRun:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(lane.run(), name=f"halts on {ref}")
-                group.create_task(self._feed(lane, targets), name=f"feeder of {ref}")
+                group.create_task(Release(self._header, self.board).feed(lane, targets), name=f"feeder of {ref}")
         except* Exception as defects:  # noqa: BLE001  (a defect of one backend must not stop the others)
             first = _leaves(defects)[0]
             del self._lanes[ref]
@@ -257,47 +254,6 @@ class HaltRun:
             if not (current := self.board[target.target]).state.settled:
                 self.board.move(states.refused(current, problem))
 
-    async def _feed(self, lane: Lane, targets: list[TargetProgress]) -> None:
-        async for released in self._released(targets):
-            for chunk in chunks(released):
-                await self.board.make_durable(chunk)
-                lane.feed(chunk)
-
-    async def _released(self, targets: list[TargetProgress]) -> AsyncIterator[list[TargetProgress]]:
-        """Let targets go as the profile says (design.md section 1): all at once unless it is graceful."""
-        layer = targets[0].layer
-        if self._header.profile is not Profile.GRACEFUL or layer is Layer.CAPABILITY:
-            yield targets
-        elif layer is Layer.PROCESS:
-            await self._until(lambda: self.board.settled_at(Layer.CAPABILITY), FLAG_LEAD_SECONDS)
-            yield targets
-        else:
-            async for drained in self._as_they_drain(targets):
-                yield drained
-
-    async def _as_they_drain(self, targets: list[TargetProgress]) -> AsyncIterator[list[TargetProgress]]:
-        """Release each credential once the processes that use it have ended, all of them at the scope's deadline."""
-        waiting = list(targets)
-        deadline = asyncio.get_running_loop().time() + self._header.slo_seconds
-        while waiting:
-            left = deadline - asyncio.get_running_loop().time()
-            if ready := [t for t in waiting if left <= 0 or self.board.settled_at(Layer.PROCESS, of=t)]:
-                waiting = [t for t in waiting if t not in ready]
-                yield ready
-            else:
-                await self._until(partial(self._any_drained, waiting), left)
-
-    def _any_drained(self, targets: list[TargetProgress]) -> bool:
-        return any(self.board.settled_at(Layer.PROCESS, of=t) for t in targets)
-
-    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await self.board.moved()
-        except TimeoutError:
-            return
-
     async def _end(self) -> HaltRecord:
         ended_at = self._now()
         if self._left_out:
@@ -317,14 +273,6 @@ class HaltRun:
         await self._means.recorder.record(kind, data, halt_id=self._header.halt_id)
         self._means.publish(HaltEnded(record))
         return record
-
-
-def chunks(targets: list[TargetProgress]) -> Iterator[list[TargetProgress]]:
-    """Targets in the order given, a few at first, then more at a time."""
-    start, size = 0, CHUNK
-    while start < len(targets):
-        yield targets[start : start + size]
-        start, size = start + size, min(4 * size, CHUNK_MOST)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
