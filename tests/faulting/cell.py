@@ -47,6 +47,9 @@ LASTS: Final = 3.0
 PATIENCE: Final = 45.0
 """Seconds that one halt or restore may take before it is resumed, or asked for again."""
 
+FLAGS: Final = frozenset({"launchdarkly"})
+"""Without sight of these a halt may be proven all the same: a flag stops no process."""
+
 ASKS_NOTHING: Final = frozenset({("launchdarkly", "preflight")})
 """Operations that ask their platform nothing: what they need is known from the sight. Anywhere else a fault has to
 strike, or its cell shows nothing."""
@@ -196,9 +199,7 @@ class Round:
         """Go round once; what does not hold is in the outcome."""
         await self.engine.discover()
         if self.engine.fleet.blind:
-            self.outcome.verdict = str(await self.half_blind())
-            _lift(self.posts)
-            await eventually(lambda: not self.engine.fleet.blind, within=60, every=0.2)
+            await self.half_blind()
         record = await self.halt()
         self.outcome.verdict = self.outcome.verdict or str(record.verdict)
         self.others_unharmed(record)
@@ -209,6 +210,7 @@ class Round:
             _lift(early)
             if again and all(t.state is TargetState.STOPPED for t in record.targets):  # the plan itself left some out
                 await self.put_back(record)
+                await self.in_sight()
                 record = await self.halt()
             else:
                 record = await self.engine.resume(record.header.halt_id, timeout=PATIENCE)
@@ -224,15 +226,21 @@ class Round:
         await self.is_true(record)
         return record
 
-    async def half_blind(self) -> Verdict:
-        """With a platform out of sight: the rest is halted, and nobody calls it all stopped."""
-        record = await self.halt()
+    async def half_blind(self) -> None:
+        """With a platform out of sight: the rest is halted, and nobody calls it all stopped. Then it is put back."""
         blind = {view.ref.kind for view in self.engine.fleet.blind}
+        record = await self.halt()
+        self.outcome.verdict = str(record.verdict)
         self.others_unharmed(record)
-        if record.verdict is Verdict.STOPPED and blind - {"launchdarkly"}:
+        if record.verdict is Verdict.STOPPED and blind & {view.ref.kind for view in self.engine.fleet.blind} - FLAGS:
             self.outcome.found([f"'stopped' with {', '.join(sorted(blind))} out of sight"])
-        await self.restore(record)
-        return record.verdict
+        await self.put_back(record)
+        _lift(self.posts)
+        await self.in_sight()
+
+    async def in_sight(self) -> None:
+        """Wait until every platform is seen again: what is planned before leaves some of it out, and says so."""
+        await eventually(lambda: not self.engine.fleet.blind, within=90, every=0.2)
 
     async def put_back(self, record: HaltRecord) -> None:
         """Restore, and once the faults are over again, until all is restored."""
@@ -260,8 +268,11 @@ class Round:
     def is_proven(self, record: HaltRecord) -> None:
         """With the fault over, a halt can be finished."""
         if record.verdict is not Verdict.STOPPED:
-            left = _left(record, TargetState.STOPPED)
-            self.outcome.found([f"never proven after the fault was over ({record.verdict}): {left}"])
+            left: list[str] = _left(record, TargetState.STOPPED)
+            if not left:
+                left = [f"{agent.key.name}: {agent.state} {dict(agent.layers)}" for agent in record.agents]
+            blind = ", planned with a platform out of sight" if record.header.blinded else ""
+            self.outcome.found([f"never proven after the fault was over ({record.verdict}{blind}): {left}"])
 
     async def is_true(self, record: HaltRecord) -> None:
         """What a record claims is so at this very moment."""
