@@ -36,12 +36,13 @@ layers: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -m "not bench and not chaos"
 
-REAL_KUBERNETES := $(addprefix tests/backends/kubernetes/test_kubernetes_,kinds.py halting.py observing.py forced.py single.py mixed.py)
+REAL_KUBERNETES := $(addprefix tests/backends/kubernetes/test_kubernetes_,kinds.py halting.py observing.py forced.py single.py mixed.py meanwhile.py restarting.py)
 
 real: $(STAMP)   ## the behaviour tests on a cluster to throw away (KUBECONFIG=FILE) or a sandbox account (AWS_PROFILE=NAME AWS_REGION=REGION)
 	@test -n "$(KUBECONFIG)$(AWS_PROFILE)" || { echo "make real KUBECONFIG=FILE, or AWS_PROFILE=NAME AWS_REGION=REGION" >&2; exit 2; }
 	@test -z "$(KUBECONFIG)" || test -f "$(KUBECONFIG)" || { echo "make real KUBECONFIG=FILE: no such file '$(KUBECONFIG)'" >&2; exit 2; }
-	test -z "$(KUBECONFIG)" || KILLSWITCH_REAL_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/pytest -n 0 -rs $(REAL_KUBERNETES)
+	test -z "$(KUBECONFIG)" || KILLSWITCH_REAL_KUBECONFIG="$(abspath $(KUBECONFIG))" KILLSWITCH_REAL_RESTART="$$RESTART" \
+		$(BIN)/pytest -n 0 -rs $(REAL_KUBERNETES)
 	test -z "$(AWS_PROFILE)" || KILLSWITCH_REAL_AWS=1 AWS_PROFILE="$(AWS_PROFILE)" AWS_REGION="$(AWS_REGION)" $(BIN)/pytest -n 0 -rs \
 		-k "[real" tests/backends/aws_lambda/test_lambda_halt.py tests/backends/aws_lambda/test_lambda_restore.py \
 		tests/backends/aws_iam/test_iam_halt.py

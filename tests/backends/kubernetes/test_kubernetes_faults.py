@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from engine_runs import INVOKER
 from killswitch_console.assembling import engine_settings
 from killswitch_console.config import load_configuration
-from killswitch_console.halting.engine import Engine, open_engine
+from killswitch_console.halting.engine import open_engine
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
@@ -22,7 +21,6 @@ from kubernetes_table import Admin, agent, comparable, table_of
 from simulated import Simulated, eventually, running
 
 FLEET = [agent(f"refund-{n}", replicas=2, grace=0.4, role=None) for n in range(30)]
-WEBHOOK = 'admission webhook "policy.example" denied the request: frozen'
 Disturb = Callable[[Simulated], object]
 
 FAULTS: dict[str, list[dict[str, Any]]] = {
@@ -74,90 +72,6 @@ async def test_the_verdict_is_true_and_nothing_is_lost(fault: str) -> None:
         record = await halt_class(sim, lambda sim: [sim.faults.add(**rule) for rule in FAULTS[fault]])
         assert record.verdict is Verdict.STOPPED
         assert {spec.name: comparable(admin.deployment(spec.name)) for spec in FLEET} == before
-
-
-async def test_what_a_webhook_refuses_fails_with_its_words_and_the_rest_stops() -> None:
-    async with running(specs=FLEET[:4]) as sim:
-
-        def refuse(sim: Simulated) -> None:
-            sim.faults.add(operation="kubernetes.patch", kind="error", status=403, message=WEBHOOK, count=1)
-
-        record = await halt_class(sim, refuse)
-        failed = [target for target in record.targets if target.state is TargetState.FAILED]
-        assert len(failed) == 1
-        assert "frozen" in failed[0].error
-        assert record.verdict is Verdict.INCOMPLETE
-        assert [t.state for t in record.targets].count(TargetState.STOPPED) == 3
-
-
-async def test_a_namespace_that_is_deleted_meanwhile_is_stopped_with_the_reason() -> None:
-    async with running(specs=FLEET[:3]) as sim:
-
-        def delete(sim: Simulated) -> None:
-            Admin(sim).call("DELETE", "/api/v1/namespaces/payments")
-
-        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
-            await engine.discover()
-            plan = await engine.plan(Scope.parse("class:refund"))
-            delete(sim)
-            record = await engine.halt(plan, invoker=INVOKER, reason="drill")
-        assert record.verdict is Verdict.STOPPED
-        assert all(t.evidence and "no pod" in t.evidence.detail for t in record.targets)
-
-
-async def test_a_finalizer_that_holds_a_pod_is_no_process() -> None:
-    """The object stays, its container has ended: the proof waits for the pod to be over, not for it to be gone."""
-    async with running(specs=FLEET[:1]) as sim:
-        admin = Admin(sim)
-        for pod in admin.pods():
-            held = {"metadata": {"finalizers": ["example.com/audit"]}}
-            path = f"/api/v1/namespaces/payments/pods/{pod['metadata']['name']}"
-            admin.call("PATCH", path, held, content="application/merge-patch+json")
-        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
-            await engine.discover()
-            record = await engine.halt(
-                await engine.plan(Scope.parse("agent:refund-0")), invoker=INVOKER, reason="drill"
-            )
-        assert record.verdict is Verdict.STOPPED
-        assert admin.pods()
-        await eventually(lambda: sim.truth()["refund-0"]["running"] == 0)
-
-
-async def test_names_that_differ_by_namespace_only_are_two_targets() -> None:
-    twins = [agent("refund-1", namespace="payments", role=None), agent("refund-1", namespace="ledger", role=None)]
-    async with running(specs=twins[:1]) as sim:
-        admin = Admin(sim)
-        admin.call("POST", "/api/v1/namespaces", {"metadata": {"name": "ledger"}})
-        twin = admin.deployment("refund-1")
-        labels = {"agent": "refund-1", "agent-class": "refund", "agent-tenant": "beta"}
-        body = {"metadata": {"name": "refund-1", "labels": labels}, "spec": twin["spec"]}
-        admin.call("POST", "/apis/apps/v1/namespaces/ledger/deployments", body)
-        async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
-            await engine.discover()
-            await engine.halt(await engine.plan(Scope.parse("tenant:acme")), invoker=INVOKER, reason="drill")
-        assert admin.deployment("refund-1")["spec"]["replicas"] == 0
-        assert admin.deployment("refund-1", namespace="ledger")["spec"]["replicas"] == 2
-
-
-async def test_what_is_deleted_between_plan_and_halt_is_stopped_with_the_reason() -> None:
-    async with running(specs=FLEET[:3]) as sim, kubernetes_engine(sim) as engine:
-        plan = await engine.plan(Scope.parse("class:refund"))
-        Admin(sim).delete("refund-0")
-        record = await engine.halt(plan, invoker=INVOKER, reason="drill")
-        (gone,) = [t for t in record.targets if t.target.path.endswith("/refund-0")]
-        assert gone.state is TargetState.STOPPED
-        assert gone.evidence is not None
-        assert "the object was deleted" in gone.evidence.detail
-        assert record.verdict is Verdict.STOPPED
-        assert sim.truth()["refund-0"]["running"] == 0
-
-
-@asynccontextmanager
-async def kubernetes_engine(sim: Simulated) -> AsyncIterator[Engine]:
-    """An engine that knows the simulated cluster alone, and has seen it."""
-    async with open_engine(engine_settings(load_configuration(kubernetes_alone(sim)))) as engine:
-        await engine.discover()
-        yield engine
 
 
 async def test_a_pod_deleted_by_force_leaves_the_verdict_incomplete() -> None:
