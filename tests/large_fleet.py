@@ -303,13 +303,14 @@ def live(_: threading.Semaphore, __: threading.Semaphore) -> None:
     known = recall(Path(sys.argv[2]) / "fleet")
     first = FirstFrame(known is not None and show("production", known))
 
-    from console.tui.scripted import World, deployment, role, settings
+    from console.tui.scripted import IAM, KUBERNETES, deployment, empty_world, role, settings
     from killswitch_console.tui.running import run_app
+    from scripted_platform import Fault
 
-    world = World()
-    world.stops.set()
+    world = empty_world()
     if os.environ.get("SILENT"):
-        world.silent = True
+        for backend in (KUBERNETES, IAM):
+            world.strike("sight", str(backend), Fault.HANG)
     else:
         for number in range(AGENTS):
             name, of = agent_name(number), class_name(number * CLASSES // AGENTS)

@@ -22,7 +22,7 @@ from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import Layer, TargetId
-from scripted_platform import Scripted
+from scripted_platform import Thing
 from virtual_loop import run
 
 ARN = "arn:aws:iam::111122223333:role/agents/a1"
@@ -43,15 +43,15 @@ def register(folder: Path, *, role_arn: str = "", **identities: str) -> Register
 @pytest.fixture(autouse=True)
 def roles_with_arns(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted platform's roles have the ARNs that AWS would tell."""
-    plain = Scripted._sighting
+    plain = Thing.sighting
 
-    def sighting(self: Scripted, thing: object) -> TargetSighting:
-        seen = plain(self, thing)  # type: ignore[arg-type]
+    def sighting(self: Thing) -> TargetSighting:
+        seen = plain(self)
         name = seen.target.path.rpartition("/")[2]
         arn = f"arn:aws:iam::111122223333:role/agents/{name}"
         return replace(seen, identity=arn) if seen.layer is Layer.CREDENTIAL else seen
 
-    monkeypatch.setattr(Scripted, "_sighting", sighting)
+    monkeypatch.setattr(Thing, "sighting", sighting)
 
 
 @pytest.mark.parametrize(

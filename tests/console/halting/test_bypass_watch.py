@@ -135,7 +135,7 @@ def test_an_engines_own_halt_explains_what_it_turned_off(tmp_path: Path) -> None
         async with opened(world, tmp_path) as engine:
             await halt(engine)
             for thing in world.things.values():
-                thing.mark = None  # the ledger alone explains it
+                thing.carry(None)  # the ledger alone explains it
             assert await engine.bypasses.look() == ()
 
     run(main)

@@ -117,7 +117,7 @@ def test_somebody_who_strips_the_mark_while_reviving_does_not_change_what_comes_
         async with holding(world, tmp_path, events) as engine:
             record = await halt(engine)
             await until(lambda: is_held(events))
-            thing.mark = None
+            thing.carry(None)
             thing.set(9)
             await until(lambda: bool(of(Reasserted, events)))
             assert thing.replicas == 0

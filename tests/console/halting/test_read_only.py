@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from console.tui.driving import ALICE
-from console.tui.scripted import World, settings, small_world
+from console.tui.scripted import settings, small_world
 from killswitch_backends.protocol import Backend
 from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.read_only import ENGINE, Looking, LookingBackend, ReadOnlyRefused
 from killswitch_console.halting.thread import EngineThread
 from killswitch_inventory.scopes import Scope
+from scripted_platform import World
 
 READS = {"discover", "plan", "record", "records", "foreign", "takes_two"}
 """Methods of an engine that change nothing on any platform, nor in the ledger."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine_runs import INVOKER, deployment, flag, halt, opened, restore, role, small_fleet, states
-from killswitch_backends.protocol import Profile
+from killswitch_backends.protocol import Budget, Profile
 from killswitch_console.halting.engine import (
     CollateralNotAccepted,
     WouldLockOut,
@@ -64,7 +64,7 @@ def test_graceful_denies_credentials_at_the_deadline_though_a_process_never_drai
 
 
 def test_most_dangerous_first(tmp_path: Path) -> None:
-    world = World(parallel=1)
+    world = World(budget=Budget(None, parallel=1))
     for number in (3, 9, 1, 7):
         world.add(deployment(f"a{number}"), agents=[f"a{number}"], running=number)
 

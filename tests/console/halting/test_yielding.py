@@ -106,7 +106,7 @@ def test_a_mark_that_is_merely_stripped_ends_no_hold(tmp_path: Path) -> None:
     async def main() -> None:
         async with holding(world, tmp_path, events) as here:
             record = await held_here(here, events, world)
-            thing.mark = None
+            thing.carry(None)
             thing.set(1)  # exactly as it was before the halt
             await until(lambda: bool(of(Reasserted, events)))
             assert thing.replicas == 0
@@ -131,7 +131,7 @@ def test_a_revival_that_strips_the_mark_puts_no_false_prior_state_on_it(tmp_path
             opened(world, tmp_path / "there", checked=False) as there,
         ):
             record = await held_here(here, events, world)
-            thing.mark = None
+            thing.carry(None)
             thing.set(7)
             await until(lambda: bool(of(Reasserted, events)))
             await asyncio.sleep(5)
@@ -150,9 +150,9 @@ def test_what_is_restored_otherwise_than_it_was_is_a_conflict_not_restored(tmp_p
         async with holding(world, tmp_path, events) as here:
             record = await held_here(here, events, world)
             assert thing.mark is not None
-            thing.mark.restorer, thing.mark.restore_at = "eve@elsewhere", now().isoformat()
+            thing.announce("eve@elsewhere", now())
             await asyncio.sleep(2)
-            thing.mark = None
+            thing.carry(None)
             thing.set(9)
             await asyncio.sleep(5)
             known = await here.record(record.header.halt_id)

@@ -107,7 +107,7 @@ def test_a_restore_elsewhere_that_dies_half_way_does_not_stop_the_halt_for_good(
     async def main() -> None:
         async with under_way(world, tmp_path, events) as (_, _there, running):
             assert one.mark is not None
-            one.mark.restorer, one.mark.restore_at = "eve@elsewhere", now().isoformat()
+            one.announce("eve@elsewhere", now())
             await asyncio.sleep(2)
             one.set(1)  # and its console is gone before it takes the mark off
             record = await running
@@ -125,9 +125,9 @@ def test_an_announcement_of_another_halts_restore_does_not_count(tmp_path: Path)
     async def main() -> None:
         async with under_way(world, tmp_path, events) as (_, _there, running):
             assert one.mark is not None
-            one.mark = Mark("halt-of-old", one.mark.prior, "eve", now().isoformat(), "eve", now().isoformat())
+            one.carry(Mark("halt-of-old", one.mark.prior, "eve", now().isoformat(), "eve", now().isoformat()))
             await asyncio.sleep(2)
-            one.mark = None
+            one.carry(None)
             one.set(1)
             await until(lambda: one.replicas == 0)
             assert (await running).verdict is Verdict.STOPPED
@@ -145,14 +145,14 @@ def interrupted(tmp_path: Path, world: World, *, announced_after: bool) -> tuple
             first = await halt(engine, timeout=10)
             assert one.mark is not None
             if not announced_after:
-                one.mark.restorer, one.mark.restore_at = "eve@elsewhere", now().isoformat()
+                one.announce("eve@elsewhere", now())
                 await asyncio.sleep(5)
             resumed = asyncio.create_task(engine.resume(first.header.halt_id), name="resume")
             await asyncio.sleep(5)
             if announced_after:
-                one.mark.restorer, one.mark.restore_at = "eve@elsewhere", now().isoformat()
+                one.announce("eve@elsewhere", now())
                 await asyncio.sleep(2)
-            one.mark = None
+            one.carry(None)
             one.set(1)
             record = await resumed
             return record, one.replicas

@@ -13,13 +13,14 @@ from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 
-from console.tui.scripted import World, settings
+from console.tui.scripted import settings
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.engine import EngineSettings
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.thread import EngineThread
 from killswitch_console.tui.app import ConsoleApp
 from killswitch_console.tui.state import ConsoleState
+from scripted_platform import World
 
 ALICE = Invoker(os_user="alice", uid=1000, host="bastion-1")
 
@@ -79,7 +80,7 @@ async def console(
         ) as driven:
             yield driven
     finally:
-        world.stops.set()  # a halt that a test left open must be able to end
+        world.end_draining()  # a halt that a test left open must be able to end
 
 
 @asynccontextmanager
@@ -105,5 +106,5 @@ async def console_of(
             await pilot.pause(0.12)
             yield driven
     finally:
-        world.stops.set()
+        world.end_draining()
         await asyncio.to_thread(threads[0].close)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from console.tui.driving import ALICE, Driven
-from console.tui.scripted import IAM, KUBERNETES, LAYERS, ScriptedBackend, World, deployment, role, settings
+from console.tui.scripted import IAM, KUBERNETES, LAYERS, deployment, empty_world, role, settings
 from killswitch_backends.protocol import Accepted, Captured, Evidence, FieldChange, Grade, Profile
 from killswitch_console.authority.invoker import PlatformName
 from killswitch_console.halting.acting_as import acting_as
@@ -34,6 +34,7 @@ from killswitch_inventory.agents import Health
 from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import ListingComplete, SightingFailed, TargetSighting
+from scripted_platform import Scripted, World
 
 _T = TypeVar("_T")
 
@@ -52,8 +53,7 @@ NAMES = (
 
 def still_world() -> World:
     """Twelve agents of four classes, healthy and not, covered and not."""
-    world = World()
-    world.stops.set()
+    world = empty_world(clock=lambda: NOW)
     tenants = ("acme", "globex", "initech")
     for agent_class, number in (("billing", 3), ("outreach", 4), ("refund", 3), ("research", 2)):
         for n in range(1, number + 1):
@@ -66,7 +66,6 @@ def still_world() -> World:
                 name, agent_class=agent_class, tenant=tenants[n % 3], role=name if covered else "", replicas=1 + n % 4
             )
             world.put(replace(seen, health=health))
-    world.targets = {target: replace(seen, seen_at=NOW) for target, seen in world.targets.items()}
     return world
 
 
@@ -77,14 +76,14 @@ class StillEngine:
     fleet: Fleet
     world: World
     kept: Sequence[HaltRecord] = ()
-    settings: EngineSettings = field(default_factory=lambda: settings(World(), Path("/nonexistent")))
+    settings: EngineSettings = field(default_factory=lambda: settings(empty_world(), Path("/nonexistent")))
 
     async def plan(self, scope: Scope, profile: Profile = Profile.IMMEDIATE) -> Plan:
         plan = await make_plan(
             self.fleet,
             scope,
             profile,
-            backends={ref: ScriptedBackend(self.world, ref) for ref in (KUBERNETES, IAM)},
+            backends={ref: Scripted(self.world, ref, LAYERS[ref.kind]) for ref in (KUBERNETES, IAM)},
             environment="production",
             protection=Protection(),
             now=NOW,
@@ -131,9 +130,9 @@ class StillPort:
 def still_fleet(world: World, *, broken: str = "") -> Fleet:
     """What a fleet knows of a world that was listed just now."""
     fleet = Fleet(backends=(KUBERNETES, IAM), layers=LAYERS)
-    for seen in world.targets.values():
-        if not (broken and seen.target.backend == IAM):
-            fleet.fold(seen)
+    for target, thing in world.things.items():
+        if not (broken and target.backend == IAM):
+            fleet.fold(thing.sighting())
     fleet.fold(ListingComplete(KUBERNETES, NOW))
     fleet.fold(SightingFailed(IAM, NOW, broken) if broken else ListingComplete(IAM, NOW))
     return fleet
@@ -160,7 +159,7 @@ async def still_console(
     async with app.run_test(size=size) as pilot:
         driven = Driven(app, pilot, world)
         await driven.until(lambda: bool(driven.state.backends) and driven.state.book.loaded)
-        await driven.sees("⏎ Open" if world.targets else "q Quit")
+        await driven.sees("⏎ Open" if world.things else "q Quit")
         yield driven
 
 
@@ -199,7 +198,8 @@ def record(
         blinded=False,
     )
     of = {target: tuple(a.key for a in agents if target in {b.target for b in a.bindings}) for target in bound}
-    targets = (_progress(world.targets[t], states(world.targets[t]), at) for t in bound)
+    listed = [world.things[target].sighting() for target in bound]
+    targets = (_progress(seen, states(seen), at) for seen in listed)
     return HaltRecord(
         header,
         tuple(replace(progress, agents=of[progress.target]) for progress in targets),

@@ -242,7 +242,7 @@ def test_the_log_tells_a_restore_from_a_halt_that_is_told_of_once_more() -> None
 
 async def test_laggards_are_forced_after_a_dialog_that_says_what_that_risks(tmp_path: Path) -> None:
     world = small_world()
-    world.stops.clear()
+    world.drain_on()
     async with console(world, tmp_path, size=(120, 40)) as driven:
         driven.app.open_plan(record("class:refund", stopped, begun=timedelta(0), ended=True).header.scope)
         await driven.sees("Plan: halt", "call")
@@ -263,7 +263,7 @@ async def test_laggards_are_forced_after_a_dialog_that_says_what_that_risks(tmp_
         await driven.type("refund")
         await driven.press("enter")
         await driven.until(lambda: len(world.halted) == halted + 3)
-        world.stops.set()
+        world.end_draining()
         await driven.sees("■ STOPPED")
 
 

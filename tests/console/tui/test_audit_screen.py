@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Input
 
 from console.tui.driving import ALICE, Driven
-from console.tui.scripted import World, settings
+from console.tui.scripted import empty_world, settings
 from killswitch_console.audit.delivering import remember
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.config import load_configuration
@@ -54,7 +54,7 @@ async def config(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def audit_screen(config: Path | None, *, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Driven]:
     """The console with its audit screen on top, read."""
-    world = World()
+    world = empty_world()
     state = ConsoleState("production", ALICE, configuration=load_configuration(config) if config else None)
 
     def make(publish: Callable[[EngineEvent], None]) -> EngineThread:
@@ -68,7 +68,6 @@ async def audit_screen(config: Path | None, *, size: tuple[int, int] = (80, 24))
         if config is not None:
             await driven.sees(" events")
         yield driven
-        world.stops.set()
         await pilot.pause()
         app.engine.close()
 

@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from console.tui.driving import Driven, console_of
 from console.tui.picturing import Pictures, pictures
-from console.tui.scripted import IAM, KUBERNETES, World, opener, settings, small_world
+from console.tui.scripted import IAM, KUBERNETES, settings, small_world
 from console.tui.still import NOW, still_console
 from keyring_service import bus, gnome_keyring, needs_keyring
 from killswitch_backends.emergency import EmergencyCredential, Lend
@@ -35,6 +35,7 @@ from killswitch_console.vault.sealed_file import SealedFile
 from killswitch_console.vault.secret_service import SecretService
 from killswitch_console.vault.vault import Vault
 from killswitch_inventory.scopes import ScopeKind
+from scripted_platform import World
 
 PASSPHRASE = "ocelot-granite-violin-seven-harbor"
 SECRET = "the-break-glass-token"
@@ -67,7 +68,7 @@ async def glazed(
 
     def emergency(credentials: Sequence[EmergencyCredential], lend: Lend) -> Opener:
         lend("key", credentials[0].fields["key"])
-        return lambda: opener(world, KUBERNETES)
+        return lambda: world.opened(KUBERNETES)
 
     glass = GlassSettings(
         vaults=vaults,

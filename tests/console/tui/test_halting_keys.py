@@ -36,7 +36,7 @@ async def test_a_class_is_halted_by_typing_its_name_and_proven_stopped(tmp_path:
         assert halt.verdict is Verdict.STOPPED
         assert halt.header.reason == "it refunds everyone"
         assert halt.header.invoker.os_user == "alice"
-        assert {target.path for target, _ in driven.world.halted} == {
+        assert {target.path for target in driven.world.halted} == {
             "role/refund-1",
             "role/refund-2",
             "agents/Deployment/refund-1",
@@ -54,7 +54,7 @@ async def test_an_agent_is_halted_by_one_key_and_the_others_are_left_alone(tmp_p
         await driven.sees("Halt agent:refund-1 in production?", "Press y to halt; Cancel is the default")
         await driven.press("y")
         await driven.sees("STOPPED", "SLO met")
-        assert {target.path for target, _ in driven.world.halted} == {"role/refund-1", "agents/Deployment/refund-1"}
+        assert {target.path for target in driven.world.halted} == {"role/refund-1", "agents/Deployment/refund-1"}
 
 
 async def test_everything_is_halted_by_typing_the_environment(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_the_profile_that_is_chosen_is_the_one_that_halts(tmp_path: Path) 
 
 async def test_a_halt_goes_on_while_nobody_looks_and_o_comes_back_to_it(tmp_path: Path) -> None:
     world = small_world()
-    world.stops.clear()
+    world.drain_on()
     async with console(world, tmp_path) as driven:
         await to_dialog(driven, "H")
         await driven.type("refund")
@@ -183,7 +183,7 @@ async def test_a_halt_goes_on_while_nobody_looks_and_o_comes_back_to_it(tmp_path
         await driven.until(lambda: isinstance(driven.app.screen, FleetScreen))
         await driven.press("o")
         await driven.until(lambda: isinstance(driven.app.screen, HaltScreen))
-        world.stops.set()
+        world.end_draining()
         await driven.sees("■ STOPPED", "2/2 stopped", "3/3 stopped", "observed: nothing runs")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.tui.driving import console_of
-from console.tui.scripted import World
+from console.tui.scripted import empty_world
 from console.tui.test_halting_keys import to_dialog
 from killswitch_console.assembling import engine_settings
 from killswitch_console.config import load_configuration
@@ -18,7 +18,7 @@ async def test_a_class_is_halted_and_restored_by_keys(tmp_path: Path) -> None:
     async with running(agents=8, seed=3) as sim:
         await sim.all_acting()
         chosen = engine_settings(load_configuration(sim.config_path))
-        async with console_of(chosen, World(), size=(80, 24), agents=8) as driven:
+        async with console_of(chosen, empty_world(), size=(80, 24), agents=8) as driven:
             await to_dialog(driven, "home", "H")
             name = driven.app.screen_stack[1].scopes[0].name  # type: ignore[attr-defined]
             await driven.type(name)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from console.tui.driving import Driven, console
-from console.tui.scripted import KUBERNETES, World, deployment, small_world
+from console.tui.scripted import deployment, empty_world, small_world
 from console.tui.still import record, still_console
 from console.tui.test_halting_keys import to_dialog
 from console.tui.test_pictures import stopped
@@ -19,7 +19,7 @@ from killswitch_console.tui.screens.halts import HaltsScreen
 from killswitch_console.tui.screens.restore import RestoreScreen
 from killswitch_console.tui.widgets.fleet_tree import FleetTree
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.targets import TargetId
+from scripted_platform import Fault
 
 
 async def halt_refund(driven: Driven) -> None:
@@ -62,18 +62,17 @@ async def test_a_halt_is_restored_with_a_reason_and_the_same_friction(tmp_path: 
         assert halt.verdict is Verdict.RESTORED
 
 
-async def test_what_changed_since_is_shown_as_a_conflict(tmp_path: Path) -> None:
+async def test_what_somebody_changes_at_that_moment_is_shown_as_a_conflict(tmp_path: Path) -> None:
     async with console(small_world(), tmp_path) as driven:
         await halt_refund(driven)
-        changed = driven.world.targets[TargetId(KUBERNETES, "agents/Deployment/refund-1")]
-        driven.world.put(replace(changed, off=False, concurrency=9))
+        driven.world.strike("restore", "kubernetes:prod/agents/Deployment/refund-1", Fault.CHANGED)
         await to_restore(driven)
         await driven.type("false alarm")
         await driven.press("enter")
         await driven.sees("Type  refund")
         await driven.type("refund")
         await driven.press("enter")
-        assert await driven.sees("INCOMPLETE", "≠ conflict", "running: the halt left 0, found 9", "NOT ALL RESTORED")
+        assert await driven.sees("INCOMPLETE", "≠ conflict", "replicas: the halt left 0, found 1", "NOT ALL RESTORED")
 
 
 async def test_halts_of_an_earlier_session_are_there_at_the_start(tmp_path: Path) -> None:
@@ -92,7 +91,7 @@ async def test_halts_of_an_earlier_session_are_there_at_the_start(tmp_path: Path
 
 async def test_the_screen_ends_and_the_halt_runs_on(tmp_path: Path) -> None:
     world = small_world()
-    world.stops.clear()
+    world.drain_on()
     async with console(world, tmp_path) as driven:
         await to_dialog(driven, "H")
         await driven.type("refund")
@@ -151,7 +150,7 @@ async def test_keys_that_move(tmp_path: Path) -> None:
 
 
 async def test_an_empty_fleet_a_broken_platform_and_no_halts_say_so() -> None:
-    async with still_console(size=(80, 24), world=World()) as driven:
+    async with still_console(size=(80, 24), world=empty_world()) as driven:
         await driven.sees("No agent is known")
         await driven.press("H")
         assert isinstance(driven.app.screen, FleetScreen)
@@ -162,7 +161,8 @@ async def test_an_empty_fleet_a_broken_platform_and_no_halts_say_so() -> None:
 
 async def test_a_platform_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:
     world = small_world()
-    world.broken = "expired token"
+    for backend in ("kubernetes:prod", "iam:prod"):
+        world.strike("sight", backend, Fault.EXPIRED)
     async with console(world, tmp_path, agents=0) as driven:
         assert await driven.sees("No platform can be seen", "kubernetes:prod: expired token", "iam:prod: expired token")
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.tui.driving import console_of
-from console.tui.scripted import World, deployment, role, settings
+from console.tui.scripted import deployment, empty_world, role, settings
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.recording import Recorder, Warn
 from trails import bodies, recording
 
 
 async def test_a_wrong_text_is_noted_without_what_was_typed(tmp_path: Path) -> None:
-    directory, world = TrailDirectory(tmp_path / "audit"), World()
+    directory, world = TrailDirectory(tmp_path / "audit"), empty_world()
     world.put(role("refund-1"), deployment("refund-1", agent_class="refund", tenant="acme", role="refund-1"))
 
     @asynccontextmanager

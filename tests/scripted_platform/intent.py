@@ -1,0 +1,28 @@
+"""What must be on disk before the scripted platform is changed: safety rule 1 of the design."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from killswitch_backends.protocol import Order
+from killswitch_inventory.targets import TargetId
+
+
+def durable_intent(state_dir: Path) -> Callable[[TargetId, Order], None]:
+    """A check for ``World.before_change``: the ledger on disk, read by itself, knows what is being done."""
+
+    def check(target: TargetId, order: Order) -> None:
+        with sqlite3.connect(f"file:{state_dir / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=2) as connection:
+            halts = connection.execute("SELECT header FROM halt WHERE halt_id = ?", [order.halt_id]).fetchall()
+            rows = connection.execute(
+                "SELECT progress FROM target WHERE halt_id = ? AND target = ?", [order.halt_id, str(target)]
+            ).fetchall()
+        connection.close()
+        assert halts, f"{order.halt_id} is not in the ledger"
+        assert rows, f"{target} is not in the ledger"
+        assert json.loads(rows[0][0])["captured"]["prior"], f"{target} has no prior state in the ledger"
+
+    return check
