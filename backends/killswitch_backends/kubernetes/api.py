@@ -271,15 +271,18 @@ def backoff(attempt: int, retry_after: float | None = None, *, first: float = 0.
 
 
 async def _whole(response: Any, where: str) -> bytes:
-    """An answer's body. Raises ``Unreachable`` where it does not end."""
+    """An answer's body; one that is not read to its end gives up its connection. ``Unreachable``: it has no end."""
     parts: list[bytes] = []
     size = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > _MOST_BYTES:
-            response.close()
-            raise Unreachable(where, f"answered with more than {_MOST_BYTES // 2**20} MiB")
+    try:
+        async for part in response.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > _MOST_BYTES:
+                raise Unreachable(where, f"answered with more than {_MOST_BYTES // 2**20} MiB")
+    except BaseException:  # a time limit and a cancellation too: else it fills a place in the pool until collected
+        response.close()
+        raise
     return b"".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
@@ -187,6 +188,32 @@ async def test_an_answer_that_is_no_json_is_unreachable(tmp_path: Path) -> None:
     async with _served(answer) as url, _api(tmp_path, {"server": url}, {"token": "x"}) as api:
         with pytest.raises(Unreachable, match="not JSON"):
             await api.get("/api")
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.2, Unreachable), (30.0, TimeoutError)], ids=["late", "cancelled"])
+async def test_an_answer_that_never_ends_gives_its_connection_up(
+    tmp_path: Path, seconds: float, expected: type[Exception]
+) -> None:
+    gone = asyncio.Event()
+
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        assert await reader.read() == b""
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(half, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with _api(tmp_path, {"server": f"http://127.0.0.1:{port}"}, {"token": "x"}) as api:
+            await api.credentials()
+            with pytest.raises(expected):
+                async with asyncio.timeout(1):
+                    await api.get("/api", seconds=seconds)
+            async with asyncio.timeout(5):
+                await gone.wait()
+    assert gone.is_set()
 
 
 async def test_two_tables_of_one_cluster_fail_alone() -> None:
