@@ -11,7 +11,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from killswitch_backends.kubernetes import kubeconfig
 from killswitch_backends.kubernetes.failures import without_data
 from killswitch_backends.kubernetes.official import Official
 from killswitch_backends.kubernetes.plugin import PluginFailed, loader_for
@@ -127,24 +129,56 @@ class Credentials:
         library = self._official.kube_config
         try:
             await self._read(path)
+            self._check()
         except PluginFailed as failure:
             raise Unauthenticated(self._where, f"{_name(path)}: {failure}") from None
         except library.yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" (line {mark.line + 1})" if mark else ""
             raise Unauthenticated(self._where, f"{_name(path)} is not valid YAML{line}") from None
-        except (TypeError, KeyError, AttributeError):  # the loader takes the shape of the file for granted
+        except kubeconfig.Unsound as unsound:
+            raise Unauthenticated(self._where, f"{_name(path)} {unsound}") from None
+        except (
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ):  # the loader takes its shape for granted
             raise Unauthenticated(self._where, f"{_name(path)} is not shaped like a kubeconfig with a user") from None
         except (self._official.config_exception, OSError, ValueError) as error:
             raise Unauthenticated(self._where, f"{_name(path)} cannot be used: {without_data(str(error))}") from None
+
+    def _check(self) -> None:
+        """See that what was read can stand in a request at all. Raises ``ValueError``."""
+        found = self.configuration
+        texts = {
+            "server": found.host,
+            "token": self.token,
+            "proxy-url": found.proxy,
+            "tls-server-name": found.tls_server_name,
+        }
+        for name, value in texts.items():
+            if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
+                raise ValueError(f"its {name} is no line of text")
+        for name, value in (("server", found.host), ("proxy-url", found.proxy or found.host)):
+            address = urlsplit(value)  # raises ValueError itself, as does the port
+            if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
+                raise ValueError(f"its {name} is no address")
+        if (found.tls_server_name or "x").startswith("."):
+            raise ValueError("its tls-server-name is no name")
 
     async def _read(self, path: str | None) -> None:
         if path is None:
             self._official.incluster_config.load_incluster_config(self.configuration)
             return
         if self._loader is None:
-            self._loader = loader_for(self._official, path, self._settings.context)
+            self._loader = await asyncio.to_thread(self._opened, path)
         await self._loader.load_and_set(self.configuration)
+
+    def _opened(self, path: str) -> Any:
+        kubeconfig.check(path, self._official.kube_config.yaml)
+        return loader_for(self._official, path, self._settings.context)
 
     def _path(self) -> str | None:
         """The kubeconfig (or several, joined) to read; None: the pod's own service account."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from killswitch_backends.kubernetes.records import items, mapping, text
 from killswitch_backends.outside import parsed
 
 PLUGIN_SECONDS = 20.0
+MOST_BYTES = 2**20
+"""Of a plugin's answer, and of its complaints: a credential is a few kilobytes."""
 
 
 class PluginFailed(Exception):
@@ -81,6 +85,7 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # it has no terminal to ask on, and can be killed with all that it started
         )
     except (OSError, ValueError) as error:
         raise PluginFailed(f"{command} cannot be run: {one_line(str(error))}") from None
@@ -95,17 +100,31 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
 
 
 async def _finished(process: asyncio.subprocess.Process, command: str) -> bytes:
-    """The output of a plugin that ended well; one that does not end in time is killed."""
+    """The output of a plugin that ended well; one that does not end in time, or says too much, is killed."""
+    assert process.stdout is not None  # noqa: S101  (both are pipes; for the type checker)
+    assert process.stderr is not None  # noqa: S101
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
-            output, errors = await process.communicate()
+            output, errors = await asyncio.gather(_all(process.stdout), _all(process.stderr))
+            await process.wait()
     except TimeoutError:
         raise PluginFailed(f"{command} took over {PLUGIN_SECONDS:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.communicate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if len(output) > MOST_BYTES:
+        raise PluginFailed(f"{command} answered with more than {MOST_BYTES // 2**10} KiB")
     if process.returncode:
         words = one_line(errors.decode("utf-8", "replace")) or f"exit code {process.returncode}"
         raise PluginFailed(f"{command} failed: {words}")
     return output
+
+
+async def _all(stream: asyncio.StreamReader) -> bytes:
+    """What comes, and one byte more than it may be at most: the rest is read, so that it can end, and let go."""
+    kept = bytearray()
+    while some := await stream.read(2**16):
+        kept += some[: MOST_BYTES + 1 - len(kept)]
+    return bytes(kept)
