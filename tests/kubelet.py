@@ -56,18 +56,23 @@ class Kubelet:
     async def register(self) -> None:
         """Make the node, ready and with room."""
         await self.call("POST", "/api/v1/nodes", {"metadata": {"name": NODE, "labels": {"kubernetes.io/os": "linux"}}})
+        await self.report()
+        lease = {"metadata": {"name": NODE}, "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40}}
+        await self.call("POST", _LEASES, lease)
+
+    async def report(self) -> None:
+        """Say that it is ready: whoever thought it lost, because nobody could hear it, thinks better of it."""
         room = {"cpu": "64", "memory": "64Gi", "pods": "5000"}
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now()}
         status = {"capacity": room, "allocatable": room, "conditions": [ready]}
         await self.call("PATCH", f"/api/v1/nodes/{NODE}/status", {"status": status}, content=_MERGE)
-        lease = {"metadata": {"name": NODE}, "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40}}
-        await self.call("POST", _LEASES, lease)
 
     async def renew(self) -> None:
         """Say that the node lives, again and again."""
         while True:
             spec = {"renewTime": datetime.now(UTC).isoformat().replace("+00:00", "Z")}
             await self.call("PATCH", f"{_LEASES}/{NODE}", {"spec": spec}, content=_MERGE)
+            await self.report()
             await asyncio.sleep(_RENEW_SECONDS)
 
     async def keep(self) -> None:
@@ -83,12 +88,15 @@ class Kubelet:
                 async with self.session.get(path, timeout=aiohttp.ClientTimeout(total=None)) as events:
                     events.raise_for_status()
                     async for line in events.content:
+                        if not line.endswith(b"\n"):
+                            break  # cut in the middle
                         event = json.loads(line)
                         if event["type"] in ("ADDED", "MODIFIED"):
                             self.hear(event["object"])
             except aiohttp.ClientError as error:
                 if not is_away(error):
                     raise
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     def hear(self, pod: dict[str, Any]) -> None:
         """Begin what a pod needs now."""
