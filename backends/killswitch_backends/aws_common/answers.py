@@ -103,6 +103,8 @@ def _wrong(value: Any, shape: Shape, place: str, *, raw: bool = False) -> str:
 
 
 def _is_a(value: Any, name: str) -> bool:
+    if name == "timestamp":  # without its zone it cannot be held against any other
+        return isinstance(value, datetime) and value.tzinfo is not None
     return isinstance(value, _SCALARS[name]) and (name == "boolean" or not isinstance(value, bool))
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from killswitch_backends.aws_common.answers import told
+from killswitch_backends.aws_common.arns import role_behind
 from killswitch_backends.aws_common.budget import Bucket, Urgency
 from killswitch_backends.aws_common.errors import BUSY, code_of, problem_of_answer, problem_of_sdk
 from killswitch_backends.aws_common.outcomes import outcome
@@ -220,14 +221,6 @@ class Aws:
         ask = partial(arn_of_profile, self.settings, self.models, profile)
         arn = await self._in_thread(ask, self.where, self._urgent, limit=_CALL_SECONDS)
         return (arn, *role_behind(arn))
-
-
-def role_behind(arn: str) -> tuple[str, ...]:
-    """The role of an assumed-role session's ARN. AWS leaves the role's path out of it: names are unique per account."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or not parts[5].startswith("assumed-role/"):
-        return ()
-    return (f"{parts[0]}:{parts[1]}:iam::{parts[4]}:role/{parts[5].split('/')[1]}",)
 
 
 def _plain(call: Callable[[], T], where: str) -> T:

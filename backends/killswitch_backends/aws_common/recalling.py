@@ -16,7 +16,7 @@ from typing import Any, Final
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws, open_aws
 from killswitch_backends.aws_common.session import ServiceModels
-from killswitch_backends.aws_common.trail import LOOKUP_BURST, LOOKUPS_PER_SECOND
+from killswitch_backends.aws_common.trail import lookups
 from killswitch_backends.outside import parsed
 from killswitch_backends.recalling import Recalled, RecordedCall, Word, apart
 
@@ -49,10 +49,7 @@ async def recalled(
         Problem: the history cannot be read.
     """
     client = await aws.client("cloudtrail")
-    bucket = budgets.bucket(
-        "trail", aws.settings.endpoint_url or "aws", aws.account or aws.where, aws.region,
-        rate=LOOKUPS_PER_SECOND, burst=LOOKUP_BURST,
-    )  # fmt: skip
+    bucket = lookups(aws, budgets)
     found: list[Recalled] = [
         Recalled(call, Word.UNREADABLE, "older than the 90 days that CloudTrail's event history holds")
         for call in calls
@@ -102,7 +99,7 @@ async def _logged(
         for event in answer.get("Events", ()):
             detail = _detail(event)
             if (request_id := str(detail.get("requestID"))) in wanted:
-                found[request_id] = {**event, "detail": detail}
+                found[request_id] = {**event, "EventTime": event["EventTime"], "detail": detail}
         token = answer.get("NextToken")
         if not token or wanted <= found.keys():
             return found, True

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from killswitch_backends.attribution import Deed
-from killswitch_backends.aws_common.budget import Budgets, Urgency
+from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
 from killswitch_backends.outside import parsed
 from killswitch_inventory.targets import TargetId
@@ -16,6 +16,14 @@ from killswitch_inventory.targets import TargetId
 LOOKUPS_PER_SECOND, LOOKUP_BURST = 2.0, 2
 _NEWEST = 20
 """Events of one resource that are looked through, newest first."""
+
+
+def lookups(aws: Aws, budgets: Budgets) -> Bucket:
+    """What may be looked up: shared by all that asks for events of one account and region."""
+    return budgets.bucket(
+        "trail", aws.settings.endpoint_url or "aws", aws.account or aws.where, aws.region,
+        rate=LOOKUPS_PER_SECOND, burst=LOOKUP_BURST,
+    )  # fmt: skip
 
 
 async def latest(
@@ -27,10 +35,7 @@ async def latest(
         Problem: the history cannot be read.
     """
     client = await aws.client("cloudtrail")
-    bucket = budgets.bucket(
-        "trail", aws.settings.endpoint_url or "aws", aws.account or aws.where, aws.region,
-        rate=LOOKUPS_PER_SECOND, burst=LOOKUP_BURST,
-    )  # fmt: skip
+    bucket = lookups(aws, budgets)
     wanted = tuple(actions)
     found: dict[TargetId, Deed] = {}
     for target, name in names.items():

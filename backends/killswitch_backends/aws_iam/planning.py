@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from killswitch_backends.aws_common.arns import account_and_name
 from killswitch_backends.aws_iam.chaining import UNKNOWN, TrustGraph
 from killswitch_backends.aws_iam.entities import Entity, Kind
 from killswitch_backends.aws_iam.prior import halted_by
@@ -60,18 +61,7 @@ def _unsupported(entity: Entity) -> str | None:
 
 def lockout_of(hit: tuple[str, ...], caller: Identity) -> str | None:
     """Why denying these identities would hit the caller. Assumed-role ARNs carry no path: names decide."""
-    ours = {_account_and_name(arn) for arn in (caller.name, *caller.related)}
-    if any(_account_and_name(arn) in ours for arn in hit):
+    ours = {account_and_name(arn) for arn in (caller.name, *caller.related)}
+    if any(account_and_name(arn) in ours for arn in hit):
         return f"the identity this console acts as, or through ({caller.name})"
     return None
-
-
-def _account_and_name(arn: str) -> tuple[str, str]:
-    """Account and name of a role's, user's, group's or assumed-role session's ARN."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return "", arn
-    kind, _, rest = parts[5].partition("/")
-    if kind == "assumed-role":
-        return parts[4], f"role/{rest.split('/')[0]}"
-    return parts[4], f"{kind}/{rest.rsplit('/', 1)[-1]}"

@@ -184,6 +184,12 @@ def items(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def has_condition(item: Mapping[str, Any], *wanted: str) -> bool:
+    """Whether any of these conditions of an object's status is true."""
+    conditions = items(mapping(item.get("status")).get("conditions"))
+    return any(c.get("type") in wanted and c.get("status") == "True" for c in conditions)
+
+
 def text(value: Any) -> str:
     """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""

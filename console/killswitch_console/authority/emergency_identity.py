@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from killswitch_backends.aws_common.arns import account_and_name
 from killswitch_console.halting.plan import Plan, PlannedTarget
 from killswitch_console.halting.planning import LockedOut
 from killswitch_console.vault.register import Entry, Register, RegisterError
@@ -41,22 +42,13 @@ async def carrying_break_glass(
     return tuple(
         LockedOut(str(target.target), target.agents, f"it is the break-glass identity ({identity})", target.layer)
         for target in targets
-        if (seen := fleet.target(target.target)) and (identity := seen.identity) and _plain(identity) in emergency
+        if (seen := fleet.target(target.target))
+        and (identity := seen.identity)
+        and account_and_name(identity) in emergency
     )
 
 
 def identities_of(entries: Iterable[Entry]) -> frozenset[tuple[str, str]]:
     """Whom break-glass acts as: account and name of each identity."""
     told = (name for entry in entries for name in (entry.facts.get("role_arn", ""), *entry.identities.values()))
-    return frozenset(_plain(arn) for arn in told if arn.startswith("arn:"))
-
-
-def _plain(arn: str) -> tuple[str, str]:
-    """Account and ``role/NAME``: a session's ARN leaves out its role's path, and names are unique in an account."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return "", arn
-    kind, _, rest = parts[5].partition("/")
-    if kind == "assumed-role":
-        return parts[4], f"role/{rest.split('/')[0]}"
-    return parts[4], f"{kind}/{rest.rsplit('/', 1)[-1]}"
+    return frozenset(account_and_name(arn) for arn in told if arn.startswith("arn:"))

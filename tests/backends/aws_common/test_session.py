@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from killswitch_backends.aws_common.calls import role_behind
+from killswitch_backends.aws_common.arns import role_behind
 from killswitch_backends.aws_common.session import ServiceModels, assumed_on_the_way, create_client, open_session
 from killswitch_backends.aws_iam import IamSettings
 from killswitch_backends.aws_lambda import LambdaSettings

@@ -12,7 +12,7 @@ from typing import Any
 
 from killswitch_backends.kubernetes.kinds.kind import Field, Kind
 from killswitch_backends.kubernetes.kinds.templated import REPLICAS, Templated, labels_selector
-from killswitch_backends.kubernetes.records import Selector, items, mapping
+from killswitch_backends.kubernetes.records import Selector, has_condition, mapping
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.protocol import Json
 
@@ -34,9 +34,7 @@ class Sandbox(Templated):
     def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:
         spec = mapping(item.get("spec"))
         off = spec.get("operatingMode") == "Suspended" or spec.get("replicas") == 0
-        conditions = items(mapping(item.get("status")).get("conditions"))
-        ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-        return int(not off), int(ready and not off)
+        return int(not off), int(not off and has_condition(item, "Ready"))
 
     def observed(self, item: Mapping[str, Any], generation: int) -> int | None:
         """Its Suspended condition may be stale, so its pod alone tells."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from killswitch_backends.kubernetes.kinds.kind import Field, Kind
 from killswitch_backends.kubernetes.kinds.templated import SUSPEND, Templated, labels_selector
-from killswitch_backends.kubernetes.records import Selector, items, mapping, number
+from killswitch_backends.kubernetes.records import Owner, Selector, has_condition, items, mapping, number
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.protocol import Json
 
@@ -22,8 +22,7 @@ CRON_JOBS = Resource("/apis/batch/v1", "cronjobs")
 
 def is_finished(item: Mapping[str, Any]) -> bool:
     """Whether a Job is over for good: none of its pods will run again."""
-    conditions = items(mapping(item.get("status")).get("conditions"))
-    return any(c.get("type") in ("Complete", "Failed") and c.get("status") == "True" for c in conditions)
+    return has_condition(item, "Complete", "Failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +42,7 @@ class Job(Templated):
         """A Job's status names no generation; its condition says whether the controller knows of the suspension."""
         if mapping(item.get("spec")).get("suspend") is not True or is_finished(item):
             return generation
-        conditions = items(mapping(item.get("status")).get("conditions"))
-        known = any(c.get("type") == "Suspended" and c.get("status") == "True" for c in conditions)
-        return generation if known else None
+        return generation if has_condition(item, "Suspended") else None
 
     def action(self, prior: Mapping[str, Json]) -> str:
         _ = prior
@@ -53,21 +50,13 @@ class Job(Templated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CronJob(Templated):
-    """``batch/v1`` CronJob and the Jobs it started."""
+class StartsJobs(Templated):
+    """A kind that starts Jobs: their pods are its pods, and they are halted with it."""
 
-    name: str = "CronJob"
-    resource: Resource = CRON_JOBS
-    switch: tuple[Field, ...] = (SUSPEND,)
-    template: str = "/spec/jobTemplate/spec/template"
     children: tuple[str, ...] = ("Job",)
 
-    def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:
-        active = len(items(mapping(item.get("status")).get("active")))
-        return active, active
-
     def observed(self, item: Mapping[str, Any], generation: int) -> int | None:
-        """Its controller never says what it read; a Job it starts late is seen, and suspended, as a revival."""
+        """No controller of such a kind says what it read; a Job it starts late is seen, and suspended, as a revival."""
         _ = item
         return generation
 
@@ -75,14 +64,28 @@ class CronJob(Templated):
         _ = item
         return labels_selector(inner)
 
-    def action(self, prior: Mapping[str, Json]) -> str:
-        _ = prior
-        return "suspend it and the Jobs it started (a run missed meanwhile may start on restore)"
-
-    def owns(self, owner: Any) -> str | None:
+    def owns(self, owner: Owner) -> str | None:
         """Its pods are its Jobs'."""
         _ = owner
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronJob(StartsJobs):
+    """``batch/v1`` CronJob and the Jobs it started."""
+
+    name: str = "CronJob"
+    resource: Resource = CRON_JOBS
+    switch: tuple[Field, ...] = (SUSPEND,)
+    template: str = "/spec/jobTemplate/spec/template"
+
+    def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:
+        active = len(items(mapping(item.get("status")).get("active")))
+        return active, active
+
+    def action(self, prior: Mapping[str, Json]) -> str:
+        _ = prior
+        return "suspend it and the Jobs it started (a run missed meanwhile may start on restore)"
 
 
 KINDS: tuple[Kind, ...] = (Job(), CronJob())

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from killswitch_backends.kubernetes.kinds.batch import StartsJobs
 from killswitch_backends.kubernetes.kinds.kind import Field, Kind
-from killswitch_backends.kubernetes.kinds.templated import Templated, labels_selector
-from killswitch_backends.kubernetes.records import Owner, Selector
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.protocol import Json
 
@@ -20,35 +19,20 @@ _PAUSED = Field("paused", "/metadata/annotations/autoscaling.keda.sh~1paused", o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScaledJob(Templated):
+class ScaledJob(StartsJobs):
     """``keda.sh`` ScaledJob and the Jobs it started."""
 
     name: str = "ScaledJob"
     switch: tuple[Field, ...] = (_PAUSED,)
     template: str = "/spec/jobTargetRef/template"
-    children: tuple[str, ...] = ("Job",)
 
     def counts(self, item: Mapping[str, Any]) -> tuple[int, int]:
         _ = item
         return 0, 0
 
-    def observed(self, item: Mapping[str, Any], generation: int) -> int | None:
-        """An annotation is no new generation; a Job that it starts late is seen, and suspended, as a revival."""
-        _ = item
-        return generation
-
-    def selector(self, item: Mapping[str, Any], inner: Mapping[str, Any]) -> Selector:
-        _ = item
-        return labels_selector(inner)
-
     def action(self, prior: Mapping[str, Json]) -> str:
         _ = prior
         return "pause it and suspend the Jobs it started"
-
-    def owns(self, owner: Owner) -> str | None:
-        """Its pods are its Jobs'."""
-        _ = owner
-        return None
 
 
 def keda_kind(group: str, name: str, resource: Resource) -> Kind | None:

@@ -13,7 +13,7 @@ from typing import Any
 from killswitch_backends.kubernetes.kinds.kind import Field, Kind
 from killswitch_backends.kubernetes.kinds.reading import pointed
 from killswitch_backends.kubernetes.kinds.templated import Templated
-from killswitch_backends.kubernetes.records import Selector, items, mapping, number, text
+from killswitch_backends.kubernetes.records import Selector, has_condition, mapping, number, text
 from killswitch_backends.kubernetes.resources import Resource
 from killswitch_backends.protocol import Json
 
@@ -38,9 +38,7 @@ class InferenceService(Templated):
         if pointed(item, _STOP.pointer) == "true":
             return 0, 0
         least = number(mapping(mapping(item.get("spec")).get("predictor")).get("minReplicas"))
-        conditions = items(mapping(item.get("status")).get("conditions"))
-        ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-        return (1 if least is None else least), int(ready)
+        return (1 if least is None else least), int(has_condition(item, "Ready"))
 
     def observed(self, item: Mapping[str, Any], generation: int) -> int | None:
         """An annotation is no new generation: only its pods tell."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
@@ -39,7 +39,7 @@ class ConfirmDialog(ModalScreen[bool]):
         """Prepare to ask.
 
         Args:
-            verb: what will be done, on the button: ``Halt`` or ``Restore``.
+            verb: what will be done, on the button: ``Halt``, ``Restore``, ...
             title: the first line.
             hit: who and what it hits, in lines for a width.
             needed: the text that confirms; ``yes`` stands for one key.
@@ -49,6 +49,15 @@ class ConfirmDialog(ModalScreen[bool]):
         self._title = title
         self._hit = hit
         self._needed = needed
+
+    def ask(self, app: App[object], act: Callable[[], object]) -> None:
+        """Open the dialog; do this if it is confirmed, and nothing otherwise."""
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                act()
+
+        app.push_screen(self, answered)
 
     @property
     def _typed(self) -> bool:

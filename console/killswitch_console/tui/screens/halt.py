@@ -120,12 +120,7 @@ class HaltScreen(ConsoleScreen):
             hit=lambda width: progress.forcing(late, width - 1),
             needed=required_confirmation(halt.header.scope, halt.header.environment),
         )
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self.console_app.invoking.escalate(self.halt_id, only)
-
-        self.app.push_screen(dialog, answered)
+        dialog.ask(self.app, lambda: self.console_app.invoking.escalate(self.halt_id, only))
 
     def copied(self) -> str:
         """The halt's id."""
@@ -141,12 +136,7 @@ class HaltScreen(ConsoleScreen):
             hit=lambda width: halts.summary(halt, width - 1),
             needed=ONE_KEY,
         )
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self.console_app.invoking.approve(self.halt_id)
-
-        self.app.push_screen(dialog, answered)
+        dialog.ask(self.app, lambda: self.console_app.invoking.approve(self.halt_id))
 
     def action_restore(self) -> None:
         """To the screen that restores it."""

@@ -137,12 +137,7 @@ class HaltsScreen(ConsoleScreen):
             hit=lambda width: halts.summary(halt, width - 1),
             needed=ONE_KEY,
         )
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self.console_app.invoking.finish_halt(header.halt_id, header.scope)
-
-        self.app.push_screen(dialog, answered)
+        dialog.ask(self.app, lambda: self.console_app.invoking.finish_halt(header.halt_id, header.scope))
 
 
 def _interrupted(halt: LiveHalt) -> bool:

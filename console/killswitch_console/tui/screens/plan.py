@@ -201,12 +201,7 @@ class PlanScreen(ConsoleScreen):
             hit=self._hit,
             needed=required_for_several(len(plans)) if others else needed,
         )
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self.console_app.invoking.begin_halts(plans, reason=reason, incident=incident)
-
-        self.app.push_screen(dialog, answered)
+        dialog.ask(self.app, lambda: self.console_app.invoking.begin_halts(plans, reason=reason, incident=incident))
 
     def _hit(self, width: int) -> list[Line]:
         lines: list[Line] = []

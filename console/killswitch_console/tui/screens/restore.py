@@ -141,12 +141,7 @@ class RestoreScreen(ConsoleScreen):
             hit=lambda width: halts.summary(self._halt, width - 1),
             needed=required_confirmation(header.scope, header.environment, restore=True),
         )
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self.console_app.invoking.begin_restore(header.halt_id, reason=reason)
-
-        self.app.push_screen(dialog, answered)
+        dialog.ask(self.app, lambda: self.console_app.invoking.begin_restore(header.halt_id, reason=reason))
 
     def action_scroll(self, by: int) -> None:
         """Scroll what will be put back, wherever the keys go otherwise."""
