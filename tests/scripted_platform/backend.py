@@ -87,7 +87,7 @@ class Scripted:
                 things = [self.world.things[target] for target in await changes.gathered(self.world.sight_seconds)]
                 for seen in _news(things, told):
                     yield seen
-                changes.again(thing.target for thing in things if thing.running() != thing.replicas)
+                changes.again([thing.target for thing in things if thing.running() != thing.replicas])
 
     async def preflight(self, targets: Sequence[TargetId]) -> Sequence[Preflight]:
         await self.world.meet("preflight", str(self.ref))

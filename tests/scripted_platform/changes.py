@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from killswitch_inventory.targets import TargetId
 
@@ -18,12 +18,16 @@ class Changes:
 
     def tell(self, *targets: TargetId) -> None:
         """These changed (none: wake the reader all the same)."""
-        self._loop.call_soon_threadsafe(self.again, targets)
+        self._loop.call_soon_threadsafe(self._wake, targets)
 
-    def again(self, targets: Iterable[TargetId]) -> None:
-        """Have the reader look (once more) at these; on its own loop."""
+    def _wake(self, targets: Iterable[TargetId]) -> None:
         self._targets.update(dict.fromkeys(targets))
         self._awake.set()
+
+    def again(self, targets: Sequence[TargetId]) -> None:
+        """Have the reader look once more at these, if there are any; on its own loop."""
+        if targets:
+            self._wake(targets)
 
     async def gathered(self, seconds: float) -> list[TargetId]:
         """Wait until there is something, then until a whole multiple of so many seconds, and take all there is."""

@@ -14,7 +14,7 @@ from scripted_platform import World
 from scripted_platform.things import Clock
 
 POLL = 0.01
-"""Seconds between two looks of an observer."""
+"""Seconds between two looks, and until a change is sighted."""
 
 KUBERNETES = BackendRef("kubernetes", "prod")
 IAM = BackendRef("iam", "prod")
@@ -59,7 +59,7 @@ def empty_world(clock: Clock = now) -> World:
         backends=(KUBERNETES, IAM),
         budget=Budget(calls_per_second=10.0, burst=5),
         latency=0.0,
-        sight_seconds=0.0,
+        sight_seconds=POLL,
         look_seconds=POLL,
     )
 
