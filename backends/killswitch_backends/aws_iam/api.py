@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_common.paging import Pages
 from killswitch_backends.aws_iam.denial import POLICY_NAME
 from killswitch_backends.aws_iam.entities import Entity, Kind, Ref
 from killswitch_backends.outside import parsed
@@ -60,15 +61,13 @@ class IamApi:
 
     async def _pages(self, about: Ref | None, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
         """Follow ``Marker`` to the end."""
-        more: dict[str, str] = {}
+        pages, more = Pages(self._where(about)), dict[str, str]()
         while True:
             page = await self._read(about, urgency, partial(call, **more))
             yield page
             if not page.get("IsTruncated"):
                 return
-            if more.get("Marker") == page["Marker"]:
-                raise Unreachable(self._where(about), "AWS's list does not end")
-            more = {"Marker": page["Marker"]}
+            more = {"Marker": pages.turn(page["Marker"])}
 
     async def everything(self, at: datetime, urgency: Urgency) -> list[Entity]:
         """Every identity of the account with its policies and tags, a thousand a call."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from killswitch_backends.aws_common.budget import Bucket, Budgets, Urgency
 from killswitch_backends.aws_common.calls import Aws, platform_code
+from killswitch_backends.aws_common.paging import Pages
 from killswitch_backends.aws_lambda.functions import EventSource, Function, Reading
 from killswitch_backends.problems import Gone, Unreachable
 
@@ -61,15 +62,13 @@ class LambdaApi:
 
     async def pages(self, name: str, urgency: Urgency, call: Callable[..., P]) -> AsyncIterator[P]:
         """Follow ``NextMarker`` to the end."""
-        more: dict[str, str] = {}
+        pages, more = Pages(self._aws.where), dict[str, str]()
         while True:
             page = await self.ask(name, urgency, partial(call, **more))
             yield page
             if not (marker := page.get("NextMarker")):
                 return
-            if more.get("Marker") == marker:
-                raise Unreachable(self._aws.where, "AWS's list does not end")
-            more = {"Marker": marker}
+            more = {"Marker": pages.turn(marker)}
 
     async def read(self, name: str, urgency: Urgency, *, qualifier: str | None = None) -> Reading:
         """GetFunction, from its own budget: configuration, reservation and tags in one call."""

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from killswitch_backends.aws_common.budget import Urgency
+from killswitch_backends.aws_common.paging import Pages
 from killswitch_backends.aws_lambda.api import LambdaApi
 from killswitch_backends.aws_lambda.functions import name_in
 
@@ -36,7 +37,7 @@ async def at_the_edge(api: LambdaApi, urgency: Urgency) -> dict[str, tuple[str, 
 
 async def _distributions(api: LambdaApi, urgency: Urgency) -> AsyncIterator[Mapping[str, Any]]:
     client = await api.service("cloudfront")
-    more: dict[str, str] = {}
+    pages, more = Pages("Lambda@Edge"), dict[str, str]()
     while True:
         call = partial(client.list_distributions, MaxItems=_PAGE, **more)
         answer = await api.ask("", urgency, call, bucket=api.bucket("cloudfront", CALLS_PER_SECOND, BURST))
@@ -45,7 +46,7 @@ async def _distributions(api: LambdaApi, urgency: Urgency) -> AsyncIterator[Mapp
             yield one
         if not listed.get("IsTruncated"):
             return
-        more = {"Marker": listed["NextMarker"]}
+        more = {"Marker": pages.turn(listed["NextMarker"])}
 
 
 def _functions(distribution: Mapping[str, Any]) -> Iterator[str]:

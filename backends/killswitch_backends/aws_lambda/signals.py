@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws
+from killswitch_backends.aws_common.paging import Pages
 from killswitch_backends.aws_lambda.functions import unqualified
-from killswitch_backends.problems import Unreachable
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -29,7 +29,7 @@ async def tags_in_bulk(aws: Aws) -> dict[str, Mapping[str, str]]:
     """Tags by function ARN: functions that never had a tag are missing, changes take a while to show."""
     client: ResourceGroupsTaggingAPIClient = await aws.client("resourcegroupstaggingapi")
     found: dict[str, Mapping[str, str]] = {}
-    token = ""
+    pages, token = Pages(aws.where), ""
     while True:
         call = partial(
             client.get_resources,
@@ -41,11 +41,9 @@ async def tags_in_bulk(aws: Aws) -> dict[str, Mapping[str, str]]:
         for one in page["ResourceTagMappingList"]:
             arn = unqualified(one.get("ResourceARN", ""))
             found[arn] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
-        before, token = token, page.get("PaginationToken", "")
-        if not token:
+        if not (token := page.get("PaginationToken", "")):
             return found
-        if token == before:
-            raise Unreachable(aws.where, "the list of tags does not end")
+        pages.turn(token)
 
 
 async def executions_now(aws: Aws, names: Sequence[str], now: datetime, urgency: Urgency) -> dict[str, int]:
