@@ -23,6 +23,11 @@ async def console(config: Path, *words: str) -> subprocess.CompletedProcess[str]
     return await asyncio.to_thread(_forked, [*words, "--config", str(config)])
 
 
+async def typed(home: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as somebody types it whose home is a directory, in that directory; words and nothing else."""
+    return await asyncio.to_thread(_forked, list(words), {"HOME": str(home), **variables}, home)
+
+
 async def started(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end as a shell does: the installed script, a new interpreter."""
     command = [str(CONSOLE), *words, "--config", str(config)]
@@ -48,10 +53,13 @@ def _environment() -> dict[str, str]:
     return {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
 
 
-def _forked(words: list[str]) -> subprocess.CompletedProcess[str]:
+def _forked(
+    words: list[str], variables: dict[str, str] | None = None, place: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="command-") as folder:
         said, complained = Path(folder, "stdout"), Path(folder, "stderr")
-        process = CONTEXT.Process(target=_run, args=(words, _environment(), str(said), str(complained)))
+        environment = _environment() | (variables or {})
+        process = CONTEXT.Process(target=_run, args=(words, environment, str(said), str(complained), place))
         process.start()
         process.join(WITHIN)
         if process.exitcode is None:
@@ -63,7 +71,7 @@ def _forked(words: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(words, code, said.read_text("utf-8"), complained.read_text("utf-8"))
 
 
-def _run(words: list[str], environment: dict[str, str], said: str, complained: str) -> None:
+def _run(words: list[str], environment: dict[str, str], said: str, complained: str, place: Path | None) -> None:
     """In the new process: be what a shell would have started."""
     from killswitch_console.cli.main import main
 
@@ -72,6 +80,8 @@ def _run(words: list[str], environment: dict[str, str], said: str, complained: s
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8")  # noqa: SIM115
+    if place is not None:
+        os.chdir(place)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [str(CONSOLE), *words]

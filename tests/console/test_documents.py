@@ -1,62 +1,56 @@
-"""What the documents say can be done: every command is understood, every link leads somewhere, the tour works."""
+"""What the documents name is there: commands and options, targets of make, files, links, keys of the configuration."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import reference
-from console_command import console
-from killswitch_console.cli.main import parse
-from simulated import running
+from documented import PAGES, ROOT, Said, inline, shell_lines, words
+from killswitch_console.cli.main import _names, parse
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
-
-_BLOCK = re.compile(r"```(?:sh|console)?\n(.*?)```", re.DOTALL)
-_INLINE = re.compile(r"`(killswitch-console [^`]+)`")
-_COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:sudo (?:-u \S+ )?)?(?:/\S*/)?killswitch-console\b(.*)")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-_ENDS = {"|", ">", ">>", "&&", ";", "&", "2>"}
+_MENTION = re.compile(r"(?:required|expected (?:one|at least one) argument)")
+"""What a command that is only mentioned may lack: `drill run --canary` names no file."""
 
 
-def commands(page: Path) -> Iterator[str]:
-    """The arguments of every killswitch-console command on a page, as written."""
-    text = page.read_text(encoding="utf-8")
-    lines = [line.strip() for block in _BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
-    for line in [*lines, *_INLINE.findall(text)]:
-        if found := _COMMAND.fullmatch(line.removeprefix("$ ")):
-            yield found[1]
+def mentioned() -> list[Said]:
+    """Every command that running text names without the program: `audit verify --key`."""
+    names = {name for name in _names() if name != "hold"}  # `hold ID` is the facilitator's
+    return sorted({one for page in PAGES for one in inline(page) if one.text.partition(" ")[0] in names})
 
 
-def one_of(synopsis: str) -> list[str]:
-    """A command that a synopsis allows: everything optional is given, of alternatives the first."""
-    chosen = re.sub(r"\[([^]|]*)\|--[^]]*\]", r"\1", re.sub(r"\s#.*", "", synopsis))
-    opened = chosen.replace("[", " ").replace("]", " ").replace("...", "")
-    words = []
-    for word in shlex.split(opened):
-        if word in _ENDS:
-            break
-        words.append(word.split("|")[0])
-    return [word for word in words if word not in ("--debug", "--plain")]
+def test_every_mentioned_command_and_option_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = []
+    for one in mentioned():
+        try:
+            parse(words(re.sub(r"[\[\]]", "", one.text).replace(" | ", " ").split("|")[0]))
+        except SystemExit:
+            if not _MENTION.search(said := capsys.readouterr().err):
+                wrong.append((one, said))
+    assert wrong == []
+    assert len(mentioned()) > 50
 
 
-SAID = sorted({(page.name, command) for page in PAGES for command in commands(page)})
+def test_every_target_of_make_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = [(page.name, one.text) for page in PAGES for one in (*shell_lines(page), *inline(page))]
+    named = {(page, text.split()[1]) for page, text in said if re.match(r"make [a-z-]+\b", text)}
+    assert sorted((page, target) for page, target in named if target not in targets) == []
+    assert len(named) > 10
 
 
-@pytest.mark.parametrize(("page", "command"), SAID)
-def test_every_command_is_understood(page: str, command: str) -> None:
-    words = one_of(command)
-    if words not in (["--version"], ["--help"]):
-        parse(words)
-
-
-def test_there_are_commands_to_understand() -> None:
-    assert len(SAID) > 50
+def test_every_file_that_is_named_is_there() -> None:
+    """Files of the repository by their whole path; NAME and the like stand for any."""
+    folder = r"(?<![\w/.-])(?:tests|docs|console|backends|inventory|requirements|snapshots)"
+    path = folder + r"/[\w./-]*\w\.(?:py|toml|md|txt|service)\b"
+    said = {(page.name, name) for page in PAGES for name in re.findall(path, page.read_text(encoding="utf-8"))}
+    named = {one for one in said if not re.search(r"[A-Z]{2}", one[1].replace("README", ""))}
+    missing = [one for one in sorted(named) if not (ROOT / one[1]).exists()]
+    assert missing == []
+    assert len(named) > 15
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -67,15 +61,3 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_the_configuration_reference_is_what_the_models_say() -> None:
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make documents`"
-
-
-async def test_the_tour_of_the_readme() -> None:
-    tour = [one_of(command) for command in commands(ROOT / "README.md")]
-    begin = tour.index(["agents", "class:refund"])
-    steps = tour[begin : tour.index(["restore", "HALT", "--reason", "fixed", "--confirm", "refund"]) + 1]
-    async with running(agents=30, seed=1) as sim:
-        halt = ""
-        for words in steps:
-            done = await console(sim.config_path, *[halt if word == "HALT" else word for word in words])
-            assert done.returncode == 0, f"{words}: {done.stderr}"
-            halt = next(iter(re.findall(r"\bh-\d{8}-\d{6}-\w{4}\b", done.stdout)), halt)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ import aiohttp
 import pytest
 
 from certified_cluster import Front, certified
+from emergency import glass_key
 from killswitch_backends.simulator.aws import OPERATOR_ACCESS_KEY_ID
 from killswitch_backends.simulator.launchdarkly import accounts
 from killswitch_backends.simulator.seams import FLAG_ENVIRONMENT, PROJECT
@@ -33,26 +32,6 @@ from worldview import aws_client
 
 PASSPHRASE = b"ocelot-granite-violin-seven-harbor"
 GLASS_TOKEN = "api-simulator-00000000-0000-4000-8000-00000000ba55"
-SERVICES = ["lambda:*", "iam:*", "tag:*", "cloudwatch:*", "sts:GetCallerIdentity"]
-
-
-def allow(*actions: str, resource: str = "*") -> str:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def glass_key(sim: Simulated) -> Mapping[str, str]:
-    """A user that may only assume the halt role, and its key."""
-    iam = aws_client(sim, "iam")
-    user = iam.create_user(UserName="break-glass", Path="/emergency/")["User"]["Arn"]
-    trust = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName="ks-halt", Path="/emergency/", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    iam.put_role_policy(RoleName="ks-halt", PolicyName="halt", PolicyDocument=allow(*SERVICES))
-    iam.put_user_policy(UserName="break-glass", PolicyName="p", PolicyDocument=allow("sts:AssumeRole", resource=role))
-    key = iam.create_access_key(UserName="break-glass")["AccessKey"]
-    iam.close()
-    return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"], "role_arn": role}
 
 
 async def sealed(sim: Simulated, *credentials: Credential) -> None:
