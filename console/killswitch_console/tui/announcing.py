@@ -16,8 +16,9 @@ from killswitch_console.halting.events import (
     Revived,
     SafeguardPassed,
 )
-from killswitch_console.tui.halt_book import HaltBook, Phase
+from killswitch_console.tui.halt_book import HaltBook
 from killswitch_console.tui.lines import words
+from killswitch_console.tui.live_halt import Phase
 
 MOST: Final = 3
 """Revivals told one by one; more at once are counted."""

@@ -8,8 +8,8 @@ from datetime import timedelta
 from console.tui.still import record
 from killswitch_backends.protocol import AgentReports
 from killswitch_console.halting.progress import TargetState
-from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines.stale import stale_lines
+from killswitch_console.tui.live_halt import LiveHalt, Phase
 
 
 def halt_with(reports: AgentReports | None) -> LiveHalt:

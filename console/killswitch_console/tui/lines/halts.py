@@ -6,9 +6,9 @@ from datetime import datetime
 
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import Line, Span, Tone, fit
+from killswitch_console.tui.live_halt import LiveHalt, Phase
 
 
 def header(width: int) -> Line:

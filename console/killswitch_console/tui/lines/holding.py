@@ -8,9 +8,9 @@ from typing import Final
 
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import Line, Tone, wrapped
+from killswitch_console.tui.live_halt import LiveHalt, Phase
 
 FRESH_SECONDS: Final = 60.0
 """How long a revival that was settled stays in the banner of every screen."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.verdict import AgentState, Verdict, worst_state
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt, Phase, Tally
 from killswitch_console.tui.lines import holding, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, spread, wrapped
+from killswitch_console.tui.live_halt import LiveHalt, Phase, Tally
 from killswitch_console.tui.ordering import natural
 
 LAGGARDS_MOST = 300

@@ -11,9 +11,9 @@ from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.approving import same_person
 from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, holding, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
+from killswitch_console.tui.live_halt import LiveHalt
 from killswitch_console.tui.ordering import natural
 from killswitch_inventory.targets import BackendRef
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from killswitch_console.halting.stale import stale
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, heading, wrapped
+from killswitch_console.tui.live_halt import LiveHalt
 
 NAMED_MOST = 8
 """Names that are written out; how many more there are is always said."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import HaltBook, LiveHalt, Phase
+from killswitch_console.tui.halt_book import HaltBook
 from killswitch_console.tui.lines import holding, words
 from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, spread, wrapped
+from killswitch_console.tui.live_halt import LiveHalt, Phase
 from killswitch_console.tui.model import GroupRow
 from killswitch_console.tui.state import COVERAGE_COMES
 from killswitch_inventory.fleet import BackendView, Sightedness

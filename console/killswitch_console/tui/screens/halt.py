@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from killswitch_console.halting.confirmation import required_confirmation
 from killswitch_console.halting.escalating import laggards
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, progress, words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.lines.stale import stale_lines
+from killswitch_console.tui.live_halt import LiveHalt
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ONE_KEY, ConfirmDialog
 from killswitch_console.tui.widgets.listing import Lines, Listing

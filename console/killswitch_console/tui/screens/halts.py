@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt, Phase
 from killswitch_console.tui.lines import halts
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
+from killswitch_console.tui.live_halt import LiveHalt, Phase
 from killswitch_console.tui.places import Place
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ONE_KEY, ConfirmDialog

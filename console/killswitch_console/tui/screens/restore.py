@@ -18,10 +18,10 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.restore_desk import NothingToRestore
 from killswitch_console.halting.restore_plan import RestorePlan
 from killswitch_console.hostile import clean
-from killswitch_console.tui.halt_book import LiveHalt
 from killswitch_console.tui.lines import halts, restoring
 from killswitch_console.tui.lines.foreseen import foreseen
 from killswitch_console.tui.lines.spans import Line, Tone, plain
+from killswitch_console.tui.live_halt import LiveHalt
 from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.screens.confirm import ConfirmDialog
 from killswitch_console.tui.widgets.field import Field, text_line
