@@ -8,7 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.volumes import TrailDirectory
 from trails import bodies, verifier_of
 

@@ -23,7 +23,7 @@ from crashing import settings as settings_of
 from crowd import Crowd
 from engine_runs import INVOKER
 from footprint import Footprint, assert_flat, footprint
-from killswitch_console.audit.verifying import verify_directory
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.record import HaltRecord

@@ -21,8 +21,8 @@ import pytest
 from crowd import Crowd
 from engine_runs import INVOKER, until
 from footprint import Footprint, assert_flat, footprint
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.reading import open_volume
-from killswitch_console.audit.verifying import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.events import EngineEvent, HoldChanged, Reasserted, Revived, Warned

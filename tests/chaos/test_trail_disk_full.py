@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.spool import Spool
-from killswitch_console.audit.verifying import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.recording import RecordingNeeded
 from simulated import eventually

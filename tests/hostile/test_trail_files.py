@@ -19,13 +19,14 @@ from hostile.strategies import JUNK, anything, examples, on_the_wire, wrong
 from hostile.trail import EVENTS, pristine, volume_of
 from killswitch_console.audit.bundle import write_bundle
 from killswitch_console.audit.events import Unreadable, particulars
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.ocsf import ocsf
 from killswitch_console.audit.other_trails import read_directory
 from killswitch_console.audit.page import page
 from killswitch_console.audit.reading import Selection, open_volume, selected
 from killswitch_console.audit.storage import SCHEMA, TrailUnavailable
 from killswitch_console.audit.tables import write_csv
-from killswitch_console.audit.verifying import Standing, standing, verify_volume
+from killswitch_console.audit.verifying import verify_volume
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.cli.failures import explain
 from killswitch_console.tui.lines import audit as screen

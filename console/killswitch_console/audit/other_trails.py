@@ -17,12 +17,13 @@ from typing import Any, Final
 from killswitch_backends.problems import Problem
 from killswitch_console.audit.anchoring import Store
 from killswitch_console.audit.events import Event, Unreadable
+from killswitch_console.audit.findings import standing
 from killswitch_console.audit.merkle import GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Selection, open_volume
 from killswitch_console.audit.settings import Audit
 from killswitch_console.audit.storage import TrailUnavailable
-from killswitch_console.audit.verifying import standing, verify_volume
+from killswitch_console.audit.verifying import verify_volume
 from killswitch_console.audit.volumes import TrailDirectory
 
 Resolve = Callable[[str], Awaitable[str]]

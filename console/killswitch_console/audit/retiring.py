@@ -16,10 +16,11 @@ from typing import Any
 
 from killswitch_backends.problems import Problem
 from killswitch_console.audit.anchoring import Alarm, Store, anchors_of
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.notes import Checkpoint, Verifier
 from killswitch_console.audit.reading import Selection, open_volume
 from killswitch_console.audit.storage import TrailUnavailable, sync_directory
-from killswitch_console.audit.verifying import RETIRED, Standing, standing, verify_volume
+from killswitch_console.audit.verifying import RETIRED, verify_volume
 from killswitch_console.audit.volumes import TrailDirectory, log_id
 
 Require = Callable[[str, Mapping[str, Any]], Awaitable[None]]

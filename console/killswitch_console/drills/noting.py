@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from killswitch_console.audit.assembling import new_session, trail_recorder
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.notes import NoteError, Verifier
 from killswitch_console.audit.reading import open_volume
 from killswitch_console.audit.storage import TrailUnavailable
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.config import Configuration
 from killswitch_console.drills.scenario import Scenario

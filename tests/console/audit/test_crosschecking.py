@@ -24,8 +24,9 @@ from killswitch_backends.recalling import Recalling, RecordedCall, Word
 from killswitch_backends.simulator.configuration import kubernetes_audit_log
 from killswitch_console.assembling import engine_settings
 from killswitch_console.audit.assembling import trail_directory
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.crosschecking import PlatformReport, cross_check
-from killswitch_console.audit.verifying import Call, verify_directory
+from killswitch_console.audit.findings import Call
 from killswitch_console.cli.main import main
 from killswitch_console.config import load_configuration
 from killswitch_inventory.targets import BackendRef, TargetId

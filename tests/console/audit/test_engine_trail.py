@@ -12,7 +12,7 @@ import pytest
 
 from engine_runs import INVOKER, deployment, small_fleet
 from killswitch_backends.protocol import Order, Profile
-from killswitch_console.audit.verifying import verify_directory
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.engine import Engine, open_engine
 from killswitch_console.halting.events import EngineEvent, Warned

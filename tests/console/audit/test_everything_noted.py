@@ -14,9 +14,9 @@ import pytest_asyncio
 
 from killswitch_backends.simulator.launchdarkly import accounts
 from killswitch_console.assembling import engine_settings
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.page import page
 from killswitch_console.audit.reading import Selection, selected
-from killswitch_console.audit.verifying import verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.cli.main import main

@@ -10,10 +10,11 @@ import pytest
 
 from aws_servers import Server
 from killswitch_console.audit.casting import Recording
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.settings import S3, Audit
 from killswitch_console.audit.syncing import Synchronised, compare_fallen, open_sinks, send_directly, synchronise
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.cli.main import main
 from trails import a_session, bodies, drafts, recording, trail_of, unguarded, verifier_of

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.spool import PREPARED_BYTES, Spool
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.halting.recording import RECORD_SECONDS, RecordingNeeded
 from simulated import eventually

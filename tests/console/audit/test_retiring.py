@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from aws_servers import Server
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Finding, Standing, VolumeReport, standing
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.object_store import open_store
 from killswitch_console.audit.retiring import Retired, retire
 from killswitch_console.audit.settings import S3, Audit
 from killswitch_console.audit.syncing import fetch_anchors, open_sinks, synchronise
-from killswitch_console.audit.verifying import Finding, Standing, VolumeReport, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory, log_id
 from killswitch_console.cli.main import main
 from killswitch_console.halting.recording import RecordingNeeded

@@ -18,11 +18,12 @@ from aiohttp import web
 
 from aws_servers import Server
 from killswitch_console.audit.anchoring import Alarm, anchor
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.object_store import ObjectStore, open_store
 from killswitch_console.audit.opening import open_recorder
 from killswitch_console.audit.settings import S3, Audit, Otlp, Webhook
 from killswitch_console.audit.syncing import Synchronised, fetch_anchors, open_sinks, send_directly, synchronise, turn
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from trails import a_session, bodies, drafts, own_key, trail_of, unguarded, verifier_of
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from killed_writers import kill_at_random
+from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.findings import Standing, standing
 from killswitch_console.audit.maintaining import back_up
 from killswitch_console.audit.notes import read_checkpoint
 from killswitch_console.audit.reading import Selection, open_volume
 from killswitch_console.audit.trail import TrailClosed, TrailTampered
-from killswitch_console.audit.verifying import Standing, standing, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from trails import bodies, drafts, recording, trail_of, verifier_of
 

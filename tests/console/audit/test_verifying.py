@@ -14,11 +14,12 @@ from tempfile import mkdtemp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from killswitch_console.audit.findings import Finding, Standing, standing
 from killswitch_console.audit.merkle import Edge, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, Signer, read_checkpoint
 from killswitch_console.audit.reading import open_volume
 from killswitch_console.audit.storage import HEAD, placed, read_head, row_of
-from killswitch_console.audit.verifying import Finding, Standing, standing, verify_volume
+from killswitch_console.audit.verifying import verify_volume
 from killswitch_console.audit.volumes import TrailDirectory
 from trails import a_session, drafts, trail_of, unguarded, verifier_of
 

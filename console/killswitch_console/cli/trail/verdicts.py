@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from killswitch_backends.recalling import Word
 from killswitch_console.audit.crosschecking import PlatformReport
+from killswitch_console.audit.findings import Finding, Standing, VolumeReport, standing
 from killswitch_console.audit.notes import Verifier
 from killswitch_console.audit.standalone import TAMPERED
-from killswitch_console.audit.verifying import Finding, Standing, VolumeReport, standing
 from killswitch_console.cli.main import DONE, UNPROVEN
 from killswitch_console.cli.output import print_json
 from killswitch_console.hostile import clean

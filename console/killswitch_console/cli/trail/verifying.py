@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from killswitch_backends.problems import Problem
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.crosschecking import PlatformReport
+from killswitch_console.audit.findings import VolumeReport
 from killswitch_console.audit.notes import Checkpoint
 from killswitch_console.audit.standalone import verify_export
 from killswitch_console.audit.storage import TrailUnavailable
-from killswitch_console.audit.verifying import VolumeReport, verify_directory
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.cli import session
 from killswitch_console.cli.failures import UsageError
