@@ -105,7 +105,7 @@ class Kubelet:
             if meta["uid"] not in self.ended:
                 self.ended.add(meta["uid"])
                 self.start(self.end(pod))
-        elif phase == "Pending":
+        elif phase == "Pending" or (phase == "Running" and not is_ready(pod)):  # its node was thought lost
             self.start(self.run(pod))
 
     def start(self, work: Any) -> None:
@@ -148,6 +148,10 @@ async def node(address: str) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*work, *kubelet.tasks, return_exceptions=True)
             await kubelet.call("DELETE", f"/api/v1/nodes/{NODE}")
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
 
 
 def is_away(error: Exception) -> bool:
