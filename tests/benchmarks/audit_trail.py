@@ -33,7 +33,7 @@ import json, sys, time
 from pathlib import Path
 from killswitch_console.audit.reading import Selection, selected
 from killswitch_console.audit.tables import write_jsonl
-from killswitch_console.audit.verifying import verify_directory
+from killswitch_console.audit.continuity import verify_directory
 from killswitch_console.audit.notes import Verifier
 from killswitch_console.audit.volumes import TrailDirectory
 

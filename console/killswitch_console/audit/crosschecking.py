@@ -15,8 +15,7 @@ from typing import Final
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.recalling import Recalled, Recalling, RecordedCall, Word
-from killswitch_console.audit.findings import Call, Finding, Standing
-from killswitch_console.audit.verifying import MOST_FINDINGS
+from killswitch_console.audit.findings import MOST_FINDINGS, Call, Finding, Standing
 from killswitch_console.halting.sighting import Opener
 from killswitch_inventory.targets import BackendRef, TargetId, TargetIdError
 

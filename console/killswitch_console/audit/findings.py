@@ -11,6 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from killswitch_console.audit.notes import Checkpoint
 
+MOST_FINDINGS: Final = 20
+"""Findings of one volume that are told; after those the rest of it is not worth reading."""
+
 MOST_CALLS: Final = 5000
 """Calls of one volume that are compared with the platforms' own logs: the last ones."""
 

@@ -14,15 +14,12 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from killswitch_console.audit.events import NO_PREVIOUS
-from killswitch_console.audit.findings import Call, VolumeReport
+from killswitch_console.audit.findings import MOST_FINDINGS, Call, VolumeReport
 from killswitch_console.audit.merkle import Edge, GrowingTree, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, Verifier, read_checkpoint
 from killswitch_console.audit.reading import Volume, open_volume
 from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.audit.volumes import log_id
-
-MOST_FINDINGS: Final = 20
-"""Findings of one volume that are told; after those the rest of it is not worth reading."""
 
 RETIRED: Final = "trail.retired"
 """The kind of event that tells of a volume that retention removed."""
