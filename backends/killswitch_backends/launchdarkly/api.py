@@ -15,7 +15,7 @@ from yarl import URL
 
 from killswitch_backends.hearing import Hearing
 from killswitch_backends.launchdarkly.flags import FlagState, read_flag
-from killswitch_backends.launchdarkly.limiter import RateLimiter
+from killswitch_backends.launchdarkly.limiter import LONGEST_WAIT, RateLimiter, count_in
 from killswitch_backends.launchdarkly.settings import LOOPBACK, LaunchDarklySettings
 from killswitch_backends.outside import parsed
 from killswitch_backends.problems import (
@@ -36,6 +36,8 @@ API_VERSION = "20240415"
 SEMANTIC_PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
 PAGE = 100
 """Flags a page: the most the API gives."""
+MOST_FLAGS = 1_000_000
+"""In one list: what says that it is longer would be asked for pages for days."""
 AUDIT_PAGE = 20
 """Entries of the audit log a call: the most the API gives."""
 
@@ -136,7 +138,11 @@ class Api:
         """``approvalSettings`` of the environment; empty where it has none."""
         path = f"/api/v2/projects/{quote(self._settings.project)}/environments/{quote(self._settings.environment)}"
         body = await self._call("environment", "GET", path, background=True)
-        return cast("Mapping[str, Json]", body.get("approvalSettings") or {})
+        found = body.get("approvalSettings") or {}
+        tags = found.get("requiredApprovalTags") or [] if isinstance(found, dict) else None
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise Unreachable(self._where, "answered with approval settings that are none")
+        return cast("Mapping[str, Json]", found)
 
     async def scheduled(self, key: str) -> list[Mapping[str, Json]]:
         """The scheduled changes of one flag."""
@@ -171,8 +177,8 @@ class Api:
             f"&filter=filterEnv:{quote(settings.environment)}&summary=0&sort=creationDate&limit={PAGE}&offset={offset}"
         )
         body = await self._call("list", "GET", path, background=True, timeout=_LIST_TIMEOUT)
-        total = body.get("totalCount", 0)
-        if type(total) is not int:
+        total = body.get("totalCount")
+        if "items" not in body or type(total) is not int or not 0 <= total <= MOST_FLAGS:
             raise Unreachable(self._where, "answered with a list that does not say how long it is")
         return [self._read(item) for item in _objects(body, self._where)], total
 
@@ -250,8 +256,8 @@ class Api:
 
     def _wait(self, headers: Mapping[str, str]) -> float:
         """Seconds a 429 asks to wait: Retry-After for a limit by address, else the end of the window."""
-        text = headers.get("Retry-After", "")
-        return float(text) if text.isdigit() else max(self._limiter.until_reset(headers), 0.1)
+        asked = count_in(headers.get("Retry-After", ""))
+        return max(self._limiter.until_reset(headers), 0.1) if asked is None else min(float(asked), LONGEST_WAIT)
 
     async def _current_token(self, *, anew: bool = False) -> str:
         if self._token is None or anew:

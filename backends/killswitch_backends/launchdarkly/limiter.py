@@ -7,6 +7,7 @@ the first answer, and a window that an answer shows to be used up is waited out.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from email.utils import parsedate_to_datetime
 
 WINDOW = 10.0
 """Seconds of a window (openapi: "calls ... per ten seconds"); the longest that this limiter ever waits at once."""
+
+LONGEST_WAIT = 60.0
+"""Seconds that an answer may have a halt wait, whatever it says."""
 
 SPARE = 20
 """Calls that background work leaves in a window for a halt."""
@@ -54,12 +58,12 @@ class RateLimiter:
         """Take over what an answer's headers say; an older answer never raises what is left within one window."""
         ends = self.clock() + self.until_reset(headers)
         for name, header in ((_GLOBAL, "X-Ratelimit-Global-Remaining"), (route, "X-Ratelimit-Route-Remaining")):
-            text = headers.get(header, "")
-            if not text.isdigit():
+            left = count_in(headers.get(header, ""))
+            if left is None:
                 continue
             known = self._windows.get(name)
             same = known is not None and abs(known.ends - ends) < WINDOW / 2
-            self._windows[name] = _Window(min(known.remaining, int(text)) if known and same else int(text), ends)
+            self._windows[name] = _Window(min(known.remaining, left) if known and same else left, ends)
 
     def exhausted(self, route: str, seconds: float) -> None:
         """A 429 said to wait: nothing is left on this route until then."""
@@ -71,13 +75,13 @@ class RateLimiter:
         The reset is an epoch time on the platform's clock. Where the answer's Date shows that this machine's clock is
         off by more than two seconds, the Date is believed instead of it.
         """
-        text = headers.get("X-Ratelimit-Reset", "")
-        if not text.isdigit():
+        reset = count_in(headers.get("X-Ratelimit-Reset", ""))
+        if reset is None:
             return 0.0
         now, there = self.wall(), _date(headers.get("Date", ""))
         if there is not None and abs(there.timestamp() - now) > 2:
             now = there.timestamp()
-        return min(max(int(text) / 1000 - now, 0.0), WINDOW)
+        return min(max(reset / 1000 - now, 0.0), WINDOW)
 
     def _pause(self, route: str, spare: int) -> float:
         """Seconds until a call on this route may go out; forgets windows that have ended."""
@@ -94,8 +98,15 @@ class RateLimiter:
         return pause
 
 
+def count_in(text: str) -> int | None:
+    """The whole number that a header is, if it is one (``isdigit`` takes more for digits than ``int`` does)."""
+    return int(text) if re.fullmatch("[0-9]{1,15}", text) else None
+
+
 def _date(text: str) -> datetime | None:
+    """A ``Date`` header's moment, if it is one with a zone."""
     try:
-        return parsedate_to_datetime(text)
-    except ValueError:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
         return None
+    return found if found.tzinfo is not None else None

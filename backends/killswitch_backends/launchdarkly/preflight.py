@@ -77,14 +77,20 @@ async def _schedule(key: str, api: Api) -> tuple[str, ...]:
     return tuple(
         f"a scheduled change turns it on at {_when(change.get('executionDate'))}"
         for change in changes
-        if any(step.get("kind") == "turnFlagOn" for step in change.get("instructions", []) if isinstance(step, dict))
+        if any(step.get("kind") == "turnFlagOn" for step in _steps(change))
     )
 
 
+def _steps(change: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    listed = change.get("instructions")
+    return [step for step in listed if isinstance(step, dict)] if isinstance(listed, list) else []
+
+
 def _when(milliseconds: Json) -> str:
-    if not isinstance(milliseconds, int | float):
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+    except (TypeError, ValueError, OverflowError, OSError):
         return "a time that is not told"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _preflight(
