@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
-from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from killswitch_console.audit.events import Body, Draft, Event, body_of, new_id
 from killswitch_console.audit.ocsf import SCHEMA, ocsf
 from trails import a_session
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 TARGET = "kubernetes:prod/payments/Deployment/refund"
 EVIDENCE = {"grade": "observed", "detail": "no pod", "at": "2027-01-15T08:00:00Z"}
@@ -44,6 +45,9 @@ STATES = ("stopped", "restored", "failed", "conflict", "blocked", "unsupported",
 @cache
 def validator(class_uid: int) -> Draft202012Validator:
     """The schema of one class of the release that documents say they follow, objects included."""
+    from jsonschema import Draft202012Validator  # seconds of import, which every worker would pay
+    from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
     release = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=SCHEMA))
     name = release.lookup_class_name_from_uid(class_uid=class_uid)
     return Draft202012Validator(release.get_class_schema(class_name=name, profiles=[]))
