@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from killswitch_console.drills.cues import Cue, Stage
 from killswitch_console.drills.desk import Desk
-from killswitch_console.drills.directing import Cue, Stage
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.scenario import AnyInject, Expectation, Scenario
 from killswitch_console.drills.scoring import describe, forbidden_outcomes, outcome_so_far

@@ -10,16 +10,15 @@ import asyncio
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from killswitch_backends.simulator.fleet import dice
 from killswitch_console.drills.clock import DrillClock
-from killswitch_console.drills.durations import clock_text
+from killswitch_console.drills.cues import Cue, Stage
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import DrillLog
-from killswitch_console.drills.scenario import Answer, AnyInject, Pattern, Scenario
-from killswitch_inventory.scopes import Scope
+from killswitch_console.drills.matching import matches
+from killswitch_console.drills.scenario import Answer, AnyInject, Scenario
 
 IDLE: Final = 3600.0
 
@@ -38,37 +37,6 @@ class Effects(Protocol):
 
     async def ended(self, why: str) -> None:
         """The drill is over."""
-
-
-class Stage(StrEnum):
-    """Where an inject is."""
-
-    WAITING = "waiting"
-    """For its entry or event."""
-    DUE = "due"
-    HELD = "held"
-    DELIVERED = "delivered"
-    SKIPPED = "skipped"
-
-
-@dataclass(slots=True)
-class Cue:
-    """One inject on its way."""
-
-    inject: AnyInject
-    jitter: float
-    stage: Stage = Stage.WAITING
-    due: float | None = None
-    delivered_at: float | None = None
-    lift: Callable[[], None] | None = None
-
-    def said(self) -> str:
-        """It on one line, for the facilitator."""
-        when = "" if self.due is None else f" {clock_text(self.due)}"
-        if self.stage is Stage.DUE and self.inject.by_hand:
-            when += " (yours to bring)"
-        text = getattr(self.inject, "text", self.inject.kind)
-        return f"  {self.stage:9}{when:8} {self.inject.id}: {text}  -> {self.inject.expected or '-'}"
 
 
 @dataclass(order=True, slots=True)
@@ -191,7 +159,7 @@ class Director:
                 if done is not None:
                     await done
         for cue in self.cues.values():
-            _lift(cue)
+            cue.lifted()
         self.hear("drill.ended", {"why": self._over})
         self.ended.set()
         await self._effects.ended(self._over)
@@ -235,7 +203,7 @@ class Director:
             self._push(self.clock.passed() + lasts, lambda: self._lift(cue), spare=True)
 
     def _lift(self, cue: Cue) -> None:
-        if _lift(cue):
+        if cue.lifted():
             self.hear("fault.lifted", {"inject": cue.inject.id})
 
     @property
@@ -262,7 +230,7 @@ class Director:
         self._coming(name).stage = Stage.HELD
 
     def skip(self, name: str, reason: str) -> None:
-        """Leave an inject out; what waits for it goes on. Raises ``UnknownInject``."""
+        """Leave an inject out; what the script puts ``after`` it comes all the same. Raises ``UnknownInject``."""
         cue = self._coming(name)
         cue.stage = Stage.SKIPPED
         self.hear("inject.skipped", {"inject": name, "reason": reason})
@@ -289,29 +257,3 @@ class Director:
             state = "is in the script" if cue is None else "is to come any more"
             raise UnknownInject(f"no inject {name!r} {state}")
         return cue
-
-
-def _lift(cue: Cue) -> bool:
-    if cue.lift is None:
-        return False
-    lift, cue.lift = cue.lift, None
-    lift()
-    return True
-
-
-def matches(pattern: Pattern, happened: Happened) -> bool:
-    """Whether an event carries every detail of a pattern."""
-    if pattern.event != happened.event:
-        return False
-    facts = happened.facts
-    if pattern.scope_kind is not None and _kind(facts.get("scope")) not in pattern.scope_kind:
-        return False
-    for name in ("inject", "scope", "verdict", "layer"):
-        wanted = getattr(pattern, name)
-        if wanted is not None and facts.get(name) != str(wanted):
-            return False
-    return True
-
-
-def _kind(scope: object) -> str | None:
-    return str(Scope.parse(scope).kind) if isinstance(scope, str) else None

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from killswitch_console.drills.directing import matches
 from killswitch_console.drills.happened import Happened
 from killswitch_console.drills.log import event_hash
+from killswitch_console.drills.matching import matches
 from killswitch_console.drills.names import BROKEN_OFF
 from killswitch_console.drills.scenario import Expectation, Scenario
 from killswitch_console.drills.truthkeeping import Claim
