@@ -1,8 +1,9 @@
 """Text from platforms is hostile: what comes from outside passes here before it reaches a screen or a log.
 
 One function, so that nobody has to remember which characters bite. It must not import Textual or Rich: the command
-line, the trail and the app all use it. It does not guard against markup or spreadsheet formulas; markup is never
-interpreted (toned spans, not markup strings), and exports quote formulas themselves.
+line, the trail and the app all use it. ``clean`` does not guard against markup or spreadsheet formulas; markup is
+never interpreted on screens (toned spans, not markup strings), pages are written with ``escaped``, and tables quote
+formulas themselves.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ def clean(text: str, *, most: int = MOST) -> str:
     if text.isascii() and text.isprintable() and len(text) <= most:
         return text
     return _clean(text[: most + 1], most)
+
+
+def escaped(text: str, *, most: int = 4000) -> str:
+    """A text from outside for a page of HTML or SVG: neither markup, nor alive in any other way."""
+    from html import escape
+
+    return escape(clean(text, most=most))
 
 
 @lru_cache(maxsize=4096)

@@ -1,27 +1,21 @@
 """The export that people read: one HTML page without scripts or outside references, which prints well.
 
-Everything from a platform or a person passes ``escape``; the page forbids itself to load or run anything.
+Everything from a platform or a person passes ``escaped``; the page forbids itself to load or run anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape as _escape
 from typing import Any, Final
 
 from killswitch_console.audit.events import Body, Event
 from killswitch_console.audit.in_words import summary
 from killswitch_console.audit.merkle import leaf_hash
 from killswitch_console.audit.timeline import timeline
-from killswitch_console.hostile import clean
+from killswitch_console.hostile import escaped
 
 MOST_ROWS: Final = 5000
 """Rows of one table; the page says how many more there are (other formats have all)."""
-
-
-def escape(text: str) -> str:
-    """Text that is neither markup nor alive in any other way."""
-    return _escape(clean(text, most=4000))
 
 
 STYLE: Final = """
@@ -68,12 +62,12 @@ def page(events: Iterable[Event], *, title: str, footer: Sequence[str]) -> str:
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1><p>Events: {len(read)}. Halts: {len(halts)}. Times are UTC.</p>",
+        f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{escaped(title)}</h1><p>Events: {len(read)}. Halts: {len(halts)}. Times are UTC.</p>",
     ]
     parts += [_halt(halt, [body for _, body in read if body["halt"] == halt]) for halt in halts]
     parts.append(_table(read))
-    parts.append("<footer>" + "<br>".join(map(escape, footer)) + "</footer></body></html>\n")
+    parts.append("<footer>" + "<br>".join(map(escaped, footer)) + "</footer></body></html>\n")
     return "\n".join(parts)
 
 
@@ -92,11 +86,11 @@ def _halt(halt: str, events: Sequence[Body]) -> str:
         ("drill", "yes" if data.get("drill") else None),
     ]
     ends = [_end(e) for e in events if e["kind"] in ("halt.ended", "restore.ended")]
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in facts if value)
+    listed = "".join(f"<dt>{name}</dt><dd>{escaped(str(value))}</dd>" for name, value in facts if value)
     picture = timeline(events)
     return "".join(
         [
-            f"<h2>{escape(halt)}</h2>",
+            f"<h2>{escaped(halt)}</h2>",
             "".join(f"<p>{end}</p>" for end in ends),
             f"<dl>{listed}</dl>",
             picture and picture + _KEY,
@@ -115,21 +109,21 @@ def _end(event: Body) -> str:
         met = "within" if data.get("slo_met") else "NOT within"
         took += f", {met} the objective of {data.get('slo_ms', 0) / 1000:g} s"
     what = "halt" if event["kind"] == "halt.ended" else "restore"
-    return f'{what} <span class="verdict {"good" if good else "bad"}">{escape(verdict)}</span> {escape(took)}'
+    return f'{what} <span class="verdict {"good" if good else "bad"}">{escaped(verdict)}</span> {escaped(took)}'
 
 
 def _list(title: str, entries: Any) -> str:
     if not entries:
         return ""
-    return f"<h3>{title}</h3><ul>" + "".join(f"<li>{escape(str(entry))}</li>" for entry in entries) + "</ul>"
+    return f"<h3>{title}</h3><ul>" + "".join(f"<li>{escaped(str(entry))}</li>" for entry in entries) + "</ul>"
 
 
 def _table(read: Sequence[tuple[Event, Body]]) -> str:
     rows = [
-        f'<tr><td class="n">{body["seq"]}</td><td class="n">{escape(body["at"][:23])}</td>'
-        f'<td class="e">{escape(body["kind"])}</td><td class="e">{escape(body["actor"])}</td>'
-        f"<td>{escape(str(body['data'].get('target') or body['data'].get('scope') or ''))}</td>"
-        f'<td>{escape(summary(body))}</td><td class="h">{leaf_hash(event.body).hex()[:12]}</td></tr>'
+        f'<tr><td class="n">{body["seq"]}</td><td class="n">{escaped(body["at"][:23])}</td>'
+        f'<td class="e">{escaped(body["kind"])}</td><td class="e">{escaped(body["actor"])}</td>'
+        f"<td>{escaped(str(body['data'].get('target') or body['data'].get('scope') or ''))}</td>"
+        f'<td>{escaped(summary(body))}</td><td class="h">{leaf_hash(event.body).hex()[:12]}</td></tr>'
         for event, body in read[:MOST_ROWS]
     ]
     more = len(read) - MOST_ROWS

@@ -10,12 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from math import ceil
 from typing import Any
 
 from killswitch_console.audit.events import Body, Event
 from killswitch_console.audit.page import STYLE
+from killswitch_console.hostile import escaped
 
 DRILL_DUE_DAYS = 90
 """A drill is due after so many days (trust.md 1.4: at least every 90)."""
@@ -167,7 +167,7 @@ def signals_page(document: Mapping[str, Any]) -> str:
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Detection signals</title>',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<style>{STYLE}</style></head><body><h1>Detection signals</h1><p>{escape(document['generated_at'])}</p>",
+        f"<style>{STYLE}</style></head><body><h1>Detection signals</h1><p>{escaped(document['generated_at'])}</p>",
         _rows("Invocations outside drills", ("environment", "quarter", "count"), document["invocations"]),
         _rows("Drills", ("environment", "quarter", "count"), document["drills"]),
         _rows("Last drill", ("environment", "last", "days", "due"), _named(document["drill_recency"], "environment")),
@@ -196,11 +196,11 @@ def _times(title: str, table: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    heads = "".join(f"<th>{escape(column.replace('_', ' '))}</th>" for column in columns)
+    heads = "".join(f"<th>{escaped(column.replace('_', ' '))}</th>" for column in columns)
     cells = "".join("<tr>" + "".join(f"<td>{_cell(row.get(c))}</td>" for c in columns) + "</tr>" for row in rows)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>" if rows else "<p>none</p>"
-    return f"<h2>{escape(title)}</h2>{table}"
+    return f"<h2>{escaped(title)}</h2>{table}"
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else escape(f"{value:g}" if isinstance(value, float) else str(value))
+    return "" if value is None else escaped(f"{value:g}" if isinstance(value, float) else str(value))

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from typing import Final
 
 from killswitch_console.audit.axis import Axis, spoken
 from killswitch_console.audit.events import Body
+from killswitch_console.hostile import escaped
 
 WIDTH: Final = 960
 LEFT: Final = 150
@@ -84,8 +84,8 @@ def _svg(
     x = axis.place
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg">',
-        f"<title>Timeline of the halt of {escape(scope)}</title>",
-        f'<text x="8" y="18" class="head">{escape(_cut(scope, 60))}</text>',
+        f"<title>Timeline of the halt of {escaped(scope)}</title>",
+        f'<text x="8" y="18" class="head">{escaped(_cut(scope, 60))}</text>',
     ]
     for second, said in axis.ticks():
         parts.append(f'<line x1="{x(second)}" y1="{TOP - 8}" x2="{x(second)}" y2="{foot}" class="tick"/>')
@@ -99,7 +99,7 @@ def _svg(
     for kind, at in ended.items():
         parts.append(f'<line x1="{x(at)}" y1="{TOP - 8}" x2="{x(at)}" y2="{foot}" class="end-line"/>')
         anchor, shift = ("end", 18) if x(at) > WIDTH - 90 else ("middle", 0)
-        said = f"{escape(kind)} {spoken(round(at, 1))}"
+        said = f"{escaped(kind)} {spoken(round(at, 1))}"
         parts.append(f'<text x="{x(at) + shift}" y="{foot + 30}" class="label {anchor}">{said}</text>')
     parts += _cut_out(axis, foot)
     return "\n".join([*parts, "</svg>"])
@@ -107,7 +107,7 @@ def _svg(
 
 def _lane(name: str, lane: _Lane, y: int, x: Callable[[float], float], slo: float | None) -> list[str]:
     middle = y + ROW // 2
-    parts = [f'<text x="8" y="{middle + 4}" class="label">{escape(_cut(name, 22))}</text>']
+    parts = [f'<text x="8" y="{middle + 4}" class="label">{escaped(_cut(name, 22))}</text>']
     if lane.calls and lane.proofs:
         begin, end = x(min(lane.calls)), x(max(lane.proofs))
         parts.append(
