@@ -172,7 +172,7 @@ class Feed:
 
     def _tell(self, agents: tuple[Agent, ...], *, live: bool) -> None:
         from killswitch_console.halting.events import FleetChanged
-        from killswitch_inventory.fleet import BackendView, Sightedness
+        from killswitch_inventory.sightedness import BackendView, Sightedness
         from killswitch_inventory.targets import BackendRef
 
         seen = Sightedness.LIVE if live else Sightedness.LISTING

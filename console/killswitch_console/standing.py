@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from killswitch_console.halting.events import EngineEvent, FleetChanged
-from killswitch_inventory.fleet import Sightedness
+from killswitch_inventory.sightedness import Sightedness
 
 RARELY: Final = (10_000, 3, 50)
 """From then on what comes and goes by the thousand is searched for cycles less often: a halt of 1,000 spent 0.2 of its

@@ -8,9 +8,8 @@ console's business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from killswitch_inventory.agents import (
     Agent,
@@ -20,6 +19,7 @@ from killswitch_inventory.agents import (
 )
 from killswitch_inventory.dependence import Dependence
 from killswitch_inventory.scopes import Scope
+from killswitch_inventory.sightedness import BackendView, BackendViews, Sightedness
 from killswitch_inventory.sightings import (
     ListingComplete,
     ListingStarted,
@@ -31,30 +31,6 @@ from killswitch_inventory.sightings import (
 )
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 from killswitch_inventory.ties import Ties, same_ties
-
-
-class Sightedness(StrEnum):
-    """How much the fleet knows through one backend."""
-
-    WAITING = "waiting"
-    """Nothing was heard of it yet."""
-    LISTING = "listing"
-    LIVE = "live"
-    STALE = "stale"
-    """It listed once, but cannot see now: facts stay and age."""
-    FAILED = "failed"
-    """It never gave a whole listing."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackendView:
-    """What is known through one backend, and since when."""
-
-    ref: BackendRef
-    sightedness: Sightedness
-    as_of: datetime | None = None
-    """When it last was whole (a completed listing or a change after one); None before the first."""
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +77,7 @@ class Fleet:
         self._targets: dict[TargetId, TargetSighting] = {}
         self._ties = Ties(self._targets)
         self._dependence = Dependence()
-        self._backends = {ref: BackendView(ref, Sightedness.WAITING) for ref in backends}
+        self._views = BackendViews(backends)
         self._unlisted: dict[BackendRef, set[TargetId]] = {}
         """While a backend lists: its targets that this listing has not shown yet."""
         for declaration in declared:
@@ -115,34 +91,35 @@ class Fleet:
             case TargetSighting():
                 return self._see(sighting)
             case TargetGone():
-                self._heard(sighting.target.backend, sighting.at)
+                self._views.heard(sighting.target.backend, sighting.at)
                 return self._forget(sighting.target)
             case ListingStarted():
                 self._unlisted[sighting.backend] = {t for t in self._targets if t.backend == sighting.backend}
-                self._set_backend(sighting.backend, Sightedness.LISTING)
+                self._views.listing(sighting.backend)
                 return _NOTHING
             case ListingComplete():
                 return self._complete(sighting)
             case SightingFailed():
-                self._fail(sighting)
+                self._unlisted.pop(sighting.backend, None)
+                self._views.failed(sighting.backend, sighting.problem)
                 return _NOTHING
 
     def remember(self, ref: BackendRef, sightings: Iterable[TargetSighting], as_of: datetime) -> Touched:
         """Take in what an earlier session knew of a backend not listed yet; it goes when a listing lacks it."""
-        known = self._backends.get(ref)
+        known = self._views.of(ref)
         if known is None or known.as_of is not None or ref in self._unlisted:
             return _NOTHING
         touched = _NOTHING
         for seen in sightings:
             if seen.target not in self._targets:
                 touched |= self._see(seen)
-        self._backends[ref] = replace(known, as_of=as_of)
+        self._views.remembered(ref, as_of)
         return touched
 
     def _see(self, seen: TargetSighting) -> Touched:
         if (unlisted := self._unlisted.get(seen.target.backend)) is not None:
             unlisted.discard(seen.target)
-        self._heard(seen.target.backend, seen.seen_at)
+        self._views.heard(seen.target.backend, seen.seen_at)
         before = self._targets.get(seen.target)
         self._dependence.put(seen.target, seen.needs)
         if before is not None and same_ties(before, seen):
@@ -172,28 +149,8 @@ class Fleet:
         touched = _NOTHING
         for target in self._unlisted.pop(complete.backend, set()):
             touched |= self._forget(target)
-        self._set_backend(complete.backend, Sightedness.LIVE, as_of=complete.at)
+        self._views.listed(complete.backend, complete.at)
         return touched
-
-    def _fail(self, failed: SightingFailed) -> None:
-        self._unlisted.pop(failed.backend, None)
-        known = self._backends.get(failed.backend)
-        listed = known is not None and known.as_of is not None
-        self._backends[failed.backend] = BackendView(
-            failed.backend,
-            Sightedness.STALE if listed else Sightedness.FAILED,
-            known.as_of if known else None,
-            failed.problem,
-        )
-
-    def _heard(self, ref: BackendRef, at: datetime) -> None:
-        known = self._backends.get(ref)
-        if known and known.sightedness is Sightedness.LIVE:
-            self._backends[ref] = replace(known, as_of=at)
-
-    def _set_backend(self, ref: BackendRef, sightedness: Sightedness, *, as_of: datetime | None = None) -> None:
-        known = self._backends.get(ref)
-        self._backends[ref] = BackendView(ref, sightedness, as_of or (known.as_of if known else None))
 
     def _touched(self, keys: set[AgentKey]) -> Touched:
         gone = {key for key in keys if not self._ties.exists(key)}
@@ -204,12 +161,12 @@ class Fleet:
     @property
     def backends(self) -> tuple[BackendView, ...]:
         """What is known through each backend."""
-        return tuple(self._backends.values())
+        return self._views.all()
 
     @property
     def blind(self) -> tuple[BackendView, ...]:
         """Backends that cannot see everything right now, so that agents or targets may be missing."""
-        return tuple(view for view in self._backends.values() if view.sightedness is not Sightedness.LIVE)
+        return tuple(view for view in self._views.all() if view.sightedness is not Sightedness.LIVE)
 
     def __len__(self) -> int:
         return sum(1 for _ in self.keys())

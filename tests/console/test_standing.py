@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from killswitch_console.halting.events import EngineEvent, FleetChanged
 from killswitch_console.standing import search_everything, standing
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef
 
 

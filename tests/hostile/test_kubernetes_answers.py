@@ -31,7 +31,8 @@ from hostile.strategies import JUNK, examples, on_the_wire, replaced, spoilt, wr
 from killswitch_backends.kubernetes.proof import judge
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Accepted, Backend, Captured, Observation, Sight, Watch
-from killswitch_inventory.fleet import Fleet, Sightedness
+from killswitch_inventory.fleet import Fleet
+from killswitch_inventory.sightedness import Sightedness
 from killswitch_inventory.sightings import ListingComplete, SightingFailed
 
 WATCH = Watch(

@@ -13,7 +13,7 @@ from killswitch_console.halting.plan import Untouched
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.agents import Agent, AgentKey
-from killswitch_inventory.fleet import BackendView
+from killswitch_inventory.sightedness import BackendView
 from killswitch_inventory.targets import TargetId
 
 

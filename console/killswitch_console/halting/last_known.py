@@ -22,7 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from killswitch_backends.outside import parsed_exactly
 from killswitch_console import private
-from killswitch_inventory.fleet import Fleet, Sightedness
+from killswitch_inventory.fleet import Fleet
+from killswitch_inventory.sightedness import Sightedness
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import BackendRef
 

@@ -13,8 +13,9 @@ from datetime import datetime
 from killswitch_backends.protocol import Captured, Profile
 from killswitch_console.halting.verdict import Unhalted
 from killswitch_inventory.agents import Agent, AgentKey
-from killswitch_inventory.fleet import BackendView, Fleet
+from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope, ScopeKind
+from killswitch_inventory.sightedness import BackendView
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import EngineEvent, FleetChanged, OpenHalts
 from killswitch_console.halting.recording import Recorder
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef
 
 _BLIND = (Sightedness.STALE, Sightedness.FAILED)

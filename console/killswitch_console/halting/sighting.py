@@ -14,7 +14,8 @@ from killswitch_console.halting.board import Publish
 from killswitch_console.halting.events import FleetChanged
 from killswitch_console.halting.last_known import LastKnown
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.fleet import Fleet, Sightedness
+from killswitch_inventory.fleet import Fleet
+from killswitch_inventory.sightedness import Sightedness
 from killswitch_inventory.sightings import ListingComplete, Sighting, SightingFailed
 from killswitch_inventory.targets import BackendRef
 

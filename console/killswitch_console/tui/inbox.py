@@ -23,7 +23,7 @@ from killswitch_console.halting.events import (
 )
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_inventory.agents import Agent, AgentKey
-from killswitch_inventory.fleet import BackendView
+from killswitch_inventory.sightedness import BackendView
 from killswitch_inventory.targets import TargetId
 
 MOST_WARNINGS = 100

@@ -17,7 +17,7 @@ from killswitch_console.halting.events import (
     Reasserted,
 )
 from killswitch_console.tui.lines.spans import Tone
-from killswitch_inventory.fleet import Sightedness
+from killswitch_inventory.sightedness import Sightedness
 from killswitch_inventory.targets import BackendRef
 
 MOST: Final = 2000

@@ -31,8 +31,8 @@ from killswitch_console.tui.history import History
 from killswitch_console.tui.log_book import LogBook
 from killswitch_console.tui.model import FleetModel
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.fleet import BackendView, Sightedness
 from killswitch_inventory.scopes import ScopeKind
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef, Layer
 
 COVERAGE_COMES: Final = "coverage …"

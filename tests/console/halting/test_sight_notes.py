@@ -10,7 +10,7 @@ from killswitch_console.halting.events import EngineEvent, FleetChanged, OpenHal
 from killswitch_console.halting.foreign import ForeignHalt
 from killswitch_console.halting.sight_notes import noting
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef, TargetId
 
 KUBERNETES = BackendRef("kubernetes", "prod")

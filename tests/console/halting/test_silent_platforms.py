@@ -18,8 +18,8 @@ from killswitch_console.halting import sighting
 from killswitch_console.halting.engine import open_engine
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.verdict import Verdict
-from killswitch_inventory.fleet import Sightedness
 from killswitch_inventory.scopes import Scope
+from killswitch_inventory.sightedness import Sightedness
 from scripted_platform import Fault, World
 from simulated import Simulated, running
 from virtual_loop import now, run

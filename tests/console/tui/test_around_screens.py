@@ -24,7 +24,7 @@ from killswitch_console.tui.places import Place, Places
 from killswitch_console.tui.screens.fleet import FleetScreen
 from killswitch_console.tui.screens.help import HelpDialog
 from killswitch_console.tui.signing import Glance, Look, Sign, SignBoard, fitted
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 
 
 def test_every_module_of_screens_and_signs_can_be_imported() -> None:

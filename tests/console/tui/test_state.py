@@ -13,7 +13,7 @@ from killswitch_console.tui.lines import top
 from killswitch_console.tui.model import AgentRow
 from killswitch_console.tui.state import COVERAGE_COMES, ConsoleState
 from killswitch_inventory.agents import AgentKey
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef, Layer
 
 A = AgentKey("refund", "acme", "a")

@@ -11,7 +11,7 @@ from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, fit, heading, plain, wrapped
 from killswitch_console.vault.register import Entry, Light
 from killswitch_console.vault.vault import Probe, VaultState
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 from killswitch_inventory.targets import BackendRef
 
 LIGHT = {Light.GREEN: ("●", Tone.OK), Light.AMBER: ("▲", Tone.WARN), Light.RED: ("✖", Tone.BAD)}

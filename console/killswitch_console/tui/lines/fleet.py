@@ -7,7 +7,7 @@ from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, length, plain, spread, wrapped
 from killswitch_console.tui.model import FleetModel
 from killswitch_console.tui.state import ConsoleState
-from killswitch_inventory.fleet import Sightedness
+from killswitch_inventory.sightedness import Sightedness
 
 
 def empty(state: ConsoleState, width: int) -> list[Line]:

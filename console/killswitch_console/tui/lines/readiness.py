@@ -11,7 +11,7 @@ from killswitch_console.checking.report import Report, Section, worst
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines import words
 from killswitch_console.tui.lines.spans import BLANK, Line, Span, Tone, fit, heading, plain, wrapped
-from killswitch_inventory.fleet import BackendView
+from killswitch_inventory.sightedness import BackendView
 
 STANDING: dict[Standing, tuple[str, Tone]] = {
     Standing.OK: ("●", Tone.OK),

@@ -11,7 +11,7 @@ from killswitch_console.tui.lines.spans import Line, Span, Tone, length, plain, 
 from killswitch_console.tui.live_halt import LiveHalt, Phase
 from killswitch_console.tui.model import GroupRow
 from killswitch_console.tui.state import COVERAGE_COMES
-from killswitch_inventory.fleet import BackendView, Sightedness
+from killswitch_inventory.sightedness import BackendView, Sightedness
 
 
 def title(

@@ -8,7 +8,7 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.verdict import Verdict
 from killswitch_console.tui.lines.spans import Span, Tone
 from killswitch_inventory.agents import Health
-from killswitch_inventory.fleet import Sightedness
+from killswitch_inventory.sightedness import Sightedness
 from killswitch_inventory.targets import Layer
 
 HEALTH: dict[Health, tuple[str, Tone]] = {
