@@ -56,6 +56,11 @@ def is_end(problem: Problem) -> bool:
     return is_final(problem) or isinstance(problem, Conflict | Gone)
 
 
+def in_doubt(target: TargetProgress, why: str) -> TargetProgress:
+    """Its change was sent, and nobody knows how much of it came through: not known to be stopped any more."""
+    return replace(target, state=TargetState.UNKNOWN, evidence=None, running=None, error=why)
+
+
 def put_back(target: TargetProgress, restored: Restored) -> TargetProgress:
     """It is as it was before the halt, by this evidence."""
     return replace(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -31,6 +32,7 @@ from killswitch_console.halting.restore_steps import (
     RestoreWish,
     as_touched,
     chosen,
+    in_doubt,
     is_end,
     lift,
     put_back,
@@ -211,7 +213,7 @@ class RestoreRun:
     async def _until_restored(self, backend: Backend, target: TargetProgress, top: Part) -> None:
         backoff = Backoff()
         while (problem := await self._attempt(backend, target.target, top)) is not None and not is_end(problem):
-            self.board.move(replace(self.board[target.target], error=str(problem)))
+            self.board.move(in_doubt(self.board[target.target], str(problem)))
             await asyncio.sleep(backoff.wait(problem))
         if isinstance(problem, Conflict):
             self._set_aside(target.target, problem)
@@ -231,7 +233,7 @@ class RestoreRun:
         """Try once; what went wrong, a hanging or broken backend included."""
         try:
             watch = watch_of(top.progress)
-            async with self._slots[backend.ref], asyncio.timeout(ATTEMPT_SECONDS):
+            async with self._slots[backend.ref], self._sent(target), asyncio.timeout(ATTEMPT_SECONDS):
                 restored = await backend.restore(watch, replace(self._order, halt_id=top.halt_id))
         except Problem as problem:
             return problem
@@ -242,6 +244,15 @@ class RestoreRun:
         self.board.move(put_back(self.board[target], restored))
         await self._close_others(target, restored)
         return None
+
+    @asynccontextmanager
+    async def _sent(self, target: TargetId) -> AsyncIterator[None]:
+        """A change of it may be on its way. A restore whose time is over meanwhile leaves it in doubt."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self.board.move(in_doubt(self.board[target], "no answer yet"))
+            raise
 
     async def _close_others(self, target: TargetId, restored: Restored) -> None:
         """Note in the halts that let go of it earlier that it has been put back."""

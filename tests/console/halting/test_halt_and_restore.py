@@ -91,12 +91,34 @@ def test_whatever_fails_nothing_is_claimed_without_proof(
     _, back = run(main)
     after = world.state()
     for target in back.targets:
+        assert target.state is not TargetState.STOPPED or after[str(target.target)] != before[str(target.target)]
         if target.state is TargetState.RESTORED:
             assert after[str(target.target)] == before[str(target.target)]
         elif target.requested_at is not None:
             assert target.error, f"{target.target} is {target.state} and nobody says why"
     if back.verdict is Verdict.RESTORED:
         assert after == before
+
+
+@pytest.mark.parametrize("answer", [Fault.HANG, Fault.UNREACHABLE_AFTER])
+def test_what_a_restore_changed_without_an_answer_is_not_stopped_any_more(tmp_path: Path, answer: Fault) -> None:
+    world = small_fleet()
+    before = world.state()
+    world.strike("restore", deployment("a2"), *[answer] * 40)
+
+    async def main() -> tuple[HaltRecord, HaltRecord]:
+        async with opened(world, tmp_path) as engine:
+            record = await halt(engine)
+            cut_short = await restore(engine, record, timeout=20)
+            world.faults.clear()
+            return cut_short, await restore(engine, record)
+
+    cut_short, back = run(main)
+    left = {t: s for t, s in states(cut_short).items() if s is not TargetState.RESTORED}
+    assert left[deployment("a2")] is TargetState.UNKNOWN
+    assert next(t for t in cut_short.targets if str(t.target) == deployment("a2")).error
+    assert back.verdict is Verdict.RESTORED
+    assert world.state() == before
 
 
 @pytest.mark.parametrize("fault", ENDING)
