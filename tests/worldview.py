@@ -19,6 +19,8 @@ from simulated import Simulated
 
 View = dict[str, Any]
 
+PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 20})
+
 _RENEWED = {"resourceVersion", "generation", "managedFields", "uid", "creationTimestamp"}
 
 
@@ -59,8 +61,8 @@ def _lasting(item: dict[str, Any]) -> View:
     return {"metadata": metadata, "spec": item.get("spec")}
 
 
-def aws_client(sim: Simulated, service: str) -> Any:
-    """An unmodified boto3 client of the simulated account, patient with its rate limits. Close it."""
+def aws_client(sim: Simulated, service: str, config: Config = PATIENT) -> Any:
+    """An unmodified boto3 client of the simulated account, patient with its rate limits by default. Close it."""
     table = tomllib.loads(sim.config_path.read_text())["lambda"][0]
     keys = _credentials(table["credentials_file"])
     return boto3.client(
@@ -69,7 +71,7 @@ def aws_client(sim: Simulated, service: str) -> Any:
         endpoint_url=table["endpoint_url"],
         aws_access_key_id=keys["aws_access_key_id"],
         aws_secret_access_key=keys["aws_secret_access_key"],
-        config=Config(retries={"mode": "adaptive", "total_max_attempts": 20}),
+        config=config,
     )
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import time
-import tomllib
-import urllib.request
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-import yaml
 
 from crashing import settings
 from killswitch_backends.simulator.seams import Runtime
@@ -25,6 +20,7 @@ from killswitch_console.halting.progress import TargetProgress, TargetState
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import TargetId
+from reviving import scale
 from simulated import Simulated, eventually, running
 
 SEEN_WITHIN = 1.0
@@ -95,24 +91,6 @@ async def scale_back(sim: Simulated, target: TargetId, agent: str, seconds: int)
     stop.set()
     await looking
     return scaled, samples
-
-
-def scale(sim: Simulated, target: TargetId, replicas: int) -> None:
-    """What a controller does that wants its replicas back."""
-    namespace, _, name = target.path.split("/")
-    table = tomllib.loads(sim.config_path.read_text())["kubernetes"][0]
-    kubeconfig = yaml.safe_load(Path(table["kubeconfig"]).read_text())
-    request = urllib.request.Request(
-        f"{kubeconfig['clusters'][0]['cluster']['server']}/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
-        data=json.dumps({"spec": {"replicas": replicas}}).encode(),
-        headers={
-            "Authorization": f"Bearer {kubeconfig['users'][0]['user']['token']}",
-            "Content-Type": "application/merge-patch+json",
-        },
-        method="PATCH",
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        answer.read()
 
 
 def shown(events: list[tuple[float, EngineEvent]], target: TargetId) -> list[tuple[float, TargetProgress]]:
