@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from killswitch_console.audit.current_volume import CurrentVolume
 from killswitch_console.audit.gaps import gap, late_ones
 from killswitch_console.audit.ladder import Ladder, Rung
-from killswitch_console.audit.maintaining import rotate
-from killswitch_console.audit.notes import Checkpoint, Signer
+from killswitch_console.audit.notes import Checkpoint
 from killswitch_console.audit.session import Session
 from killswitch_console.audit.spool import Spooled, SpoolError
 from killswitch_console.audit.storage import Head, TrailUnavailable
-from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered, open_trail
+from killswitch_console.audit.trail import Trail, TrailClosed, TrailTampered
 from killswitch_console.audit.volumes import TrailDirectory
 from killswitch_console.audit.waiting import Entry, Waiting, give_up
 from killswitch_console.halting.recording import RecordingNeeded, Warn
@@ -64,17 +64,17 @@ class TrailRecorder:
         self.session = session
         self.directory = directory
         self._ladder = ladder
-        self._signing_secret = signing_secret
         self._warn = warn
-        self._rotate_events = rotate_events
+        self._volume = CurrentVolume(
+            directory, session, signing_secret, tell=self._warn_once, rotate_events=rotate_events
+        )
         self._waiting = Waiting()
         self._fallen: list[Entry] = []
         """What the trail did not take, oldest first."""
-        self._trail: Trail | None = None
         self._head: Head | None = None
-        self._lost: Mapping[str, Any] | None = None
         self._broken = ""
         self._kept_at = asyncio.get_running_loop().time()
+        self._kept_size = 0
         self._warned: set[str] = set()
         self._leftover = True
         """A spool of an earlier run may be there."""
@@ -142,7 +142,7 @@ class TrailRecorder:
                 await self._write_next()
                 pause, rotated = RETRY_SECONDS[0], False
             except TrailClosed as error:  # most often a rotation: the new volume is there already
-                await self._let_go()
+                await self._volume.let_go()
                 if rotated:
                     give_up(tried)
                     await self._failed(error)
@@ -155,7 +155,7 @@ class TrailRecorder:
                 pause = min(2 * pause, longest)
 
     async def _write_next(self) -> None:
-        trail = self._trail or await self._open()
+        trail = self._volume.trail or await self._open()
         if self._fallen or self._leftover:
             await self._replay(trail)
         while not (self._waiting or self._leftover):
@@ -189,8 +189,6 @@ class TrailRecorder:
             return loop.time() >= self._kept_at + KEEP_SECONDS
         return False
 
-    _kept_size = 0
-
     async def _append(self, trail: Trail, entries: list[Entry], *, keep: bool) -> None:
         now = asyncio.get_running_loop().time()
         keep = keep or now >= self._kept_at + KEEP_SECONDS
@@ -206,52 +204,21 @@ class TrailRecorder:
             self._warn_once(f"the audit trail is written but not signed: {trail.unsigned}")
 
     async def _open(self) -> Trail:
-        signer = await self._signer()
-        path = await asyncio.to_thread(self.directory.ready, self.session.draft, signer, self._lost)
-        self._trail = await open_trail(path, signer)
-        self._lost = None
-        if signer is not None and self._trail.size_when_opened >= self._rotate_events:
-            await self._rotate(signer)
+        trail = await self._volume.open()
         try:
             await asyncio.to_thread(self._ladder.spool.prepare)
         except SpoolError as error:
             self._warn_once(f"the audit trail has no spool to fall back on: {error}")
-        return self._trail
-
-    async def _rotate(self, signer: Signer) -> None:
-        """Begin a new volume, unless another console just did."""
-        await self._let_go()
-        try:
-            path = await rotate(self.directory, self.session, signer)
-        except TrailUnavailable:
-            path = await asyncio.to_thread(self.directory.ready, self.session.draft, signer)
-        self._trail = await open_trail(path, signer)
-
-    async def _signer(self) -> Signer | None:
-        try:
-            return await asyncio.to_thread(self.directory.signer, await self._signing_secret())
-        except TrailUnavailable as error:
-            self._warn_once(f"the audit trail will not be signed: {error}")
-            return None
+        return trail
 
     async def _failed(self, error: Exception) -> None:
         """Let go of a trail that failed; everything that waits for it falls."""
-        await self._let_go()
+        await self._volume.let_go()
         self._broken = str(error) if isinstance(error, TrailUnavailable) else f"internal error: {error!r}"
         if isinstance(error, TrailTampered):
             self.note("audit.alarm", {"what": str(error)})
         self._fallen += self._waiting.take_what_may_fall()
         await self._fall([entry for entry in self._fallen if entry.rung is None], self._broken)
-
-    async def _let_go(self) -> None:
-        """Close the volume; remember how far it was, should it turn out to be gone."""
-        trail, self._trail = self._trail, None
-        if trail is None:
-            return
-        if trail.written is not None:
-            seq, leaf = trail.written
-            self._lost = {"after": seq, "leaf": leaf.hex()}
-        await trail.close()
 
     async def _fall(self, entries: list[Entry], why: str) -> None:
         if not entries:
@@ -310,7 +277,7 @@ class TrailRecorder:
 
     async def close(self) -> None:
         """Let go of the volume."""
-        await self._let_go()
+        await self._volume.let_go()
 
     async def finish(self) -> None:
         """Record the end of the session and let the writer get it all out, for ``CLOSE_SECONDS`` at most."""
