@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from killswitch_console.audit.bundle import write_bundle
+from killswitch_console.audit.reading import Selection
 from killswitch_console.audit.volumes import TrailDirectory
-from trails import drafts, trail_of
+from trails import drafts, trail_of, verifier_of
 
 EVENTS = 12
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -36,3 +38,11 @@ def volume_of(directory: TrailDirectory) -> Path:
     path = directory.current()
     assert path is not None
     return path
+
+
+@cache
+def zipped() -> bytes:
+    """A bundle of its halt."""
+    out = pristine().path.parent / "bundle.zip"
+    write_bundle(pristine(), Selection(halt="H1"), verifier_of(pristine()), out)
+    return out.read_bytes()

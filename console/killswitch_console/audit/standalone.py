@@ -11,6 +11,7 @@ imports nothing of it, so that a reviewer can read all there is to trust.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import sys
@@ -283,6 +284,10 @@ def of_archive(archive: zipfile.ZipFile) -> Read:
             RuntimeError,
         ) as error:  # RuntimeError: it asks for a password
             raise Problem(f"{name}: cannot be unpacked: {error}") from None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a disk that fails is no forgery; a place before the file's beginning is
+                raise
+            raise Problem(f"{name}: is said to be outside the file") from None
 
     return read
 
