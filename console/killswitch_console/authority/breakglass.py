@@ -108,23 +108,30 @@ class Glass:
         async with self._turn:
             await self._announce(invoker, reason, incident, alone)
             harden()
-            try:
-                vault, credentials = await open_first(self._settings.vaults, passphrase, lambda t: self._warn(str(t)))
-                custodians = tuple(filter(None, (vault.custodian,)))
-                if second is not None:
-                    custodians = (*custodians, await self._other_custodian(custodians, second))
-            except NoVaultOpened as failure:
-                await self._recorder.record("glass.failed", {"invoker": asdict(invoker), "why": str(failure)})
-                raise
+            vault, credentials, custodians = await self._unlock(passphrase, second, invoker)
             self._memory.wipe()
             self._freed.add(len(passphrase))
             openers = self._openers(credentials)
-            opening = replace(self._opening(vault.name, credentials, openers), custodians=custodians, alone=alone)
+            opening = replace(self._opening(vault, credentials, openers), custodians=custodians, alone=alone)
             await self._note_use(opening)
             self._show(opening, "")
             await self._reopen(openers)
             self._watch()
             return opening
+
+    async def _unlock(
+        self, passphrase: bytearray, second: bytearray | None, invoker: Invoker
+    ) -> tuple[str, tuple[Credential, ...], tuple[str, ...]]:
+        """The vault that opens, what is in it, and the custodians who stand behind that. Raises ``NoVaultOpened``."""
+        try:
+            vault, credentials = await open_first(self._settings.vaults, passphrase, lambda t: self._warn(str(t)))
+            custodians = tuple(filter(None, (vault.custodian,)))
+            if second is not None:
+                custodians = (*custodians, await self._other_custodian(custodians, second))
+        except NoVaultOpened as failure:
+            await self._recorder.record("glass.failed", {"invoker": asdict(invoker), "why": str(failure)})
+            raise
+        return vault.name, credentials, custodians
 
     async def countersign(self, passphrase: bytearray) -> Opening:
         """Have a second custodian stand behind glass that is open; the caller wipes their passphrase.

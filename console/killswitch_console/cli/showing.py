@@ -110,9 +110,27 @@ def _force(record: HaltRecord, holding: Holding | None) -> str:
 
 
 def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
-    """One halt: verdict first, then what is not proven, then the counts."""
-    header, now = record.header, utc_now()
-    took = f"{record.elapsed(now):.1f} s of {header.slo_seconds:g} s"
+    """One halt: the verdict, the counts, who sees to it now, what is not proven, and whatever else is to be known."""
+    _print_heading(record)
+    counts = Counter(target.state for target in record.targets)
+    print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
+    _print_force(record, holding)
+    if record.revivals:
+        print(f"revivals: {record.revivals}, each halted again")
+    done = (TargetState.STOPPED, TargetState.RESTORED)
+    left = [t for t in record.targets if t.state not in done]
+    _lines(sys.stdout, "not proven", [f"{t.target}: {t.state} {t.error or t.note}" for t in left])
+    _lines(sys.stdout, "DIFFERENT from what the halt left", _differences(record))
+    _lines(sys.stdout, "untouched", [f"{u.id}: {u.reason}" for u in record.header.untouched])
+    left_over = stale(record)
+    _lines(sys.stdout, "have not evaluated their flag since the halt", [*left_over.behind, *left_over.lost])
+    _lines(sys.stdout, "may hold a stale flag value until they reconnect", list(left_over.silent))
+    _lines(sys.stdout, "warnings", list(record.warnings))
+
+
+def _print_heading(record: HaltRecord) -> None:
+    header = record.header
+    took = f"{record.elapsed(utc_now()):.1f} s of {header.slo_seconds:g} s"
     if linear():
         print_facts(
             [
@@ -130,8 +148,10 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
         _line(sys.stdout, f"{record.verdict.upper()}  {header.halt_id}  {header.scope}  {took}  {by}")
         incident = f"  incident: {clean(header.incident)}" if header.incident else ""
         print(f"reason: {clean(header.reason)}{incident}")
-    counts = Counter(target.state for target in record.targets)
-    print("targets: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
+
+
+def _print_force(record: HaltRecord, holding: Holding | None) -> None:
+    """Who sees to it that it stays in force, and how old the proof is where nobody does."""
     if force := _force(record, holding):
         print(f"in force: {force}")
     if holding is None and record.held and record.evidence_at is not None:
@@ -139,17 +159,6 @@ def print_halt(record: HaltRecord, holding: Holding | None = None) -> None:
     if record.restoring is not None and (holding is None or holding.work is not Work.RESTORE):
         what = f"{told(record.restoring, record.touched)}, the rest is halted and not held"
         _line(sys.stdout, f"{what}: `restore` goes on with it, `hold` or `resume` keeps it halted")
-    if record.revivals:
-        print(f"revivals: {record.revivals}, each halted again")
-    done = (TargetState.STOPPED, TargetState.RESTORED)
-    left = [t for t in record.targets if t.state not in done]
-    _lines(sys.stdout, "not proven", [f"{t.target}: {t.state} {t.error or t.note}" for t in left])
-    _lines(sys.stdout, "DIFFERENT from what the halt left", _differences(record))
-    _lines(sys.stdout, "untouched", [f"{u.id}: {u.reason}" for u in header.untouched])
-    left_over = stale(record)
-    _lines(sys.stdout, "have not evaluated their flag since the halt", [*left_over.behind, *left_over.lost])
-    _lines(sys.stdout, "may hold a stale flag value until they reconnect", list(left_over.silent))
-    _lines(sys.stdout, "warnings", list(record.warnings))
 
 
 def _differences(record: HaltRecord) -> list[str]:

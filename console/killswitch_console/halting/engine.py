@@ -226,14 +226,7 @@ async def open_engine(
     publish = guarded(publish)
     async with AsyncExitStack() as stack:
         recorder = await stack.enter_async_context(settings.recorder(lambda text: publish(Warned(text))))
-        problem = ""
-        try:
-            ledger: Ledger | None = await stack.enter_async_context(open_ledger(settings.state_dir))
-        except LedgerError as error:
-            if ledger_required:
-                raise
-            ledger, problem = None, str(error)
-            publish(Warned(f"halts go on without the ledger, nothing else does: {error}"))
+        ledger, problem = await _ledger(stack, settings, publish, required=ledger_required)
         notifier = await stack.enter_async_context(settings.notifier(recorder, lambda text: publish(Warned(text))))
         watching = Watching(notifier)
         engine = Engine(settings, ledger, both(publish, watching.hear), now, recorder, notifier)
@@ -253,3 +246,16 @@ async def open_engine(
             engine.glass.overwrite()
             if sighting.done() and not sighting.cancelled() and (defect := sighting.exception()):
                 _LOG.warning("sighting ended early: %r", defect)
+
+
+async def _ledger(
+    stack: AsyncExitStack, settings: EngineSettings, publish: Callable[[EngineEvent], None], *, required: bool
+) -> tuple[Ledger | None, str]:
+    """The ledger, or why there is none. Raises ``LedgerError`` where it is required."""
+    try:
+        return await stack.enter_async_context(open_ledger(settings.state_dir)), ""
+    except LedgerError as error:
+        if required:
+            raise
+        publish(Warned(f"halts go on without the ledger, nothing else does: {error}"))
+        return None, str(error)

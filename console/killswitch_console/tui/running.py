@@ -44,18 +44,7 @@ def run_app(
     if not wall and (why := terminal.why_no_screen()):
         ending.say(why)
         return 2
-    state = ConsoleState(
-        settings.environment,
-        current_invoker(),
-        settings.objectives,
-        layers=settings.layers,
-        two_person=settings.two_person,
-        drill=settings.drill,
-        read_only=read_only,
-        state_dir=None if settings.drill else settings.state_dir,
-        keys=dict(configuration.document.keys) if configuration is not None else {},
-        configuration=configuration,
-    )
+    state = _state(settings, configuration, read_only=read_only)
     threads: list[EngineThread] = []
 
     def make_engine(publish: Callable[[EngineEvent], None]) -> EngineThread:
@@ -77,12 +66,32 @@ def run_app(
             app.run(mouse=mouse)
         finally:
             ending.finish(state, app.inbox, threads[0])
-    if app.defect is not None:
-        if debug:
-            raise app.defect
-        ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
-        return 1
-    return app.return_code or 0
+    return _exit_status(app, debug=debug)
+
+
+def _state(settings: EngineSettings, configuration: Configuration | None, *, read_only: bool) -> ConsoleState:
+    return ConsoleState(
+        settings.environment,
+        current_invoker(),
+        settings.objectives,
+        layers=settings.layers,
+        two_person=settings.two_person,
+        drill=settings.drill,
+        read_only=read_only,
+        state_dir=None if settings.drill else settings.state_dir,
+        keys=dict(configuration.document.keys) if configuration is not None else {},
+        configuration=configuration,
+    )
+
+
+def _exit_status(app: ConsoleApp, *, debug: bool) -> int:
+    """What to exit with; a defect of the app is told, or with ``debug`` raised."""
+    if app.defect is None:
+        return app.return_code or 0
+    if debug:
+        raise app.defect
+    ending.say(f"internal error in the screen: {clean(repr(app.defect))} (--debug shows where)")
+    return 1
 
 
 def _theme(configuration: Configuration | None, given: str | None) -> str | None:
