@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from killswitch_backends.problems import Problem
 from killswitch_console.audit.events import Draft
 from killswitch_console.audit.journal import DEFAULT_SOCKET, send_to_journal
 from killswitch_console.audit.spool import Spool, SpoolError
+from killswitch_console.halting.recording import Warn
 
 SPOOL_SECONDS: Final = 0.06
 """Longest wait for the spool. Its write goes on in its thread and may still succeed."""
@@ -22,7 +24,7 @@ SPOOL_SECONDS: Final = 0.06
 REMOTE_SECONDS: Final = 5.0
 
 Direct = Callable[[Sequence[Draft]], Awaitable[None]]
-"""Sends events to the remote sinks, past the trail; raises what kept it from it."""
+"""Sends events to the remote sinks, past the trail. Raises ``Problem``."""
 
 
 class Rung(StrEnum):
@@ -40,6 +42,7 @@ class Ladder:
     spool: Spool
     direct: Direct | None = None
     journal_socket: str = DEFAULT_SOCKET
+    warn: Warn = lambda _: None
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def take(self, drafts: Sequence[Draft]) -> Rung:
@@ -78,8 +81,10 @@ class Ladder:
         try:
             async with asyncio.timeout(REMOTE_SECONDS):
                 await direct(drafts)
-        except Exception:  # noqa: BLE001  (the memory keeps them, and the screen has said so)
+        except (Problem, TimeoutError):  # the memory keeps them and the screen has said so; synchronising meets it, too
             return
+        except Exception as defect:  # noqa: BLE001  (a defect here must not end the recording of what follows)
+            self.warn(f"internal error, events that the trail did not take were not sent off this machine: {defect!r}")
 
     async def settle(self) -> None:
         """Wait for what is being sent."""

@@ -37,7 +37,7 @@ async def open_recorder(
         journal_socket: the machine's log.
         rotate_events: a volume that holds so many when it is opened is followed by a new one.
     """
-    ladder = Ladder(Spool(directory.spool), direct, journal_socket)
+    ladder = Ladder(Spool(directory.spool), direct, journal_socket, warn)
     recorder = TrailRecorder(directory, session, ladder, signing_secret, warn, rotate_events)
     recorder.put(*session.started())
     writing = asyncio.create_task(recorder.write(), name="audit trail")

@@ -6,14 +6,17 @@ import asyncio
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from killswitch_backends.problems import Unreachable
 from killswitch_console.audit.continuity import verify_directory
+from killswitch_console.audit.events import Draft
 from killswitch_console.audit.findings import Standing, standing
+from killswitch_console.audit.ladder import Ladder, Rung
 from killswitch_console.audit.maintaining import rotate
 from killswitch_console.audit.spool import PREPARED_BYTES, Spool
 from killswitch_console.audit.volumes import TrailDirectory
@@ -223,3 +226,19 @@ async def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     private = {name: mode for name, mode in modes.items() if not name.startswith(("verifier-key", "current"))}
     assert set(private.values()) == {"0o0"}, modes
     assert directory.path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("met", "told"), [(Unreachable("s3", "no answer"), False), (TimeoutError(), False), (KeyError("Key"), True)]
+)
+async def test_a_defect_in_sending_past_the_trail_is_told_and_what_a_platform_answers_is_not(
+    tmp_path: Path, met: Exception, *, told: bool
+) -> None:
+    async def fail(_: Sequence[Draft]) -> None:
+        raise met
+
+    warnings = list[str]()
+    ladder = Ladder(Spool(tmp_path / "there is no such folder" / "spool"), fail, "/nonexistent", warnings.append)
+    assert await ladder.take(drafts(a_session(), 1)) is Rung.MEMORY
+    await ladder.settle()
+    assert any("internal error" in text for text in warnings) is told
