@@ -7,23 +7,20 @@ members are looked at are sorted. What a screen needs beyond a row (bindings, in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from operator import attrgetter
 
-from killswitch_console.tui.fleet_columns import HALTED, HALTING, HEALTHS, LAYER_BIT, UNCOVERED, FleetColumns, Values
+from killswitch_console.tui.fleet_columns import HALTING, FleetColumns, Values
 from killswitch_console.tui.fleet_filter import Filter
 from killswitch_console.tui.fleet_groups import Group, Grouping, Sums
 from killswitch_console.tui.fleet_layout import Layout
+from killswitch_console.tui.fleet_membership import group_names
 from killswitch_console.tui.fleet_problems import problem_after
-from killswitch_console.tui.fleet_rows import AgentRow, GroupRow, Node
+from killswitch_console.tui.fleet_rows import AgentRow, GroupRow, Node, agent_row, group_row
 from killswitch_console.tui.ordering import natural
 from killswitch_inventory.agents import Agent, AgentKey
 
 __all__ = ["AgentRow", "FleetModel", "GroupRow", "Grouping", "Node"]
-
-UNBOUND = "no platform"
-"""The group of agents that no target is known of, where agents are grouped by platform."""
 
 
 class FleetModel:
@@ -171,21 +168,7 @@ class FleetModel:
 
     def _names(self, slots: list[int]) -> Iterable[str]:
         """The names of the groups that agents belong to."""
-        columns = self._columns
-        match self.grouping:
-            case Grouping.CLASS:
-                return map(_CLASS_OF, map(columns.keys.__getitem__, slots))
-            case Grouping.TENANT:
-                return map(_TENANT_OF, map(columns.keys.__getitem__, slots))
-            case Grouping.HEALTH:
-                return map(_HEALTH_NAMES.__getitem__, map(columns.health.__getitem__, slots))
-            case _:
-                names = self._place_names()
-                return [names[columns.place[slot]] for slot in slots]
-
-    def _place_names(self) -> list[str]:
-        by_kind = self.grouping is Grouping.BACKEND
-        return [UNBOUND if p is None else p.kind if by_kind else str(p) for p in self._columns.places]
+        return group_names(self._columns, self.grouping, slots)
 
     def _group(self, name: str) -> Group:
         group = self._groups.get(name)
@@ -292,7 +275,7 @@ class FleetModel:
             group = self._groups.get(node)
             return None if group is None else self._group_row(group)
         slot = self._columns.slots.get(node)
-        return None if slot is None else self._agent_row(node, slot)
+        return None if slot is None else agent_row(self._columns, node, slot, marked=node in self.marked)
 
     def classes_and_tenants(self) -> tuple[list[str], list[str]]:
         """All classes and all tenants of the fleet, in their order: a step per agent."""
@@ -337,31 +320,8 @@ class FleetModel:
         return self._summed(group.name, group.sums, expanded=self._layout.is_open(group.name), marked=marked)
 
     def _summed(self, name: str, sums: Sums, *, expanded: bool, marked: int) -> GroupRow:
-        return GroupRow(
-            name=name,
-            grouping=self.grouping,
-            agents=sums.agents,
-            expanded=expanded,
-            running=sums.running,
-            halted=sums.halted,
-            halting=sums.halting,
-            uncovered=sums.uncovered if self._columns.coverage_known else 0,
-            health=dict(zip(HEALTHS, sums.health, strict=True)),
-            marked=marked,
-        )
-
-    def _agent_row(self, key: AgentKey, slot: int) -> AgentRow:
-        flags = self._columns.flags[slot]
-        return AgentRow(
-            key=key,
-            health=HEALTHS[self._columns.health[slot]],
-            running=self._columns.running[slot],
-            layers=tuple(layer for layer, bit in LAYER_BIT.items() if flags & bit),
-            uncovered=self._columns.coverage_known and bool(flags & UNCOVERED),
-            halted=bool(flags & HALTED),
-            halting=bool(flags & HALTING),
-            marked=key in self.marked,
-        )
+        known = self._columns.coverage_known
+        return group_row(sums, name, self.grouping, expanded=expanded, marked=marked, coverage_known=known)
 
     # -- marks -----------------------------------------------------------------------------------------------------
 
@@ -385,8 +345,3 @@ class _Moves:
     def __init__(self) -> None:
         self.arriving: defaultdict[str, list[int]] = defaultdict(list)
         self.leaving: defaultdict[str, list[int]] = defaultdict(list)
-
-
-_CLASS_OF: Callable[[AgentKey | None], str] = attrgetter("agent_class")
-_TENANT_OF: Callable[[AgentKey | None], str] = attrgetter("tenant")
-_HEALTH_NAMES = [str(health) for health in HEALTHS]

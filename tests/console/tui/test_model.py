@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from killswitch_console.tui.fleet_filter import parse
 from killswitch_console.tui.fleet_groups import INSERT_MOST, Grouping
-from killswitch_console.tui.model import UNBOUND, AgentRow, FleetModel, GroupRow
+from killswitch_console.tui.fleet_membership import UNBOUND
+from killswitch_console.tui.model import AgentRow, FleetModel, GroupRow
 from killswitch_console.tui.ordering import natural
 from killswitch_inventory.agents import Agent, AgentKey, Binding, Health, How
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
