@@ -16,11 +16,12 @@ from hostile.liar import Liar, Reply
 from hostile.strategies import JUNK, anything, deep, examples, on_the_wire, replaced, spoilt, text
 from killswitch_backends.launchdarkly import KIND
 from killswitch_backends.launchdarkly.ages import ages
-from killswitch_backends.launchdarkly.api import Api, _message, _objects
+from killswitch_backends.launchdarkly.api import _objects
 from killswitch_backends.launchdarkly.connection import Served, connect
 from killswitch_backends.launchdarkly.flags import claims, read_flag
 from killswitch_backends.launchdarkly.limiter import LONGEST_WAIT, WINDOW, RateLimiter
 from killswitch_backends.launchdarkly.preflight import _schedule, preflights
+from killswitch_backends.launchdarkly.requests import Requests, message_of
 from killswitch_backends.problems import Problem, Unreachable
 from killswitch_backends.protocol import LabelKeys
 from killswitch_inventory.targets import BackendRef, TargetId
@@ -71,7 +72,7 @@ def test_what_is_no_list_is_not_an_empty_one(value: Any) -> None:
 @example(b"[" * 100_000)
 @example(json.dumps({"message": "x\r\n" * 100_000}).encode())
 def test_an_errors_words_are_one_short_line(content: bytes) -> None:
-    words = _message(content)
+    words = message_of(content)
     assert len(words) <= 200
     assert "\n" not in words
 
@@ -171,7 +172,7 @@ def test_no_header_has_anybody_wait_for_long(left: str, reset: str, date: str) -
     limiter.learn("get", headers)
     assert 0 <= limiter.until_reset(headers) <= WINDOW
     assert 0 <= limiter._pause("get", 0) <= WINDOW
-    assert 0 <= Api._wait(cast("Any", SimpleNamespace(_limiter=limiter)), headers) <= LONGEST_WAIT
+    assert 0 <= Requests._wait(cast("Any", SimpleNamespace(_limiter=limiter)), headers) <= LONGEST_WAIT
 
 
 def put(flags: Any) -> bytes:

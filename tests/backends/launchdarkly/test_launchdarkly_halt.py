@@ -185,7 +185,7 @@ async def test_a_replaced_token_is_read_anew(simulated: Simulated) -> None:
         async def secret(_: str) -> str:
             return next(tries)
 
-        api._secret = secret
+        api._requests._secret = secret
         assert (await backend.identity()).name == "killswitch-console"
 
 
@@ -235,17 +235,17 @@ async def test_a_used_up_window_says_how_long_to_wait(simulated: Simulated, back
 async def test_a_hanging_platform_is_unreachable_in_seconds(simulated: Simulated, backend: Backend) -> None:
     import aiohttp
 
-    from killswitch_backends.launchdarkly import api
+    from killswitch_backends.launchdarkly import requests
 
     before = await captured(backend, FLAG)
     simulated.faults.before["launchdarkly.get"] = ["hang"]
-    assert api._TIMEOUT.total is not None
-    assert api._TIMEOUT.total <= 5
+    assert requests.TIMEOUT.total is not None
+    assert requests.TIMEOUT.total <= 5
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            api.Api._call,
+            requests.Requests.call,
             "__kwdefaults__",
-            {**(api.Api._call.__kwdefaults__ or {}), "timeout": aiohttp.ClientTimeout(total=0.1)},
+            {**(requests.Requests.call.__kwdefaults__ or {}), "timeout": aiohttp.ClientTimeout(total=0.1)},
         )
         with pytest.raises(Unreachable, match=r"no answer within 0\.1 s"):
             await backend.halt(before, order())
