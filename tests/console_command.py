@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from warm import CONTEXT
+from warm import process as forked
 
 CONSOLE = Path(sys.executable).with_name("killswitch-console")
 
@@ -59,7 +59,7 @@ def _forked(
     with tempfile.TemporaryDirectory(prefix="command-") as folder:
         said, complained = Path(folder, "stdout"), Path(folder, "stderr")
         environment = _environment() | (variables or {})
-        process = CONTEXT.Process(target=_run, args=(words, environment, str(said), str(complained), place))
+        process = forked(_run, words, environment, str(said), str(complained), place)
         process.start()
         process.join(WITHIN)
         if process.exitcode is None:

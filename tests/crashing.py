@@ -20,6 +20,7 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from warm import CONTEXT
+from warm import process as forked
 
 END_SECONDS = 120.0
 
@@ -50,7 +51,7 @@ class Child:
 def start(work: str, config: Path, *words: str) -> Child:
     """Start ``halt SCOPE``, ``resume HALT``, ``restore HALT`` or ``hold HALT`` (until it is proven) in a process."""
     confirmed = CONTEXT.Event()
-    process = CONTEXT.Process(target=_main, args=(work, config, words, confirmed), daemon=True)
+    process = forked(_main, work, config, words, confirmed, daemon=True)
     process.start()
     return Child(process, confirmed)
 
