@@ -101,7 +101,7 @@ def seconds(record: HaltRecord) -> tuple[float, float]:
 
 def assert_most_dangerous_first(crowd: Crowd) -> None:
     """On each backend, what ran most was asked for before what ran least: by the order in which calls came."""
-    for ref in crowd.unsettled:
+    for ref in {target.backend for target in crowd.things}:
         marks = [crowd.things[target].mark for _, what, target in crowd.asked if target.backend == ref]
         ran = [mark.prior["replicas"] for mark in marks if mark]
         assert ran == sorted(ran, reverse=True), ref
