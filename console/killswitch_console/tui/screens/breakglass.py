@@ -7,7 +7,6 @@ takes; leaving the screen does not end it, and the passphrase is wiped whatever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual import on, work
@@ -16,10 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from killswitch_console.authority.opening import Opening
 from killswitch_console.authority.roles import NotAuthorised
-from killswitch_console.halting.engine import Engine
 from killswitch_console.hostile import clean
+from killswitch_console.tui import ceremony
 from killswitch_console.tui.lines import breakglass
 from killswitch_console.tui.lines.spans import BLANK, Line, Tone, plain, wrapped
 from killswitch_console.tui.places import Place
@@ -27,13 +25,8 @@ from killswitch_console.tui.screens.base import ConsoleScreen
 from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.listing import Lines, Listing
 from killswitch_console.tui.widgets.secret_line import SecretLine
-from killswitch_console.vault.credential import wipe
-from killswitch_console.vault.register import Entry, RegisterError
-from killswitch_console.vault.vault import Probe
+from killswitch_console.vault.register import Entry
 from killswitch_console.vault.vaults import NoVaultOpened
-
-Probes = tuple[tuple[str, str, Probe], ...]
-"""Name and custodian of each vault, and what a look at it found."""
 
 
 class BreakGlassScreen(ConsoleScreen):
@@ -58,7 +51,7 @@ class BreakGlassScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._probes: Probes | None = None
+        self._probes: ceremony.Probes | None = None
         self._entries: tuple[Entry, ...] = ()
         self._trouble = ""
         self._hint, self._tone = "", Tone.MUTED
@@ -170,18 +163,8 @@ class BreakGlassScreen(ConsoleScreen):
     @work(exclusive=True, group="vaults", exit_on_error=False)
     async def _look(self) -> None:
         """How vaults and credentials are; a hung keyring takes its three seconds, and nothing waits for it."""
-
-        async def look(engine: Engine) -> tuple[Probes, tuple[Entry, ...], str]:
-            glass = engine.settings.glass
-            probes = await asyncio.gather(*(vault.probe() for vault in glass.vaults))
-            told = tuple((v.name, v.custodian, probe) for v, probe in zip(glass.vaults, probes, strict=True))
-            try:
-                entries = () if glass.register is None else await asyncio.to_thread(glass.register.entries)
-            except RegisterError as error:
-                return told, (), str(error)
-            return told, entries, ""
-
-        self._probes, self._entries, self._trouble = await self.console_app.ask(look, name="look at vaults")
+        seen = await self.console_app.ask(ceremony.look, name="look at vaults")
+        self._probes, self._entries, self._trouble = seen.probes, seen.entries, seen.trouble
         if self._no_vault and self.is_current:
             self.query_one("#glass").focus()
         self.freshen_body()
@@ -221,18 +204,9 @@ class BreakGlassScreen(ConsoleScreen):
         if self._takes_two:
             second = self.query_one("#second", SecretLine).take() or None
             alone = self.query_one("#alone", Input).value.strip() or None
-        invoker = self.state.invoker
-
-        async def unseal(engine: Engine) -> Opening:
-            try:
-                return await engine.break_glass(
-                    passphrase, invoker=invoker, reason=reason, incident=incident, second=second, alone=alone
-                )
-            finally:
-                wipe(passphrase)
-                if second is not None:
-                    wipe(second)
-
+        unseal = ceremony.unsealing(
+            passphrase, invoker=self.state.invoker, reason=reason, incident=incident, second=second, alone=alone
+        )
         self._say("Recording, telling others, unsealing …", Tone.WARN)
         self._carry_out(unseal, "break the glass")
 
@@ -241,29 +215,18 @@ class BreakGlassScreen(ConsoleScreen):
         if not second:
             self._begin_standing_alone()
             return
-
-        async def countersign(engine: Engine) -> Opening:
-            try:
-                return await engine.glass.countersign(second)
-            finally:
-                wipe(second)
-
         self._say("Countersigning …", Tone.WARN)
-        self._carry_out(countersign, "countersign")
+        self._carry_out(ceremony.countersigning(second), "countersign")
 
     def _begin_standing_alone(self) -> None:
         why = self.query_one("#alone", Input).value.strip() if self._takes_two else ""
         if not why:
             self._say("the second custodian's passphrase is required, or why you act alone")
             return
-
-        async def stand_alone(engine: Engine) -> Opening:
-            return await engine.glass.stand_alone(why)
-
-        self._carry_out(stand_alone, "stand alone")
+        self._carry_out(ceremony.standing_alone(why), "stand alone")
 
     @work(group="ceremony", exit_on_error=False)
-    async def _carry_out(self, job: Callable[[Engine], Awaitable[Opening]], name: str) -> None:
+    async def _carry_out(self, job: ceremony.Job, name: str) -> None:
         """Have the engine do it; leaving the screen does not end it."""
         self._under_way = True
         try:
@@ -286,16 +249,12 @@ class BreakGlassScreen(ConsoleScreen):
 
     def action_seal(self) -> None:
         """Back to normal credentials at once."""
-
-        async def seal(engine: Engine) -> None:
-            await engine.glass.seal("somebody sealed it")
-
-        self._seal(seal)
+        self._seal()
 
     @work(group="ceremony", exit_on_error=False)
-    async def _seal(self, job: Callable[[Engine], Awaitable[None]]) -> None:
+    async def _seal(self) -> None:
         self._say("Sealing …", Tone.WARN)
-        await asyncio.shield(asyncio.ensure_future(self.console_app.ask(job, name="seal the glass")))
+        await asyncio.shield(asyncio.ensure_future(self.console_app.ask(ceremony.seal, name="seal the glass")))
         self._say("Sealed. Rotate what was used: killswitch-console breakglass list", Tone.WARN)
         self._look()
 
