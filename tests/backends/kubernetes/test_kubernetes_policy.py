@@ -13,13 +13,26 @@ from killswitch_backends.protocol import Backend, Profile
 from killswitch_backends.restores import ForeseesRestores
 from killswitch_backends.simulator.kubernetes.access import Denial
 from killswitch_backends.simulator.server import Simulator
-from kubernetes_table import Admin, agent, capture, halted, is_stopped, observing, opened, order, sighting, target
+from kubernetes_table import (
+    Admin,
+    accepted_anyhow,
+    agent,
+    capture,
+    halted,
+    is_stopped,
+    observing,
+    opened,
+    order,
+    sighting,
+    target,
+)
 from kubernetes_workloads import API, DEFINITIONS, NAMESPACE, definition, manifest, path
 from simulated import Simulated, eventually, running
 
 CUSTOM = [kind for kind, api in API.items() if "." in api.partition("/")[0]]
 WORKLOADS = ("StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 CUSTOM_WORKLOADS = ("Rollout", "Sandbox", "InferenceService", "ScaledJob")
+NODES = 20
 _OF_EVERYBODY = ("selfsubjectreviews", "selfsubjectaccessreviews")
 
 
@@ -51,7 +64,7 @@ async def prepared(admin: Admin) -> None:
     for kind in CUSTOM:
         name = definition(kind)["metadata"]["name"]
         await eventually(lambda name=name: admin.call("GET", f"{DEFINITIONS}/{name}").get("status"))  # type: ignore[misc]
-    for number in range(4, 13):  # with many nodes under its pods, the backend lists them
+    for number in range(4, NODES + 1):  # with many nodes under its pods, the backend lists them
         admin.call("POST", "/api/v1/nodes", {"metadata": {"name": f"node-{number}"}, "spec": {}})
         admin.set_node_ready(f"node-{number}", ready=True)
     for kind in (*WORKLOADS, *CUSTOM_WORKLOADS, "Service"):
@@ -84,6 +97,9 @@ async def all_that_it_does(sim: Simulated, admin: Admin, backend: Backend) -> No
     targets = [target(f"refund-{n}") for n in (1, 2, 3)] + [target(f"{kind.lower()}-1", kind=kind) for kind in kinds]
     async with sighting(backend):
         await backend.preflight(targets)
+        (everywhere,) = await capture(backend, target("daemonset-1", kind="DaemonSet"))
+        async with observing(backend, [accepted_anyhow(everywhere)]) as seen:
+            await seen.until(lambda item: (item.running or 0) > NODES / 2)
         watches = await halted(backend, *targets[:-1])
         watches += await halted(backend, targets[-1], profile=Profile.FORCE)
         many = [target(f"many-{n}") for n in range(10)]
