@@ -28,7 +28,7 @@ from killswitch_console.authority.invoker import Invoker
 from killswitch_console.database import Database, connect, insert
 from killswitch_console.halting.approving import Approval
 from killswitch_console.halting.ledger_file import make_private, prepare
-from killswitch_console.halting.ledger_rows import dump, load, moment, restore_begun
+from killswitch_console.halting.ledger_rows import dump, load, moment, restore_begun, storable
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.reviving import Revival
@@ -256,10 +256,11 @@ class Ledger:
 
 def _run(statements: Sequence[_Statement], connection: sqlite3.Connection) -> None:
     for sql, rows in statements:
+        storable_rows = [tuple(map(storable, row)) for row in rows]
         if "?" in sql:
-            connection.executemany(sql, rows)
+            connection.executemany(sql, storable_rows)
         else:
-            insert(connection, sql, rows)
+            insert(connection, sql, storable_rows)
 
 
 def _heard(work: asyncio.Future[None]) -> None:

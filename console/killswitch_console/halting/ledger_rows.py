@@ -23,6 +23,13 @@ def dump(adapter: TypeAdapter[_T], value: _T) -> str:
         return json.dumps(adapter.dump_python(value, mode="json"))
 
 
+def storable(text: str | None) -> str | None:
+    """A text as SQLite takes it: half a surrogate pair (a reason typed in a terminal of other bytes) is written out."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def load(adapter: TypeAdapter[_T], text: str) -> _T:
     """A value of its JSON. Raises ``ValueError``: this version cannot read it."""
     try:
