@@ -27,7 +27,6 @@ _TIMEOUT = 3.0
 _AGAIN = 1.0
 """Seconds until a report that failed is sent again."""
 
-
 UNSAID = object()
 
 
@@ -39,6 +38,7 @@ class FlagReporter:
         agent: the agent's name, as its flag's tag ``agent:NAME`` has it.
         instance: what tells this copy from others; a pod's name, a Lambda environment's log stream, if left out.
         token: sent as a bearer token, if the board wants one.
+        every: seconds between two reports when nothing changed.
     """
 
     def __init__(self, url: str, *, agent: str, instance: str = "", token: str = "", every: float = EVERY) -> None:

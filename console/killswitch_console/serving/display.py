@@ -1,7 +1,7 @@
 """The server of the wall display: textual-serve's, behind the gate, with a page that loads nothing from elsewhere.
 
-Each browser gets a read-only console of its own, as a process. Nothing here can halt or restore: the process is
-started with ``WALL`` and refuses that by itself (``halting/read_only.py``).
+Each browser gets a read-only console of its own, as a process (``shown.py``). Nothing here can halt or restore: that
+process refuses it by itself (``halting/read_only.py``).
 """
 
 from __future__ import annotations
