@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_servers import ACCESS_KEY, REGION, SECRET_KEY, opened
+from aws_asking import opened
+from aws_servers import ACCESS_KEY, REGION, SECRET_KEY
 from hostile.liar import Liar, Reply
 from hostile.strategies import JUNK, anything, examples, on_the_wire, spoilt, text, without
 from killswitch_backends.aws_common.budget import Urgency

@@ -243,6 +243,18 @@ def test_keys_without_end_are_left(
     )
     with pytest.raises(Problem, match="more than 20 objects"):
         runner.run(store.keys(""))
+    with pytest.raises(Problem, match="more than 20 objects"):  # not: there is no anchor
+        runner.run(newest(store, "L"))
+
+
+def test_a_store_that_does_not_know_us_is_no_store_without_an_anchor(
+    runner: asyncio.Runner, liar: Liar, store: ObjectStore
+) -> None:
+    liar.answer = saying(b"<Error><Code>InvalidAccessKeyId</Code><Message>no such key</Message></Error>", XML, 403)
+    with pytest.raises(Unauthenticated):
+        runner.run(newest(store, "L"))
+    liar.answer = saying(b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>", XML, 403)
+    assert runner.run(newest(store, "L")) is None, "credentials that may only put"
 
 
 def test_keys_of_another_folder_are_not_ours(runner: asyncio.Runner, liar: Liar, store: ObjectStore) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ from hypothesis import strategies as st
 from hostile.strategies import JUNK, anything, examples, spoilt, text
 from killswitch_backends.outside import parsed
 from killswitch_console.audit.playing import load
-from killswitch_console.audit.reading import TrailUnavailable
+from killswitch_console.audit.storage import TrailUnavailable
 from killswitch_console.config import load_configuration
 from killswitch_console.config_files import ConfigurationError
+from killswitch_console.drills.facing import read_score
 from killswitch_console.drills.reading import ScenarioError, read_scenario
 from killswitch_console.drills.wire import lines
 from killswitch_console.halting.last_known import LastKnown
+from killswitch_console.halting.lease import Leases, Work
+from killswitch_console.tui.last_frame import FILE, recall
 from killswitch_console.vault.sealing import NotSealed, header_of, seal
 from killswitch_inventory.targets import BackendRef
 
@@ -43,24 +48,32 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "hostile.toml"
 
 
+def written(file: Path, content: str) -> Path:
+    """A file of this text, halves of surrogate pairs and all."""
+    file.write_bytes(content.encode("utf-8", "surrogatepass"))
+    return file
+
+
+def told(read: Callable[[Path], object], file: Path, *errors: type[Exception]) -> str:
+    """What is said of a file that cannot be read; its name where it can."""
+    try:
+        read(file)
+    except errors as error:
+        return str(error)
+    return str(file)
+
+
 @examples(60)
 @given(toml)
 def test_a_configuration_is_read_or_refused_with_its_file(file: Path, content: str) -> None:
-    file.write_bytes(content.encode("utf-8", "surrogatepass"))
-    said = str(file)
-    try:
-        load_configuration(file)
-    except ConfigurationError as error:
-        said = str(error)
-    assert str(file) in said
+    assert str(file) in told(load_configuration, written(file, content), ConfigurationError)
 
 
 @examples(60)
 @given(toml)
 def test_a_scenario_is_read_or_refused(file: Path, content: str) -> None:
-    file.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(ScenarioError):
-        read_scenario(file)
+        read_scenario(written(file, content))
 
 
 _CAST = '{"version": 2, "width": 80, "height": 24}\n[0.1, "o", "x"]\n'
@@ -73,15 +86,8 @@ _CAST = '{"version": 2, "width": 80, "height": 24}\n[0.1, "o", "x"]\n'
 @example('[{}, "o", "x"]')
 @example('[NaN, "o", "x"]')
 def test_a_recording_is_read_up_to_what_cannot_be(file: Path, line: str) -> None:
-    file.write_bytes((_CAST + line).encode("utf-8", "surrogatepass"))
-    assert load(file)[0] == (0.1, "o", "x")
-    file.write_bytes(line.encode("utf-8", "surrogatepass"))
-    said = str(file)
-    try:
-        load(file)
-    except TrailUnavailable as error:
-        said = str(error)
-    assert str(file) in said
+    assert load(written(file, _CAST + line))[0] == (0.1, "o", "x")
+    assert str(file) in told(load, written(file, line), TrailUnavailable)
 
 
 SEALED = json.loads(seal(bytearray(b"secret"), bytearray(b"passphrase")).partition(b"\n")[0])
@@ -140,3 +146,29 @@ async def test_a_last_known_fleet_that_is_junk_is_none(tmp_path: Path, content: 
     path.write_bytes(b'"2026-11-22T12:00:00Z"\n' + content + b"\n")
     path.chmod(0o600)
     assert await last_known.recall(ref) is None if content.strip() else True
+
+
+@pytest.mark.parametrize(
+    "content", [*JUNK, b'{"score": 5}', b'{"score": {"times": []}, "title": "x"}'], ids=range(len(JUNK) + 2)
+)
+def test_a_score_that_is_none_is_refused_with_its_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "score.json").write_bytes(content)
+    with pytest.raises(ValueError, match="score"):
+        read_score(tmp_path)
+
+
+@pytest.mark.parametrize("content", JUNK, ids=range(len(JUNK)))
+def test_what_lies_in_the_state_directory_as_junk_is_not_there(tmp_path: Path, content: bytes) -> None:
+    """The fleet that the first frame shows, and who has a lease."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "leases").mkdir(mode=0o700)
+    for name in ("leases/H1", FILE):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    assert recall(tmp_path) is None
+    assert Leases(tmp_path).holder("H1") is None  # nobody has its lock, whatever stands in it
+    with (tmp_path / "leases/H1").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        holder = Leases(tmp_path).holder("H1")
+    assert holder is not None
+    assert holder.work is Work.HALT

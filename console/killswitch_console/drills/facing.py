@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from killswitch_backends.outside import parsed_exactly
 from killswitch_console import private
@@ -42,11 +42,12 @@ def read_score(folder: Path) -> dict[str, Any]:
     """A drill's score as it was kept. Raises ``OSError`` or ``ValueError``."""
     from killswitch_console.drills.scoring import Score
 
-    document: dict[str, Any] = parsed_exactly((folder / "score.json").read_bytes())
+    content = (folder / "score.json").read_bytes()
     try:
+        document: dict[str, Any] = parsed_exactly(content)
         TypeAdapter(Score).validate_python(document["score"])
         str(document["title"])
-    except (ValidationError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):  # ValueError: pydantic's ValidationError is one
         raise ValueError(f"{folder / 'score.json'} is not a drill's score") from None
     return document
 
