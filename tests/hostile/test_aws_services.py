@@ -29,7 +29,7 @@ from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_common.settings import AwsSettings
 from killswitch_backends.aws_common.trail import latest
 from killswitch_backends.aws_lambda.signals import executions_now, tags_in_bulk
-from killswitch_backends.problems import Problem, Unreachable
+from killswitch_backends.problems import Problem, Unauthenticated, Unreachable
 from killswitch_backends.recalling import RecordedCall, Word
 from killswitch_console.audit import object_store
 from killswitch_console.audit.anchoring import Alarm, anchors_of, newest

@@ -119,7 +119,7 @@ class Api:
         return _moment(body.get("creationDate"))
 
     async def approval_settings(self) -> Mapping[str, Json]:
-        """``approvalSettings`` of the environment; empty where it has none."""
+        """``approvalSettings`` of the environment; empty where it has none. Raises ``Unreachable`` for what is none."""
         path = f"/api/v2/projects/{quote(self._settings.project)}/environments/{quote(self._settings.environment)}"
         body = await self._requests.call("environment", "GET", path, background=True)
         found = body.get("approvalSettings") or {}

@@ -69,7 +69,7 @@ class Requests:
         quick: bool = False,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
     ) -> Json:
-        """One request and its JSON object; a token that was replaced meanwhile is read anew once."""
+        """One request, its JSON object; a token that was replaced meanwhile is read once more. Raises ``Problem``."""
         where, timeout = where or self._where, QUICK if quick else timeout
         await self._limiter.acquire(route, background=background)
         used = await self._current_token()

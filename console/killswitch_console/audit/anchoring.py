@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from killswitch_backends.problems import Problem, Refused
+from killswitch_backends.problems import Problem, Refused, Unauthenticated
 from killswitch_console.audit.merkle import Edge, leaf_hash
 from killswitch_console.audit.notes import Checkpoint, NoteError, read_checkpoint
 from killswitch_console.audit.reading import Volume, open_volume
@@ -87,10 +87,17 @@ async def anchor(path: Path, store: Store, known: int = 0) -> Anchored:
 
 
 async def newest(store: Store, folder: str) -> Checkpoint | None:
-    """The last checkpoint in the store; None where there is none, or listing is not allowed."""
+    """The last checkpoint in the store; None where there is none, or listing is not allowed.
+
+    Raises:
+        Alarm: it does not read.
+        Problem: the store cannot be reached, or does not know us.
+    """
     try:
         keys = await store.keys(f"{folder}/ckpt/")
-    except Refused:
+    except Unauthenticated:
+        raise
+    except Refused:  # credentials that may only put
         return None
     if not keys:
         return None

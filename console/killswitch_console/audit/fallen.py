@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from killswitch_backends.problems import Refused
+from killswitch_backends.problems import Refused, Unauthenticated
 from killswitch_console.audit.anchoring import Store
 from killswitch_console.audit.canonical import canonical
 from killswitch_console.audit.events import Draft, Event
@@ -72,6 +72,8 @@ async def _known(store: Store, directory: TrailDirectory) -> list[tuple[str, Eve
     """The ids of what fell, each with its event; those of retired volumes are left out."""
     try:
         keys = await store.keys(f"{folder_of(directory)}/")
+    except Unauthenticated:
+        raise
     except Refused:  # credentials that may only put
         return []
     ids = [key.rpartition("/")[2].removesuffix(".json") for key in keys]

@@ -17,7 +17,7 @@ from killswitch_backends.aws_common.budget import Urgency
 from killswitch_backends.aws_common.calls import Aws, open_aws, platform_code
 from killswitch_backends.aws_common.session import ServiceModels
 from killswitch_backends.aws_common.settings import AwsSettings
-from killswitch_backends.problems import Problem, Refused, Throttled
+from killswitch_backends.problems import Problem, Throttled, Unreachable
 from killswitch_console.audit.settings import S3
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class ObjectStore:
         raise Throttled(self._aws.where, f"{key}: others write it at the same time")
 
     async def get(self, key: str) -> bytes | None:
-        """An object's bytes, or None."""
+        """An object's bytes, or None. Raises a ``Problem``, also for one that no console put there."""
         client = await self._aws.client("s3")
         try:
             content = await self._ask(lambda: bytes(client.get_object(**self._at(key))["Body"].read(MOST_BYTES + 1)))
@@ -79,11 +79,18 @@ class ObjectStore:
                 return None
             raise
         if len(content) > MOST_BYTES:
-            raise Refused(self._aws.where, f"{key} is larger than {MOST_BYTES // 2**20} MiB: no console put it there")
+            raise Unreachable(
+                self._aws.where, f"{key} is larger than {MOST_BYTES // 2**20} MiB: no console put it there"
+            )
         return content
 
     async def keys(self, folder: str) -> list[str]:
-        """All keys below a folder, in order."""
+        """All keys below a folder, in order.
+
+        Raises:
+            Unreachable: the list does not end: it is not taken for a refusal, which some may live with.
+            Problem: any other failure.
+        """
         client = await self._aws.client("s3")
         prefix = self._key(folder)
 
@@ -94,7 +101,7 @@ class ObjectStore:
 
         found = await self._ask(listed)
         if len(found) > MOST_KEYS:
-            raise Refused(self._aws.where, f"lists more than {MOST_KEYS} objects below {prefix}")
+            raise Unreachable(self._aws.where, f"lists more than {MOST_KEYS} objects below {prefix}")
         skip = len(self._key(""))
         return sorted(key[skip:] for key in found if key.startswith(prefix))
 

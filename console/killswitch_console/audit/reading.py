@@ -121,14 +121,18 @@ class Volume:
         self._connection = connection
 
     def check(self) -> None:
-        """See that it is a volume, and have SQLite believe nothing of a file that may be a stranger's."""
+        """See that it is a volume, and have SQLite believe nothing of a file that may be a stranger's.
+
+        Raises:
+            TrailUnavailable: it is none.
+        """
         self._rows("PRAGMA trusted_schema = OFF")
         self._rows("PRAGMA cell_size_check = ON")
         if set(self._rows(TABLES)) != our_tables():
             raise TrailUnavailable(f"{self.path}: its tables are not those of a trail")
 
     def head(self) -> Head:
-        """Where it ends now."""
+        """Where it ends now. Raises ``TrailUnavailable``."""
         try:
             (row,) = self._rows(HEAD, ())
             return read_head(row)
@@ -169,7 +173,7 @@ class Volume:
         return [int(row[0]) for row in self._rows(sql, (first, last, *given))]
 
     def signed(self) -> tuple[str, int]:
-        """The receipt of the last signature, and how many events it covers."""
+        """The receipt of the last signature, and how many events it covers. Raises ``TrailUnavailable``."""
         ((note,),) = self._rows("SELECT note FROM head") or [(None,)]
         if note is None:
             return "", 0

@@ -69,7 +69,7 @@ class _Memory:
         self._targets: dict[TargetId, TargetProgress] = {}
 
     def of(self, events: list[Body]) -> HaltRecord:
-        """The halt, from its events in order."""
+        """The halt, from its events in order. Raises ``NotRemembered``."""
         for event in events:
             self._take(event)
         if self._header is None:
