@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, halted, moto_server, opened, order, seen, watching
+from aws_asking import halted, opened, order, seen, watching
+from aws_servers import Names, Server, moto_server
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_lambda import KIND as LAMBDA
 from killswitch_backends.protocol import Backend, Order, Sight, Watch

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aws_servers import STARTERS, Names, Server, opened
+from aws_asking import opened
+from aws_servers import Names, Server
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_lambda import KIND as LAMBDA
 from killswitch_backends.problems import Problem
@@ -20,12 +21,6 @@ from killswitch_inventory.sightings import SightingFailed
 from killswitch_inventory.targets import TargetId
 
 KINDS = {"lambda": LAMBDA, "iam": IAM}
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with STARTERS["simulator"](tmp_path_factory.mktemp("simulator")) as running:
-        yield running
 
 
 def no_credentials(server: Server, folder: Path) -> dict[str, Any]:

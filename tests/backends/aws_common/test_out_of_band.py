@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from aws_servers import STARTERS, Names, Server, listed, opened
+from aws_asking import listed, opened
+from aws_servers import Names, Server
 from killswitch_backends.attribution import Attributing, Deed
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_iam.denial import denial
 from killswitch_backends.aws_lambda import KIND as LAMBDA
 from killswitch_backends.protocol import Backend
 from killswitch_inventory.targets import TargetId
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with STARTERS["simulator"](tmp_path_factory.mktemp("simulator")) as running:
-        yield running
 
 
 async def told(backend: Backend, path: str) -> Deed:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import STARTERS, Names, Server, captured, halted, listed, opened, order, patiently, planned, seen
+from aws_asking import captured, halted, listed, opened, order, patiently, planned, seen
+from aws_servers import Names, Server
 from killswitch_backends.attribution import Attributing
 from killswitch_backends.aws_common.checking import Need
 from killswitch_backends.aws_iam import KIND as IAM
@@ -29,12 +30,6 @@ PROVIDER = {
 PREFIXES = {"tagging": "tag"}
 OPEN = "sts:GetCallerIdentity"
 """The one call that AWS lets everybody make."""
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with STARTERS["simulator"](tmp_path_factory.mktemp("simulator")) as running:
-        yield running
 
 
 def recorded(server: Server) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tomllib
 
-from aws_servers import halted, opened, order, patiently, seen
+from aws_asking import halted, opened, order, patiently, seen
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_lambda import KIND as LAMBDA
 from killswitch_backends.protocol import Sight

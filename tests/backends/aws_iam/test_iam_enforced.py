@@ -10,7 +10,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from aws_servers import REGION, Names, Server, halted, ministack_server, opened, order, patiently, seen
+from aws_asking import halted, opened, order, patiently, seen
+from aws_servers import REGION, Names, Server, ministack_server
 from killswitch_backends.aws_iam import KIND
 from killswitch_backends.protocol import Sight
 

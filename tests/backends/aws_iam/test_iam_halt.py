@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, opened, order, patiently, seen
+from aws_asking import captured, halted, listed, opened, order, patiently, seen
+from aws_servers import Names, Server
 from killswitch_backends.aws_iam import KIND
 from killswitch_backends.aws_iam.denial import POLICY_NAME
 from killswitch_backends.problems import Conflict, Gone, Refused

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import STARTERS, Names, Server, captured, halted, listed, opened, order, patiently, seen
+from aws_asking import captured, halted, listed, opened, order, patiently, seen
+from aws_servers import STARTERS, Names, Server
 from killswitch_backends.aws_iam import KIND, IamSettings
 from killswitch_backends.aws_iam.backend import IamBackend
 from killswitch_backends.aws_iam.organization import spares

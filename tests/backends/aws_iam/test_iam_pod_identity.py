@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from aws_servers import opened
+from aws_asking import opened
 from killswitch_backends.aws_common.session import ServiceModels, create_client, open_session
 from killswitch_backends.aws_iam import KIND as IAM
 from killswitch_backends.aws_iam.settings import IamSettings

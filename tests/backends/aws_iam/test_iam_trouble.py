@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, seen
+from aws_asking import captured, halted, listed, met, opened, order, patiently, seen
+from aws_servers import Names, Server
 from killswitch_backends.aws_iam import KIND
 from killswitch_backends.aws_iam.chaining import TrustGraph
 from killswitch_backends.aws_iam.denial import POLICY_NAME, denial, denies_all, halt_in, sid_in, sid_of

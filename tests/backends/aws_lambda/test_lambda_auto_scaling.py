@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import STARTERS, Names, Server, captured, halted, opened, order, patiently, planned
+from aws_asking import captured, halted, opened, order, patiently, planned
+from aws_servers import STARTERS, Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Conflict
 from killswitch_backends.protocol import Watch

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import STARTERS, Names, Server, listed, opened, patiently, planned, warmed
+from aws_asking import listed, opened, patiently, planned
+from aws_servers import STARTERS, Names, Server, warmed
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.aws_lambda.edge import EDGE_REGION
 from killswitch_backends.aws_lambda.functions import Function

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_servers import Names, Server, halted, opened, order
+from aws_asking import halted, opened, order
+from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.restores import ForeseesRestores
 

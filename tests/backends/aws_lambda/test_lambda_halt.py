@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, found, halted, listed, opened, order, patiently, planned, seen
+from aws_asking import captured, found, halted, listed, opened, order, patiently, planned, seen
+from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Changed, Conflict, Gone
 from killswitch_backends.protocol import Accepted, Failure, Grade, Sight, Watch

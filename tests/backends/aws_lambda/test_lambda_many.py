@@ -9,7 +9,8 @@ from typing import Any
 
 import boto3
 
-from aws_servers import Server, opened
+from aws_asking import opened
+from aws_servers import Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.aws_lambda.backend import LambdaBackend
 from killswitch_backends.simulator.seams import AgentSpec, Runtime

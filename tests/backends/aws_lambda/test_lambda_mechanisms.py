@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, opened, order, patiently, planned, seen
+from aws_asking import captured, halted, opened, order, patiently, planned, seen
+from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.aws_lambda.bounds import CLOCK_SLACK, RunLimits
 from killswitch_backends.aws_lambda.functions import Function

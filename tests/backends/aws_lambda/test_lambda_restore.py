@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_servers import Names, Server, halted, opened, order, patiently
+from aws_asking import halted, opened, order, patiently
+from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
 from killswitch_console.assembling import engine_settings

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aws_servers import Names, Server, captured, halted, listed, met, opened, order, patiently, planned, seen
+from aws_asking import captured, halted, listed, met, opened, order, patiently, planned, seen
+from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Backend, Captured, Sight

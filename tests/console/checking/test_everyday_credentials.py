@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from aws_servers import Names, Server, moto_server, opened
+from aws_asking import opened
+from aws_servers import Names, Server, moto_server
 from console_command import answer
 from killswitch_backends.ages import Age, TellsAges
 from killswitch_backends.aws_iam import KIND as IAM
