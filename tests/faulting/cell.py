@@ -50,7 +50,7 @@ PATIENCE: Final = 45.0
 FLAGS: Final = frozenset({"launchdarkly"})
 """Without sight of these a halt may be proven all the same: a flag stops no process."""
 
-ASKS_NOTHING: Final = frozenset({("launchdarkly", "preflight"), ("launchdarkly", "capture")})
+ASKS_NOTHING: Final = frozenset({("launchdarkly", "capture")})
 """Operations that ask their platform nothing: what they need is known from the sight. Anywhere else a fault has to
 strike, or its cell shows nothing."""
 

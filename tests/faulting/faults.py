@@ -49,10 +49,8 @@ class Fault:
     """Strike so often at most; None: as long as the fault lasts."""
 
 
-STREAMING: Final = frozenset(
-    (backend, operation) for backend in ("kubernetes", "launchdarkly") for operation in ("sight", "observe")
-)
-"""Operations that have their platform push."""
+STREAMING: Final = frozenset({("kubernetes", "sight"), ("launchdarkly", "sight"), ("launchdarkly", "observe")})
+"""Operations that have their platform push, over a stream of their own."""
 
 
 FAULTS: Final = (
