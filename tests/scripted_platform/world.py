@@ -91,6 +91,10 @@ class World:
         self.touch(thing.target)
         return thing
 
+    def thing(self, target: str) -> Thing:
+        """One by its target's id."""
+        return self.things[TargetId.parse(target)]
+
     def touch(self, target: TargetId) -> None:
         """It is not as it was."""
         self._wake(target.backend, target)
@@ -187,10 +191,10 @@ class World:
             case Fault.INTERNAL:
                 raise ZeroDivisionError("a defect of the backend")
             case Fault.CHANGED:
-                thing = self.things[TargetId.parse(where)]
+                thing = self.thing(where)
                 thing.set(thing.replicas + 1)
             case Fault.GONE:
-                thing = self.things[TargetId.parse(where)]
+                thing = self.thing(where)
                 thing.gone = True
                 thing.set(0)
                 raise Gone(where, "not found")

@@ -84,7 +84,7 @@ async def test_the_intent_is_in_the_trail_before_the_first_change_and_the_verdic
 
 async def test_that_a_grace_is_cut_short_is_in_the_trail_before_it_is(tmp_path: Path) -> None:
     world, directory = a_world(), TrailDirectory(tmp_path / "audit")
-    world.things[TargetId.parse(deployment("a0"))].drains = 60.0
+    world.thing(deployment("a0")).drains = 60.0
     told: list[object] = []
 
     def look(target: TargetId, order: Order) -> None:
@@ -127,6 +127,6 @@ async def test_a_halt_goes_on_while_another_process_holds_the_trail(tmp_path: Pa
         await engine.recorder.require("test.done", {})
     kinds = [body["kind"] for body in bodies(directory)]
     assert kinds.count("halt.confirmed") == kinds.count("halt.ended") == 1
-    assert world.things[TargetId.parse(deployment("a0"))].running() == 0
+    assert world.thing(deployment("a0")).running() == 0
     (report,) = verify_directory(directory, verifier_of(directory), {})
     assert report.findings == []

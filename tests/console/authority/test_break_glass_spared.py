@@ -88,8 +88,8 @@ def test_who_joins_a_held_scope_as_the_break_glass_identity_is_left_and_named(tm
             world.add(role("a2"), agents=["a0"])
             await asyncio.sleep(10)
             held = await engine.record(record.header.halt_id)
-            assert world.things[TargetId.parse(role("a2"))].replicas == 0
-            assert world.things[TargetId.parse(role("a1"))].replicas == 1, "it is the way back in"
+            assert world.thing(role("a2")).replicas == 0
+            assert world.thing(role("a1")).replicas == 1, "it is the way back in"
             assert "break-glass" in {u.id: u.reason for u in held.header.untouched}[role("a1")]
             assert held.verdict is Verdict.INCOMPLETE
 

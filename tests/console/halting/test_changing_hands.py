@@ -17,7 +17,6 @@ from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope, ScopeKind
-from killswitch_inventory.targets import TargetId
 from virtual_loop import run
 
 
@@ -54,7 +53,7 @@ def test_what_the_hold_took_in_meanwhile_is_in_the_halt_that_is_resumed(
             assert back.verdict is Verdict.RESTORED
 
     run(main)
-    assert world.things[TargetId.parse(deployment("late"))].replicas == 3
+    assert world.thing(deployment("late")).replicas == 3
 
 
 def test_what_was_restored_meanwhile_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,5 +88,5 @@ def test_one_approval_is_good_for_one_of_two_restores_at_once(tmp_path: Path) ->
 
     done = run(main)
     assert sorted(type(each).__name__ for each in done) == [ApprovalNeeded.__name__, "HaltRecord"]
-    halted = {number for number in range(2) if world.things[TargetId.parse(role(f"a{number}"))].replicas == 0}
+    halted = {number for number in range(2) if world.thing(role(f"a{number}")).replicas == 0}
     assert len(halted) == 1, "one part came back, the other did not"

@@ -40,7 +40,7 @@ async def cut_short(world: World, state_dir: Path, *, saved: bool = True) -> Hal
         record = await halt(engine)
         world.strike("restore", role("a1"), Fault.HANG)
         world.strike("restore", role("a2"), Fault.HANG)
-        thing = world.things[TargetId.parse(deployment(CANARY))]
+        thing = world.thing(deployment(CANARY))
         task = asyncio.create_task(restore(engine, record))
         await until(lambda: thing.replicas == 1)
         await asyncio.sleep(1.0 if saved else 0.0)
@@ -55,7 +55,7 @@ async def cut_short(world: World, state_dir: Path, *, saved: bool = True) -> Hal
 def test_what_was_not_put_back_is_held_again_and_what_was_stays(tmp_path: Path) -> None:
     world, events = small_fleet(3), list[EngineEvent]()
     before = world.state()
-    rest = world.things[TargetId.parse(deployment("a2"))]
+    rest = world.thing(deployment("a2"))
 
     async def main() -> None:
         record = await cut_short(world, tmp_path)
@@ -73,7 +73,7 @@ def test_what_was_not_put_back_is_held_again_and_what_was_stays(tmp_path: Path) 
             known = await engine.record(record.header.halt_id)
             assert known.restoring is None
             assert states(known)[deployment(CANARY)] is TargetState.RESTORED
-            assert world.things[TargetId.parse(deployment(CANARY))].replicas == 1
+            assert world.thing(deployment(CANARY)).replicas == 1
             assert (await restore(engine, record)).verdict is Verdict.RESTORED
 
     run(main)
@@ -109,7 +109,7 @@ def test_resume_halts_all_that_is_not_back_and_says_so(tmp_path: Path) -> None:
             said = halt_document(known, now())["restore_cut_short"]
             assert said["by"] == str(INVOKER)
             assert said["targets_back"] + said["targets_left"] == 9
-            world.things[TargetId.parse(deployment("a1"))].set(3)
+            world.thing(deployment("a1")).set(3)
             resumed = await engine.resume(record.header.halt_id, invoker=INVOKER)
             assert halt_document(resumed, now())["restore_cut_short"] is None
             assert_honest(world, resumed)

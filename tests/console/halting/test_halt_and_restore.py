@@ -19,7 +19,7 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import AgentState, Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import Layer, TargetId
+from killswitch_inventory.targets import Layer
 from scripted_platform import Fault
 from virtual_loop import now, run
 
@@ -196,7 +196,7 @@ def test_what_changed_since_the_plan_is_captured_anew_and_comes_back_as_it_was_t
     async def main() -> None:
         async with opened(world, tmp_path) as engine:
             plan = await engine.plan(Scope.parse("agent:a0"))
-            world.things[TargetId.parse(deployment("a0"))].set(7)
+            world.thing(deployment("a0")).set(7)
             record = await engine.halt(plan, invoker=INVOKER, reason="test")
             assert record.verdict is Verdict.STOPPED
             await restore(engine, record)
@@ -207,7 +207,7 @@ def test_what_changed_since_the_plan_is_captured_anew_and_comes_back_as_it_was_t
 
 def test_a_target_deleted_meanwhile_is_stopped_only_once_its_processes_are(tmp_path: Path) -> None:
     world = small_fleet(1)
-    world.things[TargetId.parse(deployment("a0"))].drains = 12.0
+    world.thing(deployment("a0")).drains = 12.0
     world.strike("halt", deployment("a0"), Fault.GONE)
 
     async def main() -> HaltRecord:
@@ -223,8 +223,8 @@ def test_a_target_deleted_meanwhile_is_stopped_only_once_its_processes_are(tmp_p
 @pytest.mark.parametrize("after", [0.3, 3.0])
 def test_a_target_revived_before_or_after_its_proof_is_halted_again(tmp_path: Path, after: float) -> None:
     world = small_fleet(2)
-    thing = world.things[TargetId.parse(deployment("a0"))]
-    world.things[TargetId.parse(deployment("a1"))].drains = 9.0  # keeps the halt under way
+    thing = world.thing(deployment("a0"))
+    world.thing(deployment("a1")).drains = 9.0  # keeps the halt under way
 
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:

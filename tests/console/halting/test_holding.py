@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engine_runs import (
-    INVOKER,
     assert_honest,
     deployment,
     flag,
@@ -28,19 +26,15 @@ from killswitch_console.halting.events import (
     Adopted,
     EngineEvent,
     Fight,
-    HaltEnded,
-    OpenHalts,
     Reasserted,
     Revived,
     TargetsMoved,
 )
-from killswitch_console.halting.lease import HaltBusy, Leases, Work
 from killswitch_console.halting.plan import Protection
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, World
 from virtual_loop import now, run
 
@@ -48,7 +42,7 @@ from virtual_loop import now, run
 def test_a_revived_target_is_halted_again_and_said_so(tmp_path: Path) -> None:
     world, events = small_fleet(2), list[EngineEvent]()
     before = world.state()
-    thing = world.things[TargetId.parse(deployment("a1"))]
+    thing = world.thing(deployment("a1"))
 
     async def main() -> HaltRecord:
         async with holding(world, tmp_path, events) as engine:
@@ -77,7 +71,7 @@ def test_a_revived_target_is_halted_again_and_said_so(tmp_path: Path) -> None:
 
 def test_shown_as_stopped_only_with_proof_through_a_fight_and_a_human_is_asked(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with holding(world, tmp_path, events) as engine:
@@ -111,7 +105,7 @@ def test_shown_as_stopped_only_with_proof_through_a_fight_and_a_human_is_asked(t
 def test_somebody_who_strips_the_mark_while_reviving_does_not_change_what_comes_back(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
     before = world.state()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> HaltRecord:
         async with holding(world, tmp_path, events) as engine:
@@ -142,12 +136,12 @@ def test_agents_that_appear_in_a_held_scope_are_halted_too(tmp_path: Path, scope
             held = await engine.record(record.header.halt_id)
             names = {key.name for key in held.header.newcomers}
             assert names == ({"new"} if joins else set())
-            assert (world.things[TargetId.parse(deployment("new"))].replicas == 0) is joins
+            assert (world.thing(deployment("new")).replicas == 0) is joins
             assert held.verdict is Verdict.STOPPED
             assert held.slo_met(now())
             assert_honest(world, held)
             assert (await restore(engine, held)).verdict is Verdict.RESTORED
-            assert world.things[TargetId.parse(deployment("new"))].replicas == 1
+            assert world.thing(deployment("new")).replicas == 1
 
     run(main)
     assert bool(of(Adopted, events)) is joins
@@ -170,7 +164,7 @@ def test_a_newcomer_that_is_shared_or_protected_is_left_and_named(tmp_path: Path
             assert "protected" in reasons[deployment("vip")]
             assert "outsider" in reasons[role("shared")]
             assert shared.replicas == 1
-            assert world.things[TargetId.parse(deployment("vip"))].replicas == 1
+            assert world.thing(deployment("vip")).replicas == 1
             assert held.verdict is Verdict.INCOMPLETE
 
     run(main)
@@ -189,7 +183,7 @@ def test_what_a_partial_restore_put_back_is_held_no_more_and_the_rest_is(tmp_pat
             for make in (deployment, role, flag):
                 assert world.state()[make("a1")] == before[make("a1")]
             await until(lambda: is_held(events))
-            kept = world.things[TargetId.parse(deployment("a2"))]
+            kept = world.thing(deployment("a2"))
             kept.set(7)
             await asyncio.sleep(20)
             assert kept.replicas == 0
@@ -221,111 +215,6 @@ def test_a_backend_that_goes_away_leaves_nothing_shown_as_stopped(tmp_path: Path
             assert states(held)[deployment("a0")] is TargetState.STOPPED
 
     run(main)
-
-
-class TestTwoConsoles:
-    def test_one_holds_the_other_follows_and_takes_over(self, tmp_path: Path) -> None:
-        world = small_fleet(2)
-        first, second = list[EngineEvent](), list[EngineEvent]()
-        thing = world.things[TargetId.parse(deployment("a1"))]
-
-        async def main() -> None:
-            async with holding(world, tmp_path, second):
-                async with holding(world, tmp_path, first) as engine:
-                    record = await halt(engine)
-                    await until(lambda: is_held(first) or is_held(second))
-                    assert not (is_held(first) and is_held(second))
-                    await until(lambda: bool(of(HaltEnded, second)))
-                    assert of(HaltEnded, second)[-1].record.header.halt_id == record.header.halt_id
-                    thing.set(2)
-                    await until(lambda: bool(of(Reasserted, [*first, *second])))
-                    await asyncio.sleep(3)
-                    assert len(of(Revived, [*first, *second])) == 1, "one process acts"
-                    moved = [t for e in of(TargetsMoved, first) for t in e.targets if t.revivals]
-                    assert moved, "both show it"
-                await until(lambda: is_held(second))
-                thing.set(4)
-                await until(lambda: thing.replicas == 0)
-
-        run(main)
-
-    def test_a_halt_under_way_is_not_resumed_beside_it_but_a_restore_ends_it(self, tmp_path: Path) -> None:
-        world = small_fleet(2)
-        world.things[TargetId.parse(deployment("a1"))].drains = 100.0
-        before = world.state()
-
-        async def main() -> None:
-            async with opened(world, tmp_path) as one, opened(world, tmp_path) as other:
-                halting = asyncio.create_task(halt(one))
-                await asyncio.sleep(5)
-                (known,) = await other.records()
-                with pytest.raises(HaltBusy, match=r"halt\)"):
-                    await other.resume(known.header.halt_id)
-                back = await restore(other, known)
-                assert back.verdict is Verdict.RESTORED
-                cut = await halting
-                assert any("restore" in warning for warning in cut.warnings)
-
-        run(main)
-        assert {t: s[0] for t, s in world.state().items()} == {t: s[0] for t, s in before.items()}
-
-    def test_an_interrupted_halt_is_told_first_and_finished(self, tmp_path: Path) -> None:
-        world, events = small_fleet(3), list[EngineEvent]()
-        before = world.state()
-
-        async def torn() -> None:
-            async with opened(world, tmp_path) as engine:
-                plan = await engine.plan(Scope.parse("global"))
-                work = asyncio.create_task(engine.halt(plan, invoker=INVOKER, reason="test"))
-                await asyncio.sleep(0.05)
-                work.cancel()
-                with suppress(asyncio.CancelledError):
-                    await work
-
-        async def after() -> None:
-            async with holding(world, tmp_path, events) as engine:
-                await until(lambda: bool(of(HaltEnded, events)) and is_held(events))
-                (told, *_) = of(OpenHalts, events)
-                assert [record.ended_at for record in told.halts] == [None]
-                record = await engine.record(told.halts[0].header.halt_id)
-                assert record.verdict is Verdict.STOPPED
-                assert_honest(world, record)
-                assert (await restore(engine, record)).verdict is Verdict.RESTORED
-
-        run(torn)
-        run(after)
-        assert world.state() == before
-
-
-class TestLeases:
-    def test_one_at_a_time_and_whoever_wants_it_is_seen(self, tmp_path: Path) -> None:
-        leases = Leases(tmp_path)
-
-        async def main() -> None:
-            lease = leases.take("h-1", Work.HOLD)
-            assert lease is not None
-            assert leases.take("h-1", Work.HALT) is None
-            assert leases.take("h-2", Work.HALT) is not None
-            assert lease.wanted_for() is None
-            waiting = asyncio.create_task(leases.await_("h-1", Work.RESTORE, seconds=5))
-            await until(lambda: lease.wanted_for() is Work.RESTORE)
-            lease.release()
-            taken = await waiting
-            assert leases.holder("h-1") is not None
-            with pytest.raises(HaltBusy, match=r"h-1: process \d+ is at work on it \(restore\)"):
-                await leases.await_("h-1", Work.HALT, seconds=0.5)
-            taken.release()
-            assert leases.holder("h-1") is None
-
-        run(main)
-
-    def test_a_state_directory_that_cannot_be_used_stops_no_halt(self, tmp_path: Path) -> None:
-        blocked = tmp_path / "file"
-        blocked.write_text("in the way")
-        lease = Leases(blocked).take("h-1", Work.HALT)
-        assert lease is not None
-        assert lease.wanted_for() is None
-        lease.release()
 
 
 class TestHandover:
@@ -360,7 +249,7 @@ class TestHandover:
         async def main() -> None:
             async with opened(world, tmp_path) as engine:
                 await halt(engine)
-            world.things[TargetId.parse(deployment("a0"))].set(2)
+            world.thing(deployment("a0")).set(2)
             async with holding(world, tmp_path, events):
                 await until(lambda: bool(of(Revived, events)), within=3)
 

@@ -70,7 +70,7 @@ def test_a_write_that_hangs_holds_up_nobody_for_longer_than_one_write() -> None:
 
 def test_what_an_observer_that_keeps_breaking_had_proven_is_not_stopped_any_more(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with holding(world, tmp_path, events) as engine:

@@ -23,7 +23,7 @@ from virtual_loop import run
 def slow_fleet() -> World:
     """One agent whose processes take ten seconds to end."""
     world = small_fleet(1)
-    world.things[TargetId.parse(deployment("a0"))].drains = 10.0
+    world.thing(deployment("a0")).drains = 10.0
     return world
 
 
@@ -51,7 +51,7 @@ def test_who_appears_before_the_end_of_a_halt_is_halted_with_it(tmp_path: Path, 
                 await asyncio.sleep(5)
             record = await confirm(plan, engine)
             assert_honest(world, record)
-            assert world.things[TargetId.parse(deployment("new"))].running() == 0
+            assert world.thing(deployment("new")).running() == 0
             known = await engine.record(record.header.halt_id)
             assert known.header == record.header, "who is new is in the ledger, too"
             assert (await restore(engine, record)).verdict is Verdict.RESTORED
@@ -60,7 +60,7 @@ def test_who_appears_before_the_end_of_a_halt_is_halted_with_it(tmp_path: Path, 
     record = run(main)
     assert record.verdict is Verdict.STOPPED
     assert {key.name for key in record.header.newcomers} == {"new"}
-    assert world.things[TargetId.parse(deployment("new"))].replicas == 1
+    assert world.thing(deployment("new")).replicas == 1
 
 
 def test_who_is_new_and_cannot_be_halted_keeps_the_verdict_from_being_stopped(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_who_is_new_and_cannot_be_halted_keeps_the_verdict_from_being_stopped(tm
             return await confirm(plan, engine)
 
     record = run(main)
-    assert world.things[TargetId.parse(deployment("new"))].replicas == 1
+    assert world.thing(deployment("new")).replicas == 1
     assert record.verdict is Verdict.INCOMPLETE
     assert deployment("new") in {u.id for u in record.header.untouched}
 
@@ -86,7 +86,7 @@ def test_who_is_new_while_time_runs_out_keeps_the_verdict_from_being_stopped(tmp
             plan = await engine.plan(Scope.parse("class:refund"))
             join(world)
             await asyncio.sleep(5)
-            world.things[TargetId.parse(deployment("new"))].drains = 1000.0
+            world.thing(deployment("new")).drains = 1000.0
             return await confirm(plan, engine, timeout=12.0)
 
     assert run(main).verdict is Verdict.INCOMPLETE
@@ -123,4 +123,4 @@ def test_who_appears_outside_the_scope_is_let_be(tmp_path: Path) -> None:
     record = run(main)
     assert record.verdict is Verdict.STOPPED
     assert record.header.newcomers == ()
-    assert world.things[TargetId.parse(deployment("new"))].replicas == 1
+    assert world.thing(deployment("new")).replicas == 1

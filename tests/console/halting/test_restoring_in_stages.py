@@ -22,7 +22,6 @@ from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.agents import AgentKey
 from killswitch_inventory.scopes import Scope, ScopeKind
-from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, World
 from virtual_loop import now, run
 
@@ -113,7 +112,7 @@ def test_a_conflict_is_set_aside_with_its_difference_and_stops_nothing(tmp_path:
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:
             record = await halt(engine)
-            world.things[TargetId.parse(deployment("a0"))].set(11)
+            world.thing(deployment("a0")).set(11)
             return await restore(engine, record)
 
     back = run(main)
@@ -227,7 +226,7 @@ class TestFromMarksAlone:
     @pytest.mark.parametrize("scope", ["global", "class:refund", "agent:a1"])
     def test_another_bastion_sees_and_restores_it(self, tmp_path: Path, scope: str) -> None:
         world = two_classes()
-        world.things[TargetId.parse(deployment("a0"))].set_up_off()
+        world.thing(deployment("a0")).set_up_off()
         before = world.state()
 
         async def first() -> str:

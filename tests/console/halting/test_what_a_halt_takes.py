@@ -18,14 +18,13 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import AgentState, Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, World
 from virtual_loop import run
 
 
 def test_graceful_halts_flag_then_process_then_credential(tmp_path: Path) -> None:
     world = small_fleet(2)
-    world.things[TargetId.parse(deployment("a1"))].drains = 8.0
+    world.thing(deployment("a1")).drains = 8.0
 
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:
@@ -50,7 +49,7 @@ def test_graceful_halts_flag_then_process_then_credential(tmp_path: Path) -> Non
 
 def test_graceful_denies_credentials_at_the_deadline_though_a_process_never_drains(tmp_path: Path) -> None:
     world = small_fleet(1)
-    world.things[TargetId.parse(deployment("a0"))].drains = 1e6
+    world.thing(deployment("a0")).drains = 1e6
 
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:
@@ -78,8 +77,8 @@ def test_most_dangerous_first(tmp_path: Path) -> None:
 
 def test_protected_unsupported_and_locked_out_targets_are_left_and_named(tmp_path: Path) -> None:
     world = small_fleet(4)
-    world.things[TargetId.parse(deployment("a1"))].unsupported = "a Job cannot be paused"
-    world.things[TargetId.parse(role("a2"))].lockout = "the role you act as"
+    world.thing(deployment("a1")).unsupported = "a Job cannot be paused"
+    world.thing(role("a2")).lockout = "the role you act as"
     before = world.state()
 
     async def main() -> HaltRecord:
@@ -132,7 +131,7 @@ def test_only_a_platform_that_may_carry_proof_makes_a_halt_blind(tmp_path: Path,
 
 def test_a_halt_that_would_lock_the_operator_out_is_refused_whole(tmp_path: Path) -> None:
     world = small_fleet(2)
-    world.things[TargetId.parse(role("a1"))].lockout = "the role you act as"
+    world.thing(role("a1")).lockout = "the role you act as"
 
     async def main() -> None:
         async with opened(world, tmp_path) as engine:
@@ -163,7 +162,7 @@ def test_shared_targets_are_collateral_and_refused(tmp_path: Path) -> None:
 
 def test_already_off_stays_off_after_the_restore(tmp_path: Path) -> None:
     world = small_fleet(1)
-    world.things[TargetId.parse(deployment("a0"))].set_up_off()
+    world.thing(deployment("a0")).set_up_off()
 
     async def main() -> None:
         async with opened(world, tmp_path) as engine:

@@ -21,7 +21,6 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.staging import OnFailure
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, durable_intent
 from virtual_loop import now, run
 
@@ -65,7 +64,7 @@ class TestLedger:
 
     def test_a_ledger_locked_by_another_process_is_caught_up_with(self, tmp_path: Path) -> None:
         world = small_fleet(3)
-        world.things[TargetId.parse(deployment("a0"))].drains = 40.0
+        world.thing(deployment("a0")).drains = 40.0
 
         async def main() -> HaltRecord:
             async with opened(world, tmp_path, checked=False) as engine:
@@ -116,7 +115,7 @@ def test_two_halts_over_one_target_hand_it_over_in_any_order(tmp_path: Path, fir
             assert [str(t.target) for t in left] == [role("shared")]
             assert second.header.halt_id in left[0].error
             assert not released.held
-            assert world.things[TargetId.parse(role("shared"))].replicas == 0
+            assert world.thing(role("shared")).replicas == 0
             assert (await restore(engine, second)).verdict is Verdict.RESTORED
             assert world.state() == before
             assert (await engine.record(first.header.halt_id)).verdict is Verdict.RESTORED
@@ -130,7 +129,7 @@ def test_what_was_changed_during_the_halt_is_a_conflict_and_left_alone(tmp_path:
     async def main() -> HaltRecord:
         async with opened(world, tmp_path) as engine:
             record = await halt(engine)
-            world.things[TargetId.parse(deployment("a1"))].set(11)
+            world.thing(deployment("a1")).set(11)
             return await restore(engine, record)
 
     back = run(main)
@@ -209,7 +208,7 @@ def test_resume_believes_no_old_evidence(tmp_path: Path) -> None:
             return (await halt(engine)).header.halt_id
 
     halt_id = run(first)
-    thing = world.things[TargetId.parse(deployment("a1"))]
+    thing = world.thing(deployment("a1"))
     thing.replicas, thing.history = 4, [(None, 4)]
 
     async def second() -> HaltRecord:

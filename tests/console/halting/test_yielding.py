@@ -29,7 +29,6 @@ from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.sightings import HaltMark
-from killswitch_inventory.targets import TargetId
 from scripted_platform import Fault, World
 from virtual_loop import START, now, run
 
@@ -75,7 +74,7 @@ def test_a_restore_by_another_bastion_is_no_revival(tmp_path: Path) -> None:
 
 def test_a_part_that_another_bastion_restores_is_let_go_and_the_rest_is_held(tmp_path: Path) -> None:
     world, events = small_fleet(2), list[EngineEvent]()
-    rest = world.things[TargetId.parse(deployment("a1"))]
+    rest = world.thing(deployment("a1"))
 
     async def main() -> None:
         async with (
@@ -90,7 +89,7 @@ def test_a_part_that_another_bastion_restores_is_let_go_and_the_rest_is_held(tmp
             await until(lambda: bool(of(Reasserted, events)))
             known = await here.record(record.header.halt_id)
             assert states(known)[deployment("a0")] is TargetState.RESTORED
-            assert world.things[TargetId.parse(deployment("a0"))].replicas == 1
+            assert world.thing(deployment("a0")).replicas == 1
             await until(lambda: rest.replicas == 0)
             (revived,) = of(Revived, events)
             assert revived.target == rest.target
@@ -101,7 +100,7 @@ def test_a_part_that_another_bastion_restores_is_let_go_and_the_rest_is_held(tmp
 def test_a_mark_that_is_merely_stripped_ends_no_hold(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
     before = world.state()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with holding(world, tmp_path, events) as here:
@@ -123,7 +122,7 @@ def test_a_mark_that_is_merely_stripped_ends_no_hold(tmp_path: Path) -> None:
 def test_a_revival_that_strips_the_mark_puts_no_false_prior_state_on_it(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
     before = world.state()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with (
@@ -144,7 +143,7 @@ def test_a_revival_that_strips_the_mark_puts_no_false_prior_state_on_it(tmp_path
 
 def test_what_is_restored_otherwise_than_it_was_is_a_conflict_not_restored(tmp_path: Path) -> None:
     world, events = small_fleet(1), list[EngineEvent]()
-    thing = world.things[TargetId.parse(deployment("a0"))]
+    thing = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with holding(world, tmp_path, events) as here:
@@ -168,7 +167,7 @@ def test_what_is_restored_otherwise_than_it_was_is_a_conflict_not_restored(tmp_p
 def test_a_restore_that_stops_takes_its_announcement_back_and_the_hold_goes_on(tmp_path: Path) -> None:
     world, events = small_fleet(2), list[EngineEvent]()
     world.strike("restore", role("a0"), Fault.REFUSED)
-    late = world.things[TargetId.parse(deployment("a1"))]
+    late = world.thing(deployment("a1"))
 
     async def main() -> None:
         async with (

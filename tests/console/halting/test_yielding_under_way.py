@@ -14,20 +14,15 @@ from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
-from killswitch_inventory.targets import TargetId
-from scripted_platform import Mark, Thing, World
+from scripted_platform import Mark, World
 from virtual_loop import now, run
 
 
 def slow_fleet() -> World:
     """One agent that takes two minutes to drain, so that the halt of all of them is under way for as long."""
     world = small_fleet(3)
-    thing(world, deployment("a2")).drains = 120.0
+    world.thing(deployment("a2")).drains = 120.0
     return world
-
-
-def thing(world: World, target: str) -> Thing:
-    return world.things[TargetId.parse(target)]
 
 
 def halted_times(world: World, target: str) -> int:
@@ -88,21 +83,21 @@ def test_the_part_that_another_bastion_restores_is_let_go_and_the_rest_is_halted
     async def main() -> None:
         async with under_way(world, tmp_path, events) as (_, there, running):
             await restore_seen(there, only="agent:a0")
-            thing(world, deployment("a1")).set(4)  # nobody's restore
+            world.thing(deployment("a1")).set(4)  # nobody's restore
             record = await running
             assert states(record)[deployment("a0")] is TargetState.RESTORED
             assert {key.name for key in record.let_go} == {"a0"}
             assert states(record)[deployment("a1")] is TargetState.STOPPED
             assert states(record)[deployment("a2")] is TargetState.STOPPED
             assert [str(event.target) for event in of(Revived, events)] == [deployment("a1")]
-            assert (thing(world, deployment("a0")).replicas, thing(world, deployment("a1")).replicas) == (1, 0)
+            assert (world.thing(deployment("a0")).replicas, world.thing(deployment("a1")).replicas) == (1, 0)
 
     run(main)
 
 
 def test_a_restore_elsewhere_that_dies_half_way_does_not_stop_the_halt_for_good(tmp_path: Path) -> None:
     world, events = slow_fleet(), list[EngineEvent]()
-    one = thing(world, deployment("a0"))
+    one = world.thing(deployment("a0"))
 
     async def main() -> None:
         async with under_way(world, tmp_path, events) as (_, _there, running):
@@ -120,7 +115,7 @@ def test_a_restore_elsewhere_that_dies_half_way_does_not_stop_the_halt_for_good(
 
 def test_an_announcement_of_another_halts_restore_does_not_count(tmp_path: Path) -> None:
     world, events = slow_fleet(), list[EngineEvent]()
-    one = thing(world, role("a0"))
+    one = world.thing(role("a0"))
 
     async def main() -> None:
         async with under_way(world, tmp_path, events) as (_, _there, running):
@@ -138,7 +133,7 @@ def test_an_announcement_of_another_halts_restore_does_not_count(tmp_path: Path)
 
 def interrupted(tmp_path: Path, world: World, *, announced_after: bool) -> tuple[HaltRecord, int]:
     """A halt that is resumed while a restore was announced on one target, before or after that; what came of it."""
-    one = thing(world, role("a0"))
+    one = world.thing(role("a0"))
 
     async def main() -> tuple[HaltRecord, int]:
         async with opened(world, tmp_path) as engine:

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from console.tui.driving import Driven
 from console.tui.picturing import Pictures, pictures
 from console.tui.still import record, still_console
 from killswitch_console.halting.events import HaltBegun, HaltEnded, TargetsMoved
 from killswitch_console.halting.progress import TargetState
+from killswitch_console.halting.record import HaltRecord
 from killswitch_inventory.sightings import TargetSighting
 from killswitch_inventory.targets import Layer
 
@@ -38,6 +40,13 @@ def restored(_: TargetSighting) -> TargetState:
 
 def partly_restored(seen: TargetSighting) -> TargetState:
     return TargetState.CONFLICT if seen.target.path.endswith("Deployment/billing-2") else TargetState.RESTORED
+
+
+async def opened_under_way(driven: Driven, halt: HaltRecord) -> None:
+    """Have a halt begin, and look at it."""
+    driven.app.inbox.put(HaltBegun(halt))
+    await driven.sees("HALTING class:outreach")
+    driven.app.open_halt(halt.header.halt_id, halt.header.scope)
 
 
 async def test_the_fleet(check: Pictures) -> None:
@@ -91,10 +100,8 @@ async def test_the_confirmation_of_an_agent(check: Pictures) -> None:
 async def test_a_halt_under_way(check: Pictures) -> None:
     halt = record("class:outreach", under_way, begun=timedelta(seconds=12.3), ended=False)
     async with still_console(size=(120, 40)) as driven:
-        driven.app.inbox.put(HaltBegun(halt))
+        await opened_under_way(driven, halt)
         driven.app.inbox.put(TargetsMoved(halt.header.halt_id, halt.targets))
-        await driven.sees("HALTING class:outreach")
-        driven.app.open_halt(halt.header.halt_id, halt.header.scope)
         await driven.sees("Not stopped yet", "Esc Back")
         assert await check.everywhere(driven, "halt-under-way") == []
 
@@ -174,9 +181,7 @@ async def test_the_palette(check: Pictures) -> None:
 async def test_forcing_laggards(check: Pictures) -> None:
     halt = record("class:outreach", under_way, begun=timedelta(seconds=30), ended=False)
     async with still_console(size=(120, 40)) as driven:
-        driven.app.inbox.put(HaltBegun(halt))
-        await driven.sees("HALTING class:outreach")
-        driven.app.open_halt(halt.header.halt_id, halt.header.scope)
+        await opened_under_way(driven, halt)
         await driven.sees("f Force")
         await driven.press("f")
         await driven.sees("without grace?", "Type  outreach")
