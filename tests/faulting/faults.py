@@ -49,8 +49,8 @@ class Fault:
     """Strike so often at most; None: as long as the fault lasts."""
 
 
-STREAMING: Final = frozenset({("kubernetes", "sight"), ("launchdarkly", "sight"), ("launchdarkly", "observe")})
-"""Operations that have their platform push, over a stream of their own."""
+STREAMING: Final = frozenset({("kubernetes", "sight"), ("launchdarkly", "sight")})
+"""Operations over which their platform pushes; what observes listens to the same stream."""
 
 
 FAULTS: Final = (
