@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from killswitch_console.audit.storage import (
     TABLES,
     Head,
     TrailUnavailable,
-    number,
     our_tables,
     read_event,
     read_head,
@@ -222,35 +222,35 @@ class Volume:
     def cursor(self, sink: str) -> tuple[int, str, str | None] | None:
         """How far a sink is: the next event it gets, when it last took some, what is wrong with it."""
         rows = self._rows("SELECT next_seq, at, problem FROM cursor WHERE sink = ?", (sink,))
-        return (int(rows[0][0]), str(rows[0][1]), rows[0][2]) if rows else None
+        if rows and not isinstance(rows[0][0], int):
+            raise self._changed(f"how far {sink} is does not read")
+        return (rows[0][0], str(rows[0][1]), rows[0][2]) if rows else None
 
     def _sliced(self, sql: str, given: list[str], up_to: int | None, *, after: int = 0) -> Iterator[tuple[Any, ...]]:
         while rows := self._rows(sql, (after, *given, SLICE)):
+            after = self._last([after, *(row[0] for row in rows)])
             for row in rows:
-                after = self._next(row[0], after)
-                if up_to is not None and after > up_to:
+                if up_to is not None and row[0] > up_to:
                     return
                 yield row
 
-    def _next(self, seq: Any, before: int) -> int:
-        """The place of the next row: a damaged index may lead back to where it was, for ever."""
-        with self._reading():
-            if number(seq) <= before:
-                raise ValueError(f"event {seq} comes after event {before}")
-        return int(seq)
+    def _last(self, places: list[Any]) -> int:
+        """The last of some places, which must grow: a damaged index may lead back to where it was, for ever."""
+        for before, seq in pairwise(places):
+            if type(seq) is not int or seq <= before:
+                raise self._changed(f"event {seq} comes after event {before}")
+        return int(places[-1])
 
     def _events(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
         for seq, body in rows:
-            with self._reading():
+            try:
                 event = read_event(seq, body)
+            except ValueError as error:
+                raise self._changed(str(error)) from error
             yield event
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except ValueError as error:
-            raise TrailUnavailable(f"{self.path}: was changed: {error} (`audit verify`)") from error
+    def _changed(self, why: str) -> TrailUnavailable:
+        return TrailUnavailable(f"{self.path}: was changed: {why} (`audit verify`)")
 
     def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
