@@ -66,11 +66,12 @@ def anothers(path: Path) -> None:
     os.chown(path, NOBODY, NOBODY)
 
 
-PLANTS: list[tuple[Plant, str]] = [
+PLANTS = [
     (a_link, "is a link, not a file"),
     (a_fifo, "is a FIFO, not a file"),
     (a_second_name, "has a second name elsewhere (a hard link): put a copy in its place"),
     (written_by_all, "could be written by other accounts (mode 0666)"),
+    pytest.param(anothers, "belongs to ", marks=another_account),
 ]
 
 

@@ -60,7 +60,6 @@ POD = Pod(
     grace=30,
 )
 LEAVING = replace(POD, ends_at=NOW + timedelta(seconds=11))
-OVERDUE = replace(POD, ends_at=NOW - timedelta(seconds=30))
 READY = Nodes({"n1": True})
 ENDED = Ends(told=1)
 
