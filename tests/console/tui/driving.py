@@ -61,7 +61,7 @@ class Driven:
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, f"not within {within:g} s:\n{self.text}"
-            await self.pilot.pause(0.01)
+            await self.pilot.pause(0.03)  # each look paints the whole screen
 
     async def sees(self, *texts: str) -> bool:
         """Wait until the screen shows all of these: true, or a failure with the screen as it is."""
