@@ -12,7 +12,7 @@ from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.audit.assembling import new_session, recorder_opener, screen_opener
 from killswitch_console.audit.scrubbing import Scrubber
-from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.roles import Authority, Role
 from killswitch_console.checking.readiness import readiness_of
 from killswitch_console.config import (

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
-from killswitch_backends.emergency import EmergencyCredential, Lend, UnusableCredential
+from killswitch_backends.emergency import EmergencyCredential, UnusableCredential
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.authority.opening import Opening, SecondCustodianNeeded
 from killswitch_console.halting.recording import Recorder
@@ -21,10 +22,9 @@ from killswitch_console.halting.sighting import Opener
 from killswitch_console.notify.notice import Notice, NoticeKind, Notifier
 from killswitch_console.vault.credential import Credential
 from killswitch_console.vault.memory import PrivateMemory, harden, overwrite_freed
-from killswitch_console.vault.register import Register, RegisterError
-from killswitch_console.vault.vault import Vault
+from killswitch_console.vault.register import RegisterError
 from killswitch_console.vault.vaults import NoVaultOpened, open_first
-from killswitch_inventory.scopes import Scope, ScopeKind
+from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
@@ -33,26 +33,7 @@ CLOSING_SECONDS = (5.0, 10.0, 20.0, 60.0)
 PUSH_SECONDS = 2.0
 """How long telling people may take before the glass breaks all the same."""
 
-EmergencyOpener = Callable[[Sequence[EmergencyCredential], Lend], Opener]
-"""How one table is opened with other credentials, all of them at once. Raises ``UnusableCredential``."""
-
 Reopen = Callable[[Mapping[BackendRef, Opener]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class GlassSettings:
-    """What an engine needs to know of break-glass."""
-
-    vaults: Sequence[Vault] = ()
-    """In the configuration's order."""
-    openers: Mapping[BackendRef, EmergencyOpener] = field(default_factory=dict)
-    register: Register | None = None
-    learn: Callable[[str], None] = lambda _: None
-    """Told each secret, so that it is blanked wherever it might show."""
-    forget: Callable[[str], None] = lambda _: None
-    """Told each secret once it is sealed again."""
-    two_custodians: frozenset[ScopeKind] = frozenset()
-    """Scopes that take two custodians when they are halted, resumed or restored with broken glass."""
 
 
 class Glass:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from killswitch_backends.emergency import EmergencyCredential, UnusableCredential
 from killswitch_backends.problems import Problem
-from killswitch_console.authority.breakglass import EmergencyOpener, GlassSettings
+from killswitch_console.authority.glass_settings import EmergencyOpener, GlassSettings
 from killswitch_console.vault.credential import Credential, CredentialKind
 from killswitch_console.vault.memory import PrivateMemory
 

@@ -19,7 +19,7 @@ from killswitch_backends.protocol import LabelKeys, Surroundings
 from killswitch_console.assembling import engine_settings
 from killswitch_console.audit.assembling import new_session, screen_opener, trail_recorder
 from killswitch_console.audit.scrubbing import Scrubber
-from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.invoker import Invoker, current_invoker
 from killswitch_console.config import Configuration, load_configuration
 from killswitch_console.drills.clock import DrillClock

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, cast
 
 from killswitch_backends.protocol import Backend, Captured, Order, Watch
-from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.halting.settings import EngineSettings
 from killswitch_console.halting.sighting import Opener
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.roles import Authority
 from killswitch_console.halting.plan import Protection
 from killswitch_console.halting.recording import RecorderOpener, ScreenOpener, unrecorded

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine_runs import halt, holding, is_held, opened, role, small_fleet, until
-from killswitch_console.authority.breakglass import GlassSettings
 from killswitch_console.authority.emergency_identity import spare_break_glass
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.halting.engine import WouldLockOut
 from killswitch_console.halting.events import EngineEvent
 from killswitch_console.halting.plan import Protection

@@ -15,7 +15,8 @@ import pytest
 from console_command import console
 from killswitch_backends.emergency import EmergencyCredential, Lend
 from killswitch_backends.simulator.launchdarkly import accounts
-from killswitch_console.authority.breakglass import Glass, GlassSettings
+from killswitch_console.authority.breakglass import Glass
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.authority.opening import Opening, SecondCustodianNeeded
 from killswitch_console.config import ConfigurationError, load_configuration

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from killswitch_backends.emergency import EmergencyCredential, Lend
-from killswitch_console.authority.breakglass import Glass, GlassSettings
+from killswitch_console.authority.breakglass import Glass
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.authority.invoker import Invoker
 from killswitch_console.halting.recording import UNRECORDED
 from killswitch_console.halting.sighting import Opener

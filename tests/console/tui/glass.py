@@ -14,7 +14,7 @@ from textual.widgets import Input
 from console.tui.driving import Driven, console_of
 from console.tui.scripted import KUBERNETES, settings
 from killswitch_backends.emergency import EmergencyCredential, Lend
-from killswitch_console.authority.breakglass import GlassSettings
+from killswitch_console.authority.glass_settings import GlassSettings
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.sighting import Opener
 from killswitch_console.vault.credential import Credential, CredentialKind, bundled
