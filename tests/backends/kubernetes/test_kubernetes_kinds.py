@@ -51,12 +51,12 @@ async def made(admin: Admin, kind: str, name: str = "refund-1", **spec: Any) -> 
     """Create a workload and wait for it to run; as it is then."""
     if kind in CUSTOM or kind == "Service":
         admin.call("POST", DEFINITIONS, definition(kind))
-        await eventually(lambda: served(admin, kind))
+        await eventually(lambda: served(admin, kind), within=60)
     admin.call("POST", path(kind), manifest(kind, name, **spec))
     if kind == "CronJob":
         start_job(admin, name, "refund-1-now")
     if kind != "Service":
-        await eventually(lambda: len(running_pods(admin, name)) >= 1)
+        await eventually(lambda: len(running_pods(admin, name)) >= 1, within=60)
     return dict(admin.call("GET", path(kind, name)))
 
 
