@@ -47,7 +47,7 @@ class Precedence:
     async def passed(self) -> None:
         """Wait until changes go first no more."""
         while self._first:
-            await asyncio.sleep(ASIDE_SECONDS)
+            await self.turn()
 
     @property
     def _first(self) -> bool:
