@@ -61,6 +61,7 @@ async def make_plan(
         raise EmptyScope(str(scope), "no agent is known in this scope", todo=unread)
     answers = await ask_all(choice, backends)
     planned, left = sort_out(choice, answers)
+    changed = {p.target for p in planned}
     return Plan(
         scope=scope,
         environment=environment,
@@ -68,7 +69,7 @@ async def make_plan(
         agents=choice.agents,
         targets=planned,
         untouched=(*choice.untouched, *left, *_blind_spots(fleet)),
-        collateral=tuple(c for c in choice.collateral if any(p.target == c.target for p in planned)),
+        collateral=tuple(c for c in choice.collateral if c.target in changed),
         risks=tuple(f"{p.target}: {risk}" for p in planned for risk in p.risks),
         floors=_floors(planned, backends),
         blind=fleet.blind,
