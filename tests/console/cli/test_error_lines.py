@@ -31,8 +31,8 @@ from killswitch_inventory.scopes import Scope, ScopeError
 INSIDE = {
     # raised and caught below the edge; what a person sees of them is another error or a line of output
     "Alarm", "BadHead", "CanaryRefused", "Later", "NotePrevented", "NoteError", "NoticeUrlError", "NotRemembered",
-    "NotSealed", "Problem", "Rejected", "ScenarioError", "SealError", "Silence", "SpoolError", "TokenError", "TooLarge", "Unclear",
-    "UnknownInject", "Vetoed", "WrongPassphrase",
+    "NotSealed", "Problem", "Rejected", "ScenarioError", "SealError", "Silence", "SpoolError", "TokenError", "TooLarge",
+    "Unclear", "UnknownInject", "Vetoed", "WrongPassphrase",
 }  # fmt: skip
 
 
