@@ -28,10 +28,10 @@ class Liar:
     """The server: set ``answer`` to what it is to say."""
 
     answer: Answering = lambda _request, _body: Reply(status=404)
-    asked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list, repr=False)
     """``METHOD PATH`` of each request since it was last emptied."""
     address: str = ""
-    wrote: list[tuple[str, bytes]] = field(default_factory=list)
+    wrote: list[tuple[str, bytes]] = field(default_factory=list, repr=False)
     """Method and path, and body, of each request that is no GET."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -114,6 +114,7 @@ METRICS = {"MetricDataResults": [{"Id": "f0", "Values": [3.0], "Timestamps": [1]
 @examples(40)
 @given(st.one_of(spoilt(METRICS).map(lambda drawn: drawn[1]), anything))
 @example({"MetricDataResults": [{"Id": "f0", "Values": [1e308]}]})
+@example({"MetricDataResults": [{"Id": "f0", "Values": [1.0], "Timestamps": [float("inf")]}]})
 @example({"MetricDataResults": [{"Id": "f0", "Values": [float("nan")]}]})
 @example({"MetricDataResults": [{"Id": "f0", "Values": [-1]}]})
 def test_cloudwatch_counts_or_knows_nothing(runner: asyncio.Runner, liar: Liar, aws: Aws, answer: Any) -> None:
@@ -174,6 +175,7 @@ def history(runner: asyncio.Runner, aws: Aws) -> None:
 @examples(25)
 @given(st.one_of(spoilt(EVENTS).map(lambda drawn: drawn[1]), anything))
 @example({"Events": [EVENT | {"EventTime": "2026-11-21T12:00:00"}, EVENT]})
+@example({"Events": [EVENT | {"EventTime": float("inf")}]})
 @example({"Events": [EVENT | {"CloudTrailEvent": "[" * 100_000}, EVENT | {"CloudTrailEvent": "5"}]})
 @example({"Events": [{key: value for key, value in EVENT.items() if key != "EventTime"}]})
 @example({"Events": [EVENT | {"CloudTrailEvent": json.dumps({"requestID": "r-1", "userIdentity": 5})}]})

@@ -43,8 +43,8 @@ BACKGROUND_THREADS = 6
 """Looking around never takes the threads a halt needs, even when every one of its calls hangs."""
 BACKGROUND_ATTEMPTS = 6
 """How often looking around asks before a throttle is a failure: one 429 must not cost a whole listing."""
-_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
-"""botocore's parsers take the shape of an answer for granted."""
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError)
+"""botocore's parsers take the shape of an answer for granted (``RuntimeError``: a time that is none; too deep)."""
 _CALL_SECONDS = 10.0
 """Longest a call may take in all: botocore's own limits are per connection attempt and per read."""
 

@@ -22,6 +22,7 @@ from killswitch_backends.kubernetes.records import items, mapping, text
 from killswitch_backends.outside import parsed
 
 PLUGIN_SECONDS = 20.0
+_LONGEST_NAME = 200
 MOST_BYTES = 2**20
 """Of a plugin's answer, and of its complaints: a credential is a few kilobytes."""
 
@@ -51,7 +52,9 @@ def loader_for(official: Official, paths: str, context: str | None) -> Any:
                 self.cert_file = _as_file(library, status, "clientCertificateData")
                 self.key_file = _as_file(library, status, "clientKeyData")
             elif not token:
-                raise PluginFailed(f"{node.value.get('command')} answered without a token or a certificate")
+                raise PluginFailed(
+                    f"{str(node.value.get('command'))[:_LONGEST_NAME]} answered without a token or a certificate"
+                )
             return True
 
     return Loader(library.KubeConfigMerger(paths).config, active_context=context, config_base_path=None)
@@ -72,8 +75,9 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
         PluginFailed: when it cannot be run, fails, takes too long, or answers something else.
     """
     command, version = text(config.get("command")), text(config.get("apiVersion"))
+    name = command[:_LONGEST_NAME]
     if config.get("interactiveMode") == "Always":
-        raise PluginFailed(f"{command} wants a terminal (interactiveMode Always); log in with it first")
+        raise PluginFailed(f"{name} wants a terminal (interactiveMode Always); log in with it first")
     program = str(directory / command) if "/" in command else command
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
     extra = {text(item.get("name")): text(item.get("value")) for item in items(config.get("env"))}
@@ -88,14 +92,14 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
             start_new_session=True,  # it has no terminal to ask on, and can be killed with all that it started
         )
     except (OSError, ValueError) as error:
-        raise PluginFailed(f"{command} cannot be run: {one_line(str(error))}") from None
-    output = await _finished(process, command)
+        raise PluginFailed(f"{name} cannot be run: {one_line(str(error))}") from None
+    output = await _finished(process, name)
     try:
         answer = mapping(parsed(output))
     except ValueError:
-        raise PluginFailed(f"{command} answered something that is not JSON") from None
+        raise PluginFailed(f"{name} answered something that is not JSON") from None
     if answer.get("apiVersion") != version:
-        raise PluginFailed(f"{command} answered another version than {version}")
+        raise PluginFailed(f"{name} answered another version than {version[:_LONGEST_NAME]}")
     return mapping(answer.get("status"))
 
 
