@@ -128,6 +128,9 @@ async def test_names_that_differ_by_namespace_only_are_two_targets(cluster: Disp
         twin = manifest("Deployment", "refund-0")
         twin["metadata"] |= {"namespace": OTHER, "labels": twin["metadata"]["labels"] | {"agent-tenant": "beta"}}
         admin.call("POST", path("Deployment", namespace=OTHER), twin)
+        await eventually(  # its controller has written what it writes
+            lambda: admin.deployment("refund-0", namespace=OTHER)["status"].get("readyReplicas") == 2, within=60
+        )
         both = replace(cluster, table=cluster.table | {"namespaces": [NAMESPACE, OTHER]})
         before = [comparable(admin.deployment("refund-0", namespace=one)) for one in (NAMESPACE, OTHER)]
         async with both.engine(tmp_path) as engine:
