@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from killswitch_backends.launchdarkly.api import PAGE, Api, together
@@ -30,6 +30,11 @@ class Records:
 
     def known(self, key: str) -> FlagState | None:
         return self._known.get(key)
+
+    def behind(self, version_of: Callable[[str], int | None]) -> set[str]:
+        """The known flags that somebody else has in a later version."""
+        versions = ((key, version_of(key), flag.version) for key, flag in self._known.items())
+        return {key for key, there, here in versions if there is not None and there > here}
 
     def replace_all(self, flags: Sequence[FlagState]) -> None:
         """A whole listing: what is not in it is no longer known."""

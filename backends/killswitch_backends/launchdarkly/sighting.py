@@ -41,7 +41,7 @@ _BURST = 5.0
 """Seconds between two listings at least, while many flags change."""
 
 _SETTLED = 1.0
-"""Seconds after a listing within which the stream's own first data is no gap."""
+"""Seconds after a listing within which the stream's own first data is no gap; what is newer in it is read."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
@@ -110,9 +110,10 @@ class Sighter:
             await changes.wait(min(left, _BURST))
             keys = changes.take()
             if keys is None:
-                if self._observer.status().valid and loop.time() - listed > _SETTLED:
+                valid = self._observer.status().valid
+                if valid and loop.time() - listed > _SETTLED:
                     return
-                continue
+                keys = self._records.behind(self._version) if valid else set()
             for quick in filter(None, map(self._at_once, keys)):
                 yield quick
             unread |= keys
@@ -129,9 +130,15 @@ class Sighter:
         if not keys:
             return []
         await asyncio.sleep(_GATHER)
-        keys = keys | (changes.take() or set())
+        if (more := changes.take()) is None:
+            changes.changed(None)  # for whoever follows to look into
+        keys = keys | (more or set())
         states = await self._records.look_up(sorted(keys), fresh=True)
         return [seen for key, state in states.items() if (seen := self._again(key, state))]
+
+    def _version(self, key: str) -> int | None:
+        served = self._observer.served(key)
+        return served.version if served else None
 
     def _interval(self) -> float:
         return RELIST if self._observer.status().valid else RELIST_BLIND

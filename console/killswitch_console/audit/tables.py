@@ -28,7 +28,7 @@ COLUMNS: Final = (
     "hash",
 )
 
-_FORMULA: Final = (*"=+-@\t\r|%", *"\uff1d\uff0b\uff0d\uff20\u2212")
+_FORMULA: Final = (*"=+-@\t\r|%", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20, 0x2212)))
 """What a spreadsheet takes for the beginning of a formula; the wide ones in East Asian editions."""
 
 _MOST: Final = 32_000

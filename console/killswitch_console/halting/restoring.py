@@ -103,7 +103,7 @@ class RestoreRun:
             self._leave_rest()
             if self._record.header.foreign:
                 await withdraw(self._still_halted(), self._order, self._means)
-            saved = await self.board.flush()
+            saved = await self.board.flush() or await self.board.flush()  # a disk may be slow once
         return await self._end(saved=saved)
 
     async def _let_go(self) -> None:
