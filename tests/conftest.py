@@ -18,6 +18,9 @@ YOUNG = 20_000
 IMPORTED = 150
 """Modules imported since the last time that make it worth while to set everything known aside again."""
 
+IMMORTAL = 1_000
+"""Objects that Python 3.12 sets aside by itself: they tell of no command that took the process for its own."""
+
 _known = _frozen = 0
 _turns = sys.getswitchinterval()
 
@@ -33,7 +36,7 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_teardown() -> None:
     """SDKs are imported by the first test that uses them; a command run within a test takes the process for its own."""
     sys.setswitchinterval(_turns)
-    if len(sys.modules) - _known > IMPORTED or gc.get_freeze_count() > _frozen:
+    if len(sys.modules) - _known > IMPORTED or gc.get_freeze_count() > _frozen + IMMORTAL:
         _set_aside()
 
 
