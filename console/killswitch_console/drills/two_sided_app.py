@@ -6,9 +6,10 @@ from textual.app import App
 
 from killswitch_console.tui import terminal, themes
 from killswitch_console.tui.driver import TerminalDriver
+from killswitch_console.tui.sure_timers import SureTimers
 
 
-class TwoSidedApp(App[int]):
+class TwoSidedApp(SureTimers, App[int]):
     """``#header``, in ``#body`` ``#left`` and ``#right`` (one above the other where it is narrow), ``#asking``."""
 
     ENABLE_COMMAND_PALETTE = False

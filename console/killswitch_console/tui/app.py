@@ -41,6 +41,7 @@ from killswitch_console.tui.screens.halt import HaltScreen
 from killswitch_console.tui.screens.leave import LeaveDialog
 from killswitch_console.tui.signing import SignBoard
 from killswitch_console.tui.state import ConsoleState
+from killswitch_console.tui.sure_timers import SureTimers
 
 _T = TypeVar("_T")
 
@@ -53,7 +54,7 @@ CLOCK_SECONDS: Final = 1.0
 """How often ages and clocks move when nothing happens."""
 
 
-class ConsoleApp(Painting, Navigating):
+class ConsoleApp(SureTimers, Painting, Navigating):
     """The console on a terminal."""
 
     ENABLE_COMMAND_PALETTE = False

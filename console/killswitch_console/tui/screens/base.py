@@ -17,6 +17,7 @@ from killswitch_console.tui.lines import top
 from killswitch_console.tui.lines.spans import Line, Tone
 from killswitch_console.tui.signing import Look
 from killswitch_console.tui.state import ConsoleState
+from killswitch_console.tui.sure_timers import SureTimers
 from killswitch_console.tui.widgets.keys_bar import KeysBar
 from killswitch_console.tui.widgets.listing import Lines
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from killswitch_console.tui.app import ConsoleApp
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(SureTimers, Screen[None]):
     """A full screen of the console. A subclass says what its body is and how it is kept fresh."""
 
     HELP_LINES: ClassVar[tuple[tuple[str, str], ...]] = ()
