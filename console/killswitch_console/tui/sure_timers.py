@@ -25,5 +25,5 @@ class SureTimers(MessagePump):
     ) -> Timer:
         """Call a function once, ``delay`` seconds from now or later (as ``MessagePump.set_timer``)."""
         timer = super().set_timer(delay, callback, name=name, pause=pause)
-        timer._skip = False  # read at the loop's next turn at the earliest, when the timer's task begins
+        timer._skip = False  # noqa: SLF001  (no other way; read at the loop's next turn at the earliest)
         return timer
