@@ -194,8 +194,11 @@ class Fleet:
 
     def agents(self, scope: Scope) -> list[Agent]:
         """The agents within a scope, ordered by class, tenant and name."""
-        found = (self.agent(key) for key in sorted(key for key in self.keys() if scope.covers(key)))
-        return [agent for agent in found if agent is not None]
+        return [agent for key in self.keys_in(scope) if (agent := self.agent(key)) is not None]
+
+    def keys_in(self, scope: Scope) -> list[AgentKey]:
+        """Who is within a scope, ordered by class, tenant and name."""
+        return sorted(key for key in self.keys() if scope.covers(key))
 
     def bindings(self, key: AgentKey) -> tuple[Binding, ...]:
         """How an agent can be stopped: each target once, the most explicit way it is known first."""

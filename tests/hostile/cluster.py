@@ -47,9 +47,9 @@ def deployment(name: str, *, replicas: int) -> dict[str, Any]:
     }
 
 
-def pod(name: str) -> dict[str, Any]:
+def pod(name: str, *, owner: str = "ReplicaSet") -> dict[str, Any]:
     """A pod that runs on a ready node."""
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-abc", "controller": True, "uid": "r"}
+    controller = {"apiVersion": "apps/v1", "kind": owner, "name": f"{name}-abc", "controller": True, "uid": "r"}
     return {
         "metadata": {
             "name": f"{name}-abc-x",
@@ -57,7 +57,7 @@ def pod(name: str) -> dict[str, Any]:
             "uid": f"p-{name}",
             "resourceVersion": "9",
             "labels": {"agent": name, "app": name, "pod-template-hash": "abc"},
-            "ownerReferences": [owner],
+            "ownerReferences": [controller],
         },
         "spec": {"nodeName": "n1", "containers": [{"name": "a"}], "terminationGracePeriodSeconds": 1},
         "status": {"phase": "Running", "containerStatuses": [{"name": "a", "state": {"running": {}}}]},
@@ -83,6 +83,7 @@ class Cluster:
         self.documents: dict[str, Any] = {
             f"{DEPLOYMENTS}/refund-1": OFF,
             "/api/v1/namespaces/payments/pods": PODS,
+            "/api/v1/namespaces/payments/pods/refund-1-abc-x": PODS["items"][0],
             "/api/v1/nodes/n1": NODE,
             "/apis": {"kind": "APIGroupList", "groups": []},
         } | more

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ strange = st.one_of(wrong, anything.map(on_the_wire), st.binary(max_size=40), st
 
 
 def storable(value: Any) -> Any:
-    """A value as SQLite takes it."""
+    """A value as SQLite takes it; what is no number it keeps as NULL."""
+    if isinstance(value, float) and isnan(value):
+        return None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return float(value) if value < 10**300 else "9" * 400
     return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(value, str) else value
@@ -150,7 +153,7 @@ def test_any_value_in_any_column_is_told_and_never_whole(
 def test_any_head_is_told_and_never_whole(harmed: Callable[[], TrailDirectory], column: str, value: Any) -> None:
     directory = harmed()
     if put(directory, "head", column, value, 0):
-        signed = column == "note" and value is not None  # without it the kept checkpoint still covers everything
+        signed = column == "note" and storable(value) is not None  # else the kept checkpoint still covers everything
         assert verdict(directory) is not Standing.WHOLE or not signed
         told_in_a_line(lambda: read_everything(directory))
 
@@ -172,6 +175,15 @@ def test_a_damaged_file_is_told_and_never_whole(
             event.body for event in selected(pristine(), Selection())
         ]
     assert "\x1b" not in said
+
+
+def test_text_that_is_no_text_is_told_and_never_whole(harmed: Callable[[], TrailDirectory]) -> None:
+    directory = harmed()
+    with closing(believing(volume_of(directory))) as connection:
+        connection.execute("UPDATE event SET id = CAST(x'80' AS TEXT) WHERE seq = 2")
+        strict_again(connection)
+    assert "UTF-8" in told_in_a_line(lambda: read_everything(directory))
+    assert verdict(directory) is Standing.TAMPERED
 
 
 @pytest.mark.parametrize("content", [*JUNK, b"SQLite format 3\x00" + b"\xff" * 5_000], ids=range(len(JUNK) + 1))

@@ -53,24 +53,24 @@ def sighted(name: str, agent: str = "", needs: tuple[str, ...] = ()) -> TargetSi
     )
 
 
-def test_agents_of_dependent_flags_are_collateral_and_protected_with_them() -> None:
+async def test_agents_of_dependent_flags_are_collateral_and_protected_with_them() -> None:
     fleet = Fleet()
     for seen in (sighted("base", "one"), sighted("middle", needs=("base",)), sighted("top", "two", ("middle",))):
         fleet.fold(seen)
-    choice = choose(fleet, Scope.parse("agent:one"), Protection())
+    choice = await choose(fleet, Scope.parse("agent:one"), Protection())
     [collateral] = choice.collateral
     assert (collateral.target, [key.name for key in collateral.agents]) == (flag("base"), ["two"])
-    assert not choose(fleet, Scope.parse("agent:two"), Protection()).collateral
+    assert not (await choose(fleet, Scope.parse("agent:two"), Protection())).collateral
     for protection in (Protection(agents=frozenset({"two"})), Protection(targets=frozenset({str(flag("top"))}))):
-        guarded = choose(fleet, Scope.parse("agent:one"), protection)
+        guarded = await choose(fleet, Scope.parse("agent:one"), protection)
         assert guarded.targets == {}
         assert "protected" in guarded.untouched[0].reason
     fleet.fold(TargetGone(flag("middle"), datetime.now(UTC)))
-    assert not choose(fleet, Scope.parse("agent:one"), Protection()).collateral
+    assert not (await choose(fleet, Scope.parse("agent:one"), Protection())).collateral
 
 
-def test_an_agent_with_a_flag_only_is_named_as_such() -> None:
+async def test_an_agent_with_a_flag_only_is_named_as_such() -> None:
     fleet = Fleet()
     fleet.fold(sighted("base", "one"))
-    [left] = choose(fleet, Scope.parse("class:refund"), Protection()).untouched
+    [left] = (await choose(fleet, Scope.parse("class:refund"), Protection())).untouched
     assert left.reason.startswith("only a flag stops it")

@@ -75,7 +75,8 @@ class Looking:
             changes.again([target])
 
     def _observation(self, thing: Thing) -> Observation:
-        now, running, announced = self._world.clock(), thing.running(), self._announced.get(thing.target)
+        now = self._world.clock()
+        running, announced = thing.running(now), self._announced.get(thing.target)
         if thing.replicas and not thing.gone:
             sight, note = Sight.ACTING, "somebody scaled it up"
         elif running:

@@ -77,16 +77,19 @@ class Record:
         """One whole listing, then what reading each function adds to it.
 
         Raises:
-            Problem: when functions cannot be listed.
+            Problem: when functions cannot be listed, or it cannot be told of all of them whose they are.
         """
         yield ListingStarted(self._ref, self._now())
         listing = await self._list()
         if listing.tags is None:  # then only GetFunction tells whose a function is
             async for _ in self._swept(listing):
                 pass
-        shown = {name: self._sighting(name, listing) for name in listing.versions}
+        untold = [name for name in listing.versions if listing.tags is None and name not in self._states]
+        shown = {name: self._sighting(name, listing) for name in listing.versions if name not in untold}
         for sighting in shown.values():
             yield sighting
+        if untold:  # an agent's function without its tags would look like nobody's, and a halt would leave it out
+            raise _nobodys(self._aws.where, untold)
         yield ListingComplete(self._ref, self._now())
         async for name in self._swept(listing):
             sighting = self._sighting(name, listing)
@@ -165,3 +168,10 @@ class Record:
             event_sources=listing.event_sources.get(name, ()),
             executions=None if listing.executions is None else listing.executions.get(name, 0), at=self._now(),
         )  # fmt: skip
+
+
+def _nobodys(where: str, names: Sequence[str]) -> Problem:
+    """What is said of functions whose tags neither the tagging API nor Lambda itself tells."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    what = f"neither the tagging API nor Lambda tells the tags of {names[0]}{more}: whose they are is not known"
+    return Problem(where, what, todo="rights that are missing: tag:GetResources, or lambda:GetFunction")

@@ -257,8 +257,8 @@ class Volume:
             try:
                 return self._connection.execute(sql, parameters).fetchall()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
-                    raise
+                if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
+                    raise  # text that is no UTF-8 is Python's own complaint, and has no such name
                 _finish_rollback(self.path)
                 return self._connection.execute(sql, parameters).fetchall()
         except (sqlite3.Error, ValueError) as error:

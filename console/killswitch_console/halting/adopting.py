@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from killswitch_console.halting import happenings
 from killswitch_console.halting.board import Board
@@ -20,12 +19,10 @@ from killswitch_console.halting.plan import Choice, PlannedTarget, Untouched, ch
 from killswitch_console.halting.planning import ask_all, sort_out
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
+from killswitch_console.halting.turns import SLICE
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.scopes import ScopeKind
 from killswitch_inventory.targets import TargetId
-
-SLICE: Final = 250
-"""Agents looked at between two turns of the loop: about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +85,10 @@ class Adopting:
         await self._look_through()
         if not (new := frozenset(self._new)):
             return None
-        choice = self._choice(new)
+        choice = await self._choice(new)
         try:
             answers = await ask_all(choice, self._means.backends)
-            asked, unable = sort_out(choice, answers)
+            asked, unable = await sort_out(choice, answers)
             spared = await self._means.sparing(asked)
         except Exception:
             self._new -= new
@@ -115,9 +112,9 @@ class Adopting:
                     self._note(self._means.fleet.targets_of(key))
             await asyncio.sleep(0)
 
-    def _choice(self, new: AbstractSet[TargetId]) -> Choice:
+    async def _choice(self, new: AbstractSet[TargetId]) -> Choice:
         """Of all that the scope comes down to now: what is new, held, and nobody else's."""
-        choice = choose_among(self._means.fleet, self._scope, self._means.protection, self._bound_to(new))
+        choice = await choose_among(self._means.fleet, self._scope, self._means.protection, self._bound_to(new))
         shared = {c.target: c.agents for c in choice.collateral}
         held = {
             t: keys

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from killswitch_backends.protocol import Captured, Profile
+from killswitch_console.halting.turns import in_turns
 from killswitch_console.halting.verdict import Unhalted
 from killswitch_inventory.agents import Agent, AgentKey
 from killswitch_inventory.fleet import Fleet
@@ -141,40 +142,40 @@ class Choice:
 _ONLY_A_FLAG = "only a flag stops it: a task in progress goes on and keeps its credentials; it can only be limited"
 
 
-def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
+async def choose(fleet: Fleet, scope: Scope, protection: Protection) -> Choice:
     """Choose what to halt for a scope: every target bound to an agent in it, but nothing that is protected.
 
     Of an instance, only what ends that one: its agent's other instances, credentials and flags stay as they are.
     """
     if scope.kind is ScopeKind.INSTANCE:
         return _choose_instance(fleet, scope, protection)
-    return choose_among(fleet, scope, protection, fleet.agents(scope))
+    agents = [agent async for key in in_turns(fleet.keys_in(scope)) if (agent := fleet.agent(key)) is not None]
+    return await choose_among(fleet, scope, protection, agents)
 
 
-def choose_among(fleet: Fleet, scope: Scope, protection: Protection, agents: Sequence[Agent]) -> Choice:
+async def choose_among(fleet: Fleet, scope: Scope, protection: Protection, agents: Sequence[Agent]) -> Choice:
     """What ``choose`` chooses for some agents of a scope, which is no instance; its others are not outside it."""
     layers: dict[TargetId, Layer] = {}
     bound: defaultdict[TargetId, list[AgentKey]] = defaultdict(list)
-    for agent in agents:
+    async for agent in in_turns(agents):
         for binding in agent.bindings:
             bound[binding.target].append(agent.key)
             layers[binding.target] = binding.layer
     for stop in fleet.stopping_all() if scope.kind is ScopeKind.GLOBAL and agents else ():
         bound[stop.target] = [agent.key for agent in agents]
         layers[stop.target] = stop.layer
-    guarded = {t: reason for t in bound if (reason := _guarded(fleet, t, protection))}
+    guarded = {t: reason async for t in in_turns(bound) if (reason := _guarded(fleet, t, protection))}
+    hit = {t: keys async for t, keys in in_turns(bound.items()) if t not in guarded}
     return Choice(
         agents=tuple(agents),
-        targets={t: tuple(keys) for t, keys in bound.items() if t not in guarded},
+        targets={t: tuple(keys) for t, keys in hit.items()},
         layers=layers,
         untouched=(
             *(Untouched(str(t), tuple(bound[t]), reason, layers[t]) for t, reason in guarded.items()),
-            *_unreachable(fleet, agents),
+            *[left async for agent in in_turns(agents) for left in _unreachable(fleet, agent)],
         ),
         collateral=tuple(
-            Collateral(t, others)
-            for t in bound
-            if t not in guarded and (others := _outside(scope, fleet.agents_hit_by(t)))
+            [Collateral(t, others) async for t in in_turns(hit) if (others := _outside(scope, fleet.agents_hit_by(t)))]
         ),
     )
 
@@ -234,14 +235,13 @@ def _guarded(fleet: Fleet, target: TargetId, protection: Protection) -> str:
     return f"protected by [protect] agents: {', '.join(names)}" if names else ""
 
 
-def _unreachable(fleet: Fleet, agents: Iterable[Agent]) -> Iterable[Untouched]:
-    """Agents, or credentials of agents, that no configured platform can stop."""
-    for agent in agents:
-        if not agent.bindings:
-            yield Untouched(str(agent.key), (agent.key,), "no target is known for it", Layer.PROCESS)
-        elif agent.layers == (Layer.CAPABILITY,):
-            yield Untouched(str(agent.key), (agent.key,), _ONLY_A_FLAG)
-        elif Layer.PROCESS not in agent.layers:
-            yield Untouched(str(agent.key), (agent.key,), "has no process layer: it can only be limited")
-        for identity in fleet.unseen_identities(agent.key):
-            yield Untouched(identity, (agent.key,), "runs as this identity, which no configured [[iam]] table sees")
+def _unreachable(fleet: Fleet, agent: Agent) -> Iterable[Untouched]:
+    """What of an agent no configured platform can stop: all of it, or its credentials."""
+    if not agent.bindings:
+        yield Untouched(str(agent.key), (agent.key,), "no target is known for it", Layer.PROCESS)
+    elif agent.layers == (Layer.CAPABILITY,):
+        yield Untouched(str(agent.key), (agent.key,), _ONLY_A_FLAG)
+    elif Layer.PROCESS not in agent.layers:
+        yield Untouched(str(agent.key), (agent.key,), "has no process layer: it can only be limited")
+    for identity in fleet.unseen_identities(agent.key):
+        yield Untouched(identity, (agent.key,), "runs as this identity, which no configured [[iam]] table sees")

@@ -14,6 +14,7 @@ from datetime import datetime
 from killswitch_backends.problems import Gone, Problem
 from killswitch_backends.protocol import Backend, Captured, Failure, Preflight, Profile
 from killswitch_console.halting.plan import CallFloor, Choice, Plan, PlannedTarget, Protection, Untouched, choose
+from killswitch_console.halting.turns import in_turns
 from killswitch_inventory.fleet import Fleet
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import BackendRef, Layer, TargetId
@@ -55,12 +56,12 @@ async def make_plan(
     Raises:
         EmptyScope: when no agent is known in it.
     """
-    choice = choose(fleet, scope, protection)
+    choice = await choose(fleet, scope, protection)
     if not choice.agents:
         unread = "; ".join(f"{v.ref} could not be read: {v.problem or v.sightedness}" for v in fleet.blind)
         raise EmptyScope(str(scope), "no agent is known in this scope", todo=unread)
     answers = await ask_all(choice, backends)
-    planned, left = sort_out(choice, answers)
+    planned, left = await sort_out(choice, answers)
     changed = {p.target for p in planned}
     return Plan(
         scope=scope,
@@ -128,13 +129,13 @@ async def _within(work: Coroutine[None, None, None], backend: Backend) -> Proble
     return None
 
 
-def sort_out(
+async def sort_out(
     choice: Choice, answers: Mapping[BackendRef, Answers]
 ) -> tuple[tuple[PlannedTarget, ...], list[Untouched]]:
     """Split the chosen targets into those the halt will change and those it must leave."""
     planned: list[PlannedTarget] = []
     left: list[Untouched] = []
-    for target, agents in choice.targets.items():
+    async for target, agents in in_turns(choice.targets.items()):
         item = PlannedTarget(target=target, layer=choice.layers[target], agents=agents)
         answer = answers.get(target.backend)
         if answer is None:

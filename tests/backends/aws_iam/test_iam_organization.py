@@ -130,7 +130,7 @@ def test_a_policy_spares_the_operator_only_if_every_deny_does(content: dict[str,
     assert spares(content, Identity(session, "123456789012", (ONCALL,))) is spared
 
 
-def test_only_a_global_halt_takes_it() -> None:
+async def test_only_a_global_halt_takes_it() -> None:
     iam, functions = BackendRef("iam", "prod"), BackendRef("lambda", "prod")
     fleet = Fleet(backends=[iam, functions])
     now = datetime.now(UTC)
@@ -142,6 +142,6 @@ def test_only_a_global_halt_takes_it() -> None:
         )
     )
     fleet.fold(TargetSighting(target=stop, layer=Layer.CREDENTIAL, kind="policy", seen_at=now, stops_all=True))
-    assert stop in choose(fleet, Scope.parse("global"), Protection()).targets
-    assert stop not in choose(fleet, Scope.parse("class:c"), Protection()).targets
-    assert stop not in choose(fleet, Scope.parse("global"), Protection(targets=frozenset({str(stop)}))).targets
+    assert stop in (await choose(fleet, Scope.parse("global"), Protection())).targets
+    assert stop not in (await choose(fleet, Scope.parse("class:c"), Protection())).targets
+    assert stop not in (await choose(fleet, Scope.parse("global"), Protection(targets=frozenset({str(stop)})))).targets

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from aws_servers import Names, Server
 from killswitch_backends.aws_lambda import KIND
 from killswitch_backends.problems import Refused, Throttled, Unauthenticated, Unreachable
 from killswitch_backends.protocol import Backend, Captured, Sight
-from killswitch_inventory.sightings import SightingFailed
+from killswitch_inventory.sightings import ListingComplete, Sighting, SightingFailed, TargetSighting
 from killswitch_inventory.targets import TargetId
 
 
@@ -158,6 +159,36 @@ async def test_a_tagging_api_that_refuses_costs_time_but_no_claims(simulator: Se
         sighting = (await listed(backend))[name]
     assert [claim.agent for claim in sighting.claims] == ["found"]
     assert "unknown" in sighting.facts["running"]
+
+
+async def test_a_function_whose_tags_nobody_tells_is_never_taken_for_nobodys(
+    simulator: Server, faults: Any, name: str
+) -> None:
+    """Listed without its tags it would be no agent's: a halt would leave it out, with Lambda said to be in sight."""
+    arn = simulator.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    simulator.client("lambda").tag_resource(Resource=arn, Tags={"agent": "found"})
+    tagging = faults.add(operation="tagging", kind="error", status=403, code="AccessDeniedException")
+    reading = faults.add(operation="lambda.GetFunction", kind="error", status=403, code="AccessDeniedException")
+    async with opened(KIND, simulator.functions()) as backend, aclosing(backend.sight()) as sights:
+        async for sighting in sights:  # type: ignore[attr-defined]
+            assert not isinstance(sighting, ListingComplete)
+            if isinstance(sighting, TargetSighting):
+                assert sighting.target.path != name
+            if isinstance(sighting, SightingFailed):
+                assert "whose they are is not known" in sighting.problem
+                break
+        faults.remove(reading)
+        faults.remove(tagging)
+        seen = [sighting async for sighting in until_complete(sights)]
+    (found,) = [s for s in seen if isinstance(s, TargetSighting) and s.target.path == name]
+    assert [claim.agent for claim in found.claims] == ["found"]
+
+
+async def until_complete(sights: Any) -> AsyncIterator[Sighting]:
+    async for sighting in sights:
+        yield sighting
+        if isinstance(sighting, ListingComplete):
+            return
 
 
 @pytest.mark.parametrize(
