@@ -62,7 +62,9 @@ async def halt_every_scope(seed: int, done: list[tuple[int, str]]) -> None:
 async def halt_and_restore(sim: Simulated, engine: Engine, scope: Scope) -> None:
     await sim.all_acting()
     before = await asyncio.to_thread(worldview, sim)
+    await eventually(lambda: not engine.fleet.blind, within=60)  # ten fleets at once: a platform may have been slow
     plan = await engine.plan(scope)
+    assert not plan.blind, plan.blind
     record = await engine.halt(plan, invoker=current_invoker(), reason=REASON)
     assert_proven(record)
     inside = {key.name for key in record.header.agents}
@@ -78,7 +80,8 @@ async def halt_and_restore(sim: Simulated, engine: Engine, scope: Scope) -> None
 
 
 def assert_proven(record: HaltRecord) -> None:
-    assert record.verdict is Verdict.STOPPED, [(str(t.target), t.state, t.error, t.note) for t in record.targets]
+    left = [(str(t.target), t.state, t.error, t.note) for t in record.targets if t.state is not TargetState.STOPPED]
+    assert record.verdict is Verdict.STOPPED, (left, record.header.blinded, record.header.untouched, record.warnings)
     for target in record.targets:
         assert target.state is TargetState.STOPPED
         assert target.evidence is not None

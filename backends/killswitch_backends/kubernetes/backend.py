@@ -62,7 +62,7 @@ class KubernetesBackend:
         self._catalogue = Catalogue(api)
         self._mirror = Mirror(api, settings, self._catalogue, surroundings.labels, tasks, self._now)
         self._reader = Reader(api, settings, self._catalogue.kinds, surroundings.labels, self._mirror.workload)
-        self._finder = Finder(api, self._catalogue, settings)
+        self._finder = Finder(api, self._catalogue, settings, tasks)
 
     @property
     def unanswered_since(self) -> float | None:

@@ -29,7 +29,7 @@ from kubernetes_table import (
     target,
 )
 from kubernetes_workloads import API, DEFINITIONS, definition, manifest, path
-from simulated import Simulated, eventually
+from simulated import Simulated, eventually, running
 
 ONE, TWO = target("refund-1"), target("refund-2")
 GIT = json.dumps({f"payments/Deployment/refund-{n}": {"replicas": 2} for n in (1, 2)})
@@ -232,3 +232,19 @@ async def test_a_stubborn_operator_is_seen_each_time_and_put_down(admin: Admin, 
     assert [one for one, before in zip(told, [None, *told], strict=False) if one is not before][-4:] == [
         Sight.ACTING, Sight.STOPPED, Sight.ACTING, Sight.STOPPED,
     ]  # fmt: skip
+
+
+async def test_a_list_that_hangs_ends_with_the_table_whoever_asked_for_it() -> None:
+    async with running(specs=AGENTS) as sim:
+        sim.faults.add(operation="kubernetes.list", kind="hang")
+        async with opened(sim) as backend:
+            asking = asyncio.create_task(backend.preflight([ONE]))  # type: ignore[arg-type]
+            await eventually(lambda: bool(lists_under_way()))
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert lists_under_way(), "somebody else may have asked for the same list"
+        assert not lists_under_way()
+
+
+def lists_under_way() -> list[str]:
+    return [name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("list horizontalpodautoscal")]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from killswitch_backends.kubernetes.api import Api
+from killswitch_backends.kubernetes.background import Background
 from killswitch_backends.kubernetes.companions import autoscalers, children, gitops, operators
 from killswitch_backends.kubernetes.companions.companion import Companion
 from killswitch_backends.kubernetes.discovery import Catalogue
@@ -17,7 +18,9 @@ from killswitch_backends.kubernetes.listing import Query, everything
 from killswitch_backends.kubernetes.records import Tracking, Workload
 from killswitch_backends.kubernetes.resources import AUTOSCALERS, ObjectKey, Resource
 from killswitch_backends.kubernetes.settings import KubernetesSettings, Revivers
-from killswitch_backends.problems import Gone, Problem
+from killswitch_backends.problems import Gone, Problem, Unreachable
+
+Listed = list[Mapping[str, Any]]
 
 _FEW_NAMESPACES = 8
 _ARGO_NAMESPACE = "argocd"
@@ -36,9 +39,9 @@ class Neighbours:
 class Finder:
     """Looks for companions of workloads."""
 
-    def __init__(self, api: Api, catalogue: Catalogue, settings: KubernetesSettings) -> None:
-        self._api, self._catalogue, self._settings = api, catalogue, settings
-        self._recent: dict[tuple[str, str], tuple[float, asyncio.Task[list[Mapping[str, Any]]]]] = {}
+    def __init__(self, api: Api, catalogue: Catalogue, settings: KubernetesSettings, tasks: Background) -> None:
+        self._api, self._catalogue, self._settings, self._tasks = api, catalogue, settings, tasks
+        self._recent: dict[tuple[str, str], tuple[float, asyncio.Task[Listed | Problem]]] = {}
 
     async def around(self, workloads: Sequence[Workload], *, fresh: bool = True) -> Mapping[ObjectKey, Neighbours]:
         """What stands behind each of these; ``fresh`` False takes lists that are a moment old."""
@@ -137,24 +140,31 @@ class Finder:
         else:
             neighbours.risks.append(f'{risk} (left alone: revivers = "report")')
 
-    async def _listed(self, resource: Resource, namespaces: Iterable[str]) -> list[Mapping[str, Any]]:
+    async def _listed(self, resource: Resource, namespaces: Iterable[str]) -> Listed:
         wanted = sorted(set(namespaces))
         everywhere = len(wanted) > _FEW_NAMESPACES and not self._settings.namespaces
         lists = [await self._list(resource, namespace) for namespace in ([""] if everywhere else wanted)]
         return [item for listed in lists for item in listed]
 
-    async def _list(self, resource: Resource, namespace: str) -> list[Mapping[str, Any]]:
-        """One list, shared by all who ask within a moment."""
+    async def _list(self, resource: Resource, namespace: str) -> Listed:
+        """One list, shared by all who ask within a moment; it ends with the table, not with who asked first."""
         now, place = asyncio.get_running_loop().time(), (str(resource), namespace)
         begun, task = self._recent.get(place, (float("-inf"), None))
-        failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
+        failed = task is not None and task.done() and (task.cancelled() or isinstance(task.result(), Problem))
         if task is None or failed or now - begun > _FRESH_SECONDS:
-            task = asyncio.create_task(self._ask(resource, namespace), name=f"list {resource} of {namespace}")
+            task = self._tasks.start(self._ask(resource, namespace), name=f"list {resource} of {namespace}")
             self._recent[place] = (now, task)
-        return await asyncio.shield(task)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise Unreachable(self._api.where, "the connection was closed")
+        if isinstance(found := task.result(), Problem):
+            raise found
+        return found
 
-    async def _ask(self, resource: Resource, namespace: str) -> list[Mapping[str, Any]]:
+    async def _ask(self, resource: Resource, namespace: str) -> Listed | Problem:
         try:
             return await everything(self._api, resource, Query(namespace or None), attempts=3)
         except Gone:
             return []  # a cluster without this API has none
+        except Problem as problem:
+            return problem
