@@ -35,7 +35,7 @@ def sighted(
         concurrency=executions or 0,
         health=_health(state, executions),
         mark=mark_in(tags),
-        off=state is not None and state.reserved == 0,
+        off=_off(state),
         canary=is_canary(tags, labels),
         facts=_facts(function, state, event_sources, executions),
     )
@@ -44,9 +44,13 @@ def sighted(
 def _health(state: State | None, executions: int | None) -> Health:
     if state is not None and state.function.state == "Failed":
         return Health.FAILING
-    if executions is None:
-        return Health.UNKNOWN
+    if executions is None or (executions and _off(state)):
+        return Health.UNKNOWN  # the figure may be of before the halt
     return Health.OK if executions else Health.IDLE
+
+
+def _off(state: State | None) -> bool:
+    return state is not None and state.reserved == 0
 
 
 def _facts(
@@ -61,6 +65,8 @@ def _facts(
         facts["event sources"] = f"{sum(one.enabled for one in event_sources)} of {len(event_sources)} enabled"
     if executions is None:
         facts["running"] = "unknown: CloudWatch does not tell"
+    elif executions and _off(state):
+        facts["running"] = f"{executions} as CloudWatch tells, a minute or more late: it may be of before the halt"
     return facts
 
 
