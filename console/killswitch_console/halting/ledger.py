@@ -32,6 +32,7 @@ from killswitch_console.halting.ledger_rows import dump, load, moment, restore_b
 from killswitch_console.halting.progress import TargetProgress
 from killswitch_console.halting.record import HaltHeader, HaltRecord
 from killswitch_console.halting.reviving import Revival
+from killswitch_console.halting.turns import in_turns
 from killswitch_inventory.scopes import Scope
 from killswitch_inventory.targets import TargetId
 
@@ -204,7 +205,7 @@ class Ledger:
         with self._reading():
             return HaltRecord(
                 header=load(self._header, str(header)),
-                targets=tuple(load(self._progress, str(row[0])) for row in targets),
+                targets=tuple([load(self._progress, str(row[0])) async for row in in_turns(targets)]),
                 ended_at=moment(ended_at),
                 restored_at=moment(restored_at),
                 warnings=tuple(str(row[0]) for row in warnings),

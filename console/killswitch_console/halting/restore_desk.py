@@ -208,7 +208,9 @@ class RestoreDesk:
         return await make_restore_plan(begun, self.means, order, overlaps(record, await self._others(record)))
 
     async def _others(self, record: HaltRecord) -> list[HaltRecord]:
-        return [r for r in await self.ledger.halts() if r.header.halt_id != record.header.halt_id]
+        """The other halts with something left to put back: a ledger keeps many that have nothing left."""
+        ids = [halt_id for halt_id in await self.ledger.unrestored() if halt_id != record.header.halt_id]
+        return [other for halt_id in ids if (other := await self.ledger.halt(halt_id)) is not None]
 
     # -- restoring -------------------------------------------------------------------------------------------------
 
