@@ -58,7 +58,7 @@ async def test_fifty_thousand_targets_halted_globally_and_put_back(tmp_path: Pat
         crowd.forget()
         at_rest.append(footprint())
         print(f"at rest again: {at_rest[-1]}")
-    assert_flat(*at_rest, objects=5_000, megabytes=40, threads=THREADS)
+    assert_flat(*at_rest, objects=5_000, megabytes=8, threads=THREADS)
     (report,) = verify_directory(directory, verifier_of(directory), {})
     assert not report.findings
     print(f"the trail verifies: {report.size:,} events")
