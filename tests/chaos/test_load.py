@@ -32,7 +32,7 @@ from killswitch_console.halting.threads import THREADS
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
 from scripted_platform import durable_intent
-from simulated import running
+from simulated import process
 from trails import recording, verifier_of
 from virtual_loop import now
 
@@ -156,8 +156,11 @@ async def longest_turn() -> AsyncIterator[list[float]]:
 
 @pytest.mark.chaos
 async def test_rounds_on_the_simulator(tmp_path: Path) -> None:
-    """Real clients: connections, SDK threads and files of an engine are gone when it is closed, however often."""
-    async with running(agents=24, seed=11) as sim:
+    """Real clients: connections, SDK threads and files of an engine are gone when it is closed, however often.
+
+    The simulator is a process of its own: what it remembers of the past is no part of what an engine holds on to.
+    """
+    async with process(agents=24, seed=11) as sim:
         rounds: list[Footprint] = []
         for _ in range(4):
             async with open_engine(settings_of(sim.config_path)) as engine:
@@ -168,8 +171,8 @@ async def test_rounds_on_the_simulator(tmp_path: Path) -> None:
                 print(f"{len(record.targets)} targets, {seconds(record)}; under way: {footprint()}")
                 restored = await engine.restore(record.header.halt_id, invoker=INVOKER, reason="over")
                 assert restored.verdict is Verdict.RESTORED
-            sim.forget_requests()
-            await asyncio.sleep(1.0)  # servers notice closed connections, daemon threads end
+            del engine, plan, record, restored
+            await asyncio.sleep(1.0)  # daemon threads end
             rounds.append(footprint())
             print(f"at rest again: {rounds[-1]}")
-    assert_flat(rounds[1], rounds[-1], objects=20_000, megabytes=30, threads=THREADS)
+    assert_flat(rounds[1], rounds[-1], objects=1_000, megabytes=2, threads=THREADS)
