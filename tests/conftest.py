@@ -28,6 +28,20 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests, one in each worker's share: a long one at the end has all other workers wait for it.
+
+    Each worker gets as many consecutive tests (``--dist worksteal``); all of them must put them in the same order.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = [item for item in items if not item.get_closest_marker("long")]
+    share = -(-len(rest) // workers)
+    shares = [[*long[n::workers], *rest[n * share : (n + 1) * share]] for n in range(workers)]
+    items[:] = [item for some in shares for item in some]
+
+
 def pytest_collection_finish() -> None:
     _set_aside()
 

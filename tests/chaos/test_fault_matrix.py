@@ -28,6 +28,7 @@ def instrumented() -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 async def test_four_cells_drawn_from_the_matrix() -> None:
     cells = [cell for backend in BACKENDS for operation in OPERATIONS for cell in column(backend, operation)]
     quick = [cell for cell in cells if "60 s" not in cell[0].fault.name and cell[0].fault.name != "hang"]

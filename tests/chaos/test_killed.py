@@ -27,11 +27,13 @@ LONGEST = 6.0
 """Seconds from confirmation within which a halt of this world comes to its end."""
 
 
+@pytest.mark.long
 async def test_kills_at_4_instants() -> None:
     assert await kill_worlds(range(2), times=2) == 4
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 async def test_kills_at_200_instants() -> None:
     assert await kill_worlds(range(100, 108), times=25) == 200
 

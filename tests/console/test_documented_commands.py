@@ -154,6 +154,7 @@ def halt_in(text: str) -> str:
     return re.findall(r"\bh-\d{8}-\d{6}-\w{4}\b", text)[0]
 
 
+@pytest.mark.long
 async def test_the_tour_of_the_readme_on_the_simulator_that_it_starts(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"KILLSWITCH_CONFIG": "sim.toml"})
     async with shell.beside("simulator --agents 60 --write-config sim.toml"):

@@ -30,6 +30,7 @@ SCOPES = ("agent", "tenant", "class", "global")
 REASON = "end to end test"
 
 
+@pytest.mark.long
 async def test_what_is_called_stopped_has_stopped_and_restore_is_exact() -> None:
     assert await halted_scopes(range(1, 3)) == [(seed, scope) for seed in range(1, 3) for scope in SCOPES]
 

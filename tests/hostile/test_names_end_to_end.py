@@ -14,6 +14,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from console_command import CONSOLE, console
 from hostile.strategies import TEETH
 from killswitch_backends.simulator.seams import AgentSpec, Runtime
@@ -66,6 +68,7 @@ async def said(sim: Simulated, *words: str, code: int = 0) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 async def test_nothing_of_hostile_names_is_alive_anywhere(tmp_path: Path) -> None:
     async with running(specs=fleet()) as sim:
         assert "plain" in await said(sim, "agents")

@@ -57,6 +57,7 @@ async def halted(cluster: Disposable, engine: Engine, restart: Restart | None = 
 
 
 @pytest.mark.skipif(bool(IMPOSSIBLE), reason=IMPOSSIBLE or "-")
+@pytest.mark.long
 async def test_a_server_killed_in_mid_halt_and_in_mid_restore_costs_nothing(tmp_path: Path) -> None:
     async with restartable(FLEET) as (cluster, restart), cluster.engine(tmp_path) as engine:
         before = deployments(cluster)

@@ -60,6 +60,7 @@ async def type_into(screen: Painted, text: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a hardened process")
+@pytest.mark.long
 async def test_a_session_with_broken_glass_leaves_no_secret_anywhere() -> None:
     async with process(agents=4, seed=3) as sim:
         key = await asyncio.to_thread(glass_key, sim)

@@ -109,6 +109,7 @@ def ask(terminals: Terminals, key: str, answer: str) -> None:
     terminals.say("desk", answer)
 
 
+@pytest.mark.long
 def test_two_terminals_complete_a_drill(terminals: Terminals, tmp_path: Path) -> None:
     begin(terminals, tmp_path)
     (folder,) = (tmp_path / "killswitch-console/drills").glob("*-pair")

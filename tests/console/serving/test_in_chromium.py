@@ -61,6 +61,7 @@ async def shows(page: Page, *texts: str, within: float = 60.0) -> None:
         pytest.fail(f"{texts} not to be seen on the page:\n{sight()[-2000:]}\n{page.refused()}")
 
 
+@pytest.mark.long
 async def test_the_wall_shows_the_fleet_and_nothing_can_be_done_there(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("f" * 40 + "\n")

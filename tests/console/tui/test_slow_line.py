@@ -16,6 +16,7 @@ ROUND_TRIP = 0.2
 
 
 @pytest.mark.skipif(bool(why_no_sshd()), reason=why_no_sshd())
+@pytest.mark.long
 async def test_over_a_line_of_200_ms_it_stays_usable(tmp_path: Path) -> None:
     async with running(agents=4, seed=1) as sim, sshd(tmp_path) as port:
         line = SlowLine(port, one_way=ROUND_TRIP / 2)
