@@ -50,7 +50,7 @@ def flag(name: str) -> str:
 async def opened(world: World, state_dir: Path, *, checked: bool = True, **more: Any) -> AsyncIterator[Engine]:
     """An engine with a first picture; ``checked``: every change must find its intent in the ledger on disk."""
     if checked:
-        world.before_change = durable_intent(state_dir)
+        world.before_change = durable_intent(world, state_dir)
     async with open_engine(world.settings(state_dir, **more), now=now) as engine:
         await engine.discover()
         yield engine
@@ -93,7 +93,7 @@ async def until(condition: Callable[[], bool], within: float = 60.0) -> None:
 @asynccontextmanager
 async def holding(world: World, state_dir: Path, events: list[EngineEvent], **more: object) -> AsyncIterator[Engine]:
     """An engine that holds; every change must find its intent in the ledger on disk."""
-    world.before_change = durable_intent(state_dir)
+    world.before_change = durable_intent(world, state_dir)
     settings = world.settings(state_dir, **more)  # type: ignore[arg-type]
     async with open_engine(settings, events.append, now) as engine:
         await engine.discover()

@@ -108,7 +108,7 @@ def assert_most_dangerous_first(crowd: Crowd) -> None:
 
 
 def check_some_intents(crowd: Crowd, state_dir: Path) -> None:
-    check, changes = durable_intent(state_dir), iter(range(10**9))
+    check, changes = durable_intent(crowd, state_dir), iter(range(10**9))
 
     def before_change(target: object, order: object) -> None:
         if next(changes) % CHECKED_EVERY == 0:

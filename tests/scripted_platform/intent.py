@@ -6,13 +6,20 @@ import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from killswitch_backends.protocol import Order
 from killswitch_inventory.targets import TargetId
 
+if TYPE_CHECKING:
+    from scripted_platform.world import World
 
-def durable_intent(state_dir: Path) -> Callable[[TargetId, Order], None]:
-    """A check for ``World.before_change``: the ledger on disk, read by itself, knows what is being done."""
+
+def durable_intent(world: World, state_dir: Path) -> Callable[[TargetId, Order], None]:
+    """A check for ``World.before_change``: the ledger on disk, read by itself, knows what is being done.
+
+    Of what was never halted it knows the very state that is replaced now: a restore would put that back.
+    """
 
     def check(target: TargetId, order: Order) -> None:
         with sqlite3.connect(f"file:{state_dir / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=2) as connection:
@@ -23,6 +30,10 @@ def durable_intent(state_dir: Path) -> Callable[[TargetId, Order], None]:
         connection.close()
         assert halts, f"{order.halt_id} is not in the ledger"
         assert rows, f"{target} is not in the ledger"
-        assert json.loads(rows[0][0])["captured"]["prior"], f"{target} has no prior state in the ledger"
+        prior = json.loads(rows[0][0])["captured"]["prior"]
+        assert prior, f"{target} has no prior state in the ledger"
+        thing = world.things[target]
+        if thing.mark is None and not any(what == "halt" and where == target for _, what, where in world.log):
+            assert prior == thing.fields, f"{target} is {thing.fields}, the ledger says {prior}"
 
     return check

@@ -22,6 +22,23 @@ from scripted_platform import Fault, World
 from virtual_loop import run
 
 
+def test_what_changed_since_the_plan_is_read_again_and_on_disk_before_it_is_halted(tmp_path: Path) -> None:
+    world = small_fleet(2)
+
+    async def main() -> HaltRecord:
+        async with opened(world, tmp_path) as engine:
+            plan = await engine.plan(Scope.parse("global"))
+            world.thing(deployment("a1")).set(7)
+            record = await engine.halt(plan, invoker=INVOKER, reason="test")
+            await restore(engine, record)
+            return record
+
+    record = run(main)
+    assert record.verdict is Verdict.STOPPED
+    assert not [t.error for t in record.targets if t.error]
+    assert world.thing(deployment("a1")).replicas == 7
+
+
 def test_graceful_halts_flag_then_process_then_credential(tmp_path: Path) -> None:
     world = small_fleet(2)
     world.thing(deployment("a1")).drains = 8.0

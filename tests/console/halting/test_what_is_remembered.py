@@ -168,7 +168,7 @@ def test_an_engine_torn_down_in_mid_halt_loses_nothing(tmp_path: Path, moment: f
     seen: list[EngineEvent] = []
 
     async def torn() -> None:
-        world.before_change = durable_intent(tmp_path)
+        world.before_change = durable_intent(world, tmp_path)
         async with open_engine(world.settings(tmp_path), seen.append, now) as engine:
             await engine.discover()
             plan = await engine.plan(Scope.parse("global"))
