@@ -30,9 +30,9 @@ class Changes:
             self._wake(targets)
 
     async def gathered(self, seconds: float) -> list[TargetId]:
-        """Wait until there is something, then until a whole multiple of so many seconds, and take all there is."""
+        """Wait until there is something, then so many seconds, and take all there is."""
         await self._awake.wait()
-        await asyncio.sleep(seconds - self._loop.time() % seconds if seconds else 0)
+        await asyncio.sleep(seconds)
         self._awake.clear()
         targets = list(self._targets)
         self._targets.clear()

@@ -7,7 +7,7 @@ one slow platform hold up the rest.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from typing import Final
 
 from killswitch_backends.problems import Problem
 from killswitch_backends.protocol import Backend
-from killswitch_backends.restores import RestoredElsewhere
+from killswitch_backends.restores import RestoredElsewhere, SharesRestores
 from killswitch_console.halting import happenings
 from killswitch_console.halting import progress as states
 from killswitch_console.halting.adopting import Adopting, take_in
@@ -82,6 +82,8 @@ class HaltRun:
         self._resumed_at = resumed_at
         self._told_of: set[str] = set()
         """Who restores it, or a part of it, from another console."""
+        self._noticed_at = record.header.invoked_at
+        """From when on what such a restore put back so far has been seen here."""
         header = record.header
         self.board = Board(
             header.halt_id, record.targets, means.ledger, means.publish, unwritten=header, recorder=means.recorder
@@ -132,8 +134,8 @@ class HaltRun:
 
     @property
     def _settled(self) -> bool:
-        """Whether nothing will change any more by waiting, and nobody new is left out."""
-        return self.board.settled and not self._left_out
+        """Whether nothing will change any more by waiting, nobody new is left out, and no restore is half seen."""
+        return self.board.settled and not self._left_out and self._now() >= self._noticed_at
 
     @property
     def _left_out(self) -> bool:
@@ -243,11 +245,21 @@ class HaltRun:
         )
 
     def _yield_to(self, found: RestoredElsewhere) -> None:
-        """Another console restores the halt, or a part of it, while it is under way: say so, and for the record."""
+        """Another console restores the halt, or a part of it, while it is under way: say so, and for the record.
+
+        What else it has put back by now is waited for: a halt must not end with half of a restore for the truth.
+        """
         halt_id = self._header.halt_id
+        self._noticed_at = self._now() + timedelta(seconds=self._notice_seconds())
         self.board.warn(f"{found.by} restores {halt_id} from another console: what that puts back is not halted again")
         kind, data = happenings.halt_yielded(self._header, found.by, found.at)
         self._means.recorder.note(kind, data, halt_id=halt_id)
+
+    def _notice_seconds(self) -> float:
+        """How long any of the platforms may take to show what was done to its targets elsewhere."""
+        counts = Counter(target.target.backend for target in self.board)
+        sharing = [(lane.backend, counts[ref]) for ref, lane in self._lanes.items()]
+        return max((b.notice_seconds(n) for b, n in sharing if isinstance(b, SharesRestores)), default=0.0)
 
     def _give_up(self, targets: list[TargetProgress], problem: Problem) -> None:
         for target in targets:
