@@ -77,8 +77,8 @@ async def _work(work: str, config: Path, words: tuple[str, ...], confirmed: Any)
                 return 0 if record.verdict is Verdict.STOPPED else 4
             case "resume":
                 confirmed.set()
-                record = await engine.resume(words[0])
-                return 0 if record.verdict is Verdict.STOPPED else 4
+                record = await engine.resume(words[0])  # a restore that was killed may have put everything back
+                return 0 if record.verdict in (Verdict.STOPPED, Verdict.RESTORED) else 4
             case "restore":
                 confirmed.set()
                 record = await engine.restore(words[0], invoker=current_invoker(), reason="chaos")

@@ -6,6 +6,7 @@ A cell that fails prints how to repeat it. ``make chaos`` writes the matrix to `
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Iterator, Sequence
 
@@ -21,11 +22,15 @@ TOGETHER = 6
 
 COMBINATIONS = range(1000, 1040)
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""What hangs is left behind on purpose, and so are its sockets; that nothing piles up is shown by ``test_load.py``."""
+
 
 @pytest.fixture(autouse=True)
 def instrumented() -> Iterator[None]:
     with bells(), names_that_may_fail():
         yield
+    gc.collect()  # what was left behind is told of here, and not in the middle of another test
 
 
 @pytest.mark.long
