@@ -16,6 +16,7 @@ from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.engine import Engine, EngineSettings, open_engine
+from killswitch_console.halting.plan import Plan
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
@@ -63,10 +64,7 @@ async def halt_every_scope(seed: int, done: list[tuple[int, str]]) -> None:
 async def halt_and_restore(sim: Simulated, engine: Engine, scope: Scope) -> None:
     await sim.all_acting()
     before = await asyncio.to_thread(worldview, sim)
-    await eventually(lambda: not engine.fleet.blind, within=60)  # ten fleets at once: a platform may have been slow
-    plan = await engine.plan(scope)
-    assert not plan.blind, plan.blind
-    record = await engine.halt(plan, invoker=current_invoker(), reason=REASON)
+    record = await engine.halt(await planned(engine, scope), invoker=current_invoker(), reason=REASON)
     assert_proven(record)
     inside = {key.name for key in record.header.agents}
     outside = [spec.name for spec in sim.specs if spec.name not in inside]
@@ -78,6 +76,14 @@ async def halt_and_restore(sim: Simulated, engine: Engine, scope: Scope) -> None
     assert restored.verdict is Verdict.RESTORED, [(str(t.target), t.state, t.error) for t in restored.targets]
     await eventually(lambda: not difference(before, worldview(sim)), within=10, every=0.3)
     await sim.all_acting()
+
+
+async def planned(engine: Engine, scope: Scope) -> Plan:
+    """A plan with every platform in sight: of ten fleets at once, one may be too slow for a while, and says so."""
+    async with asyncio.timeout(60):
+        while (plan := await engine.plan(scope)).blind:  # noqa: ASYNC110  (there is nothing that tells)
+            await asyncio.sleep(0.2)
+    return plan
 
 
 def assert_proven(record: HaltRecord) -> None:
