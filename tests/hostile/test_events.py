@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ def test_a_strangers_event_is_one_or_is_left_out(value: Any) -> None:
     written = canonical(draft.fields())
     assert Draft.read(written) == draft
     assert all(c.isprintable() for c in draft.actor + draft.kind + str(list(draft.data.values())))
-    sqlite3.connect(":memory:").execute("SELECT ?, ?, ?", (draft.id, draft.halt, draft.incident))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("SELECT ?, ?, ?", (draft.id, draft.halt, draft.incident))
 
 
 @examples(40)
