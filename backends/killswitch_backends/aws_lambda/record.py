@@ -84,12 +84,12 @@ class Record:
         if listing.tags is None:  # then only GetFunction tells whose a function is
             async for _ in self._swept(listing):
                 pass
-        untold = [name for name in listing.versions if listing.tags is None and name not in self._states]
+        untold = set(listing.versions) - self._states.keys() if listing.tags is None else set()
         shown = {name: self._sighting(name, listing) for name in listing.versions if name not in untold}
         for sighting in shown.values():
             yield sighting
         if untold:  # an agent's function without its tags would look like nobody's, and a halt would leave it out
-            raise _nobodys(self._aws.where, untold)
+            raise _nobodys(self._aws.where, sorted(untold))
         yield ListingComplete(self._ref, self._now())
         async for name in self._swept(listing):
             sighting = self._sighting(name, listing)

@@ -82,8 +82,8 @@ class HaltRun:
         self._resumed_at = resumed_at
         self._told_of: set[str] = set()
         """Who restores it, or a part of it, from another console."""
-        self._noticed_at = record.header.invoked_at
-        """From when on what such a restore put back so far has been seen here."""
+        self._noticed_at = 0.0
+        """Loop time from which on what such a restore put back so far has been seen here."""
         header = record.header
         self.board = Board(
             header.halt_id, record.targets, means.ledger, means.publish, unwritten=header, recorder=means.recorder
@@ -135,7 +135,7 @@ class HaltRun:
     @property
     def _settled(self) -> bool:
         """Whether nothing will change any more by waiting, nobody new is left out, and no restore is half seen."""
-        return self.board.settled and not self._left_out and self._now() >= self._noticed_at
+        return self.board.settled and not self._left_out and asyncio.get_running_loop().time() >= self._noticed_at
 
     @property
     def _left_out(self) -> bool:
@@ -250,7 +250,7 @@ class HaltRun:
         What else it has put back by now is waited for: a halt must not end with half of a restore for the truth.
         """
         halt_id = self._header.halt_id
-        self._noticed_at = self._now() + timedelta(seconds=self._notice_seconds())
+        self._noticed_at = asyncio.get_running_loop().time() + self._notice_seconds()
         self.board.warn(f"{found.by} restores {halt_id} from another console: what that puts back is not halted again")
         kind, data = happenings.halt_yielded(self._header, found.by, found.at)
         self._means.recorder.note(kind, data, halt_id=halt_id)

@@ -45,9 +45,10 @@ async def test_the_fleet_the_filter_and_another_size_are_shown_all_the_same(tmp_
         await driven.sees("refund", "5 agents")
         await driven.press("slash")
         await driven.type("refund-10")
-        await driven.sees("1 of 5 agents")
+        assert await driven.sees("1 of 5 agents")
         await driven.pilot.resize_terminal(120, 40)
         await driven.until(lambda: driven.app.screen.size.width > 80)
+        assert driven.app.screen.size.height > 24
 
 
 @pytest.mark.usefixtures("stalling")
@@ -57,3 +58,4 @@ async def test_a_drills_screens_take_another_size_in_all_the_same() -> None:
         await pilot.resize_terminal(120, 40)
         while app.screen.size.width <= 80:
             await pilot.pause(0.01)
+        assert app.screen.size == (120, 40)
