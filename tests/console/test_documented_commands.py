@@ -282,8 +282,10 @@ async def test_break_glass(world: tuple[Simulated, Shell], known_token: str) -> 
         trigger = "breakglass enrol refund-flag --kind trigger-url --for launchdarkly:prod"
         await shell.run(trigger, "--from", "trigger.json", *opened)
         await shell.run("breakglass test", *opened)
-        await shell.run("breakglass list")
-        await shell.run("resume h-20261122-150102-k7qd --break-glass", *opened)
+        listed = await shell.run("breakglass list")
+        assert all(name in listed for name in ("aws", "cluster", "refund-flag")), listed
+        resumed = await shell.run("resume h-20261122-150102-k7qd --break-glass", *opened)
+        assert "stopped" in resumed.lower(), resumed
 
 
 def test_no_command_is_left_out() -> None:

@@ -170,6 +170,8 @@ def test_a_real_event_leaves_drill_mode_at_once(terminals: Terminals, tmp_path: 
     terminals.wait_for("console", "this is the real console")
     terminals.wait_for("console", "Nothing is configured yet")  # the real one is looked for; this machine has none
     terminals.wait_for("desk", "a real event")
+    assert "real event" in terminals.shown("desk")
+    assert "DRILL" not in terminals.shown("console"), "nothing of it may look like a drill any more"
 
 
 def test_a_desk_whose_terminal_is_gone_ends_its_drill(terminals: Terminals, tmp_path: Path) -> None:
