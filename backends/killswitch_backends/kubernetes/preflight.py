@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from killswitch_backends.kubernetes.api import Api
 from killswitch_backends.kubernetes.changes import is_off, prior_of
@@ -23,6 +24,11 @@ from killswitch_backends.kubernetes.single import Single
 from killswitch_backends.problems import Gone, Problem, Unsupported
 from killswitch_backends.protocol import Preflight
 from killswitch_inventory.targets import TargetId
+
+_HELD_DELETION: Final = (
+    "it is being deleted and something holds it (metadata.finalizers): its controller may not act on the halt; end "
+    "what holds it, or delete what it owns (its ReplicaSet or pods); once gone it cannot be put back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,8 @@ class Examiner:
         if held:
             action += f"; hold {', '.join(held)}"
         calls = 1 + 2 * len(around.companions)  # each is read, then patched
-        return Preflight(target, action, calls, risks=tuple(dict.fromkeys(around.risks)))
+        deletion = [_HELD_DELETION] if found.deleting else []
+        return Preflight(target, action, calls, risks=tuple(dict.fromkeys([*deletion, *around.risks])))
 
 
 def _reason(problem: Unsupported) -> str:

@@ -111,6 +111,7 @@ async def test_a_deployment_whose_deletion_a_finalizer_holds_is_never_called_sto
     async with cluster.engine(tmp_path) as engine:
         try:
             plan = await planned(engine, "agent:refund-0")
+            assert any("being deleted" in risk for risk in plan.risks)
             record = await engine.halt(plan, invoker=INVOKER, reason="drill", timeout=4)
             assert record.verdict is Verdict.INCOMPLETE
             assert len(cluster.acting("agent=refund-0")) == AGENTS[0].replicas
