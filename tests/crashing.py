@@ -16,6 +16,7 @@ from killswitch_console.assembling import engine_settings
 from killswitch_console.authority.invoker import current_invoker
 from killswitch_console.config import load_configuration
 from killswitch_console.halting.engine import Engine, EngineSettings, open_engine
+from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
 from killswitch_console.halting.verdict import Verdict
 from killswitch_inventory.scopes import Scope
@@ -49,7 +50,10 @@ class Child:
 
 
 def start(work: str, config: Path, *words: str) -> Child:
-    """Start ``halt SCOPE``, ``resume HALT``, ``restore HALT`` or ``hold HALT`` (until it is proven) in a process."""
+    """Start some work of a process of its own.
+
+    ``halt SCOPE``, ``resume HALT``, ``resume what is left of HALT``, ``restore HALT``, ``hold HALT`` (until proven).
+    """
     confirmed = CONTEXT.Event()
     process = forked(_main, work, config, words, confirmed, daemon=True)
     process.start()
@@ -77,8 +81,12 @@ async def _work(work: str, config: Path, words: tuple[str, ...], confirmed: Any)
                 return 0 if record.verdict is Verdict.STOPPED else 4
             case "resume":
                 confirmed.set()
-                record = await engine.resume(words[0])  # a restore that was killed may have put everything back
-                return 0 if record.verdict in (Verdict.STOPPED, Verdict.RESTORED) else 4
+                record = await engine.resume(words[0])
+                return 0 if record.verdict is Verdict.STOPPED else 4
+            case "resume what is left of":  # a restore that was killed has put anything from nothing to all of it back
+                confirmed.set()
+                record = await engine.resume(words[0])
+                return 0 if {t.state for t in record.targets} <= {TargetState.STOPPED, TargetState.RESTORED} else 4
             case "restore":
                 confirmed.set()
                 record = await engine.restore(words[0], invoker=current_invoker(), reason="chaos")

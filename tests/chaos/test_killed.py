@@ -74,7 +74,7 @@ async def kill_once(sim: Simulated, rng: random.Random, before: View) -> None:
     if rng.random() < 0.7:
         await killed(rng, "restore", config, halt_id)
     if (await crashing.record_of(config, halt_id)).restoring is not None and rng.random() < 0.4:
-        assert await crashing.start("resume", config, halt_id).end() == 0, await told(config, halt_id)
+        assert await crashing.start("resume what is left of", config, halt_id).end() == 0, await told(config, halt_id)
         assert_known(await crashing.record_of(config, halt_id))
     if (await crashing.record_of(config, halt_id)).verdict is not Verdict.RESTORED:
         assert await crashing.start("restore", config, halt_id).end() == 0, await told(config, halt_id)
@@ -110,11 +110,23 @@ def assert_true(sim: Simulated, record: HaltRecord) -> None:
 
 
 def assert_known(record: HaltRecord) -> None:
-    """After a restore that was cut short and a resume: each target is back, or proven stopped and held."""
+    """After a restore that was cut short and a resume: each target is back, or proven stopped and held.
+
+    An agent of which a process or a credential is back and the rest is not, is not stopped, and neither is the halt.
+    """
     assert record.restoring is None
     for target in record.targets:
         assert target.state in (TargetState.RESTORED, TargetState.STOPPED)
         assert target.kept is (target.state is TargetState.STOPPED)
+    left = {key for t in record.targets if t.state is TargetState.STOPPED for key in t.agents}
+    acting = {
+        key
+        for t in record.targets
+        if t.state is TargetState.RESTORED and t.layer is not Layer.CAPABILITY
+        for key in t.agents
+    }
+    if left:
+        assert record.verdict is (Verdict.INCOMPLETE if left & acting else Verdict.STOPPED)
 
 
 async def told(config: Path, halt_id: str) -> str:

@@ -82,7 +82,8 @@ class HaltRecord:
     def agents(self) -> tuple[AgentOutcome, ...]:
         """What is proven of each agent in scope."""
         left = tuple(Unhalted(key, u.layer) for u in self.header.untouched if u.layer for key in u.agents)
-        return outcomes(self.header.agents, self.targets, left)
+        goal = TargetState.STOPPED if self.restored_at is None else TargetState.RESTORED
+        return outcomes(self.header.agents, self.targets, left, goal=goal)
 
     @property
     def verdict(self) -> Verdict:

@@ -44,8 +44,8 @@ class AgentOutcome:
 
 
 _WORST_LAST = (
-    TargetState.RESTORED,
     TargetState.STOPPED,
+    TargetState.RESTORED,
     TargetState.DRAINING,
     TargetState.ACCEPTED,
     TargetState.REQUESTED,
@@ -60,9 +60,9 @@ _WORST_LAST = (
 _RANK = {state: rank for rank, state in enumerate(_WORST_LAST)}
 
 
-def worst_state(states: Iterable[TargetState]) -> TargetState:
-    """The state that speaks for several targets of one layer: the furthest from proof."""
-    return max(states, key=_RANK.__getitem__)
+def worst_state(states: Iterable[TargetState], *, goal: TargetState = TargetState.STOPPED) -> TargetState:
+    """The state that speaks for several targets of one layer: the furthest from what was wanted of them."""
+    return max(states, key=lambda state: -1 if state is goal else _RANK[state])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +75,30 @@ class Unhalted:
 
 
 def outcomes(
-    agents: Sequence[AgentKey], targets: Iterable[TargetProgress], unhalted: Iterable[Unhalted] = ()
+    agents: Sequence[AgentKey],
+    targets: Iterable[TargetProgress],
+    unhalted: Iterable[Unhalted] = (),
+    *,
+    goal: TargetState = TargetState.STOPPED,
 ) -> tuple[AgentOutcome, ...]:
-    """What is proven of each agent, in the order given."""
+    """What is proven of each agent, in the order given; ``goal``: whether they are being halted or put back."""
     layers: defaultdict[AgentKey, defaultdict[Layer, list[TargetState]]] = defaultdict(lambda: defaultdict(list))
     for target in targets:
         for key in target.agents:
             layers[key][target.layer].append(target.state)
     for left in unhalted:
         layers[left.key][left.layer].append(left.state)
-    return tuple(_outcome(key, layers[key]) for key in agents)
+    return tuple(_outcome(key, layers[key], goal) for key in agents)
 
 
-def _outcome(key: AgentKey, states: Mapping[Layer, list[TargetState]]) -> AgentOutcome:
-    layers = {layer: worst_state(states[layer]) for layer in Layer if states.get(layer)}
-    return AgentOutcome(key, _agent_state(layers), layers)
+def _outcome(key: AgentKey, states: Mapping[Layer, list[TargetState]], goal: TargetState) -> AgentOutcome:
+    layers = {layer: states[layer] for layer in Layer if states.get(layer)}
+    shown = {layer: worst_state(those, goal=goal) for layer, those in layers.items()}
+    return AgentOutcome(key, _agent_state({layer: worst_state(those) for layer, those in layers.items()}), shown)
 
 
 def _agent_state(layers: Mapping[Layer, TargetState]) -> AgentState:
+    """Of the state of each layer that is furthest from stopped: one part that was put back acts."""
     process, credential = layers.get(Layer.PROCESS), layers.get(Layer.CREDENTIAL)
     if process is TargetState.STOPPED and credential in (None, TargetState.STOPPED):
         return AgentState.STOPPED

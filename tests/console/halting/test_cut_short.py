@@ -98,6 +98,37 @@ def test_what_was_put_back_but_not_written_down_is_found_to_be_back(tmp_path: Pa
     assert world.state() == before
 
 
+def test_an_agent_of_which_a_part_is_back_is_not_stopped(tmp_path: Path) -> None:
+    """One process target of two was put back before the restore died; a resume leaves it, and claims nothing of it."""
+    world = World()
+    world.add(deployment("a0"), agents=["a0"], running=1)
+    world.add("lambda:prod/a0", agents=["a0"], running=1)
+    before = world.state()
+
+    async def main() -> None:
+        async with opened(world, tmp_path) as engine:
+            record = await halt(engine)
+            assert record.verdict is Verdict.STOPPED
+            world.strike("restore", deployment("a0"), Fault.HANG)
+            restoring = asyncio.create_task(restore(engine, record))
+            await until(lambda: world.thing("lambda:prod/a0").replicas == 1)
+            await asyncio.sleep(1.0)
+            restoring.cancel()
+            with suppress(asyncio.CancelledError):
+                await restoring
+            resumed = await engine.resume(record.header.halt_id, invoker=INVOKER)
+            assert states(resumed)["lambda:prod/a0"] is TargetState.RESTORED
+            assert states(resumed)[deployment("a0")] is TargetState.STOPPED
+            assert resumed.verdict is Verdict.INCOMPLETE
+            (agent,) = halt_document(resumed, now())["agents"]
+            assert agent["state"] == "acting"
+            assert agent["layers"] == {"process": "restored"}
+            assert (await restore(engine, record)).verdict is Verdict.RESTORED
+
+    run(main)
+    assert world.state() == before
+
+
 def test_resume_halts_all_that_is_not_back_and_says_so(tmp_path: Path) -> None:
     world = small_fleet(3)
     before = world.state()
