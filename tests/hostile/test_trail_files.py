@@ -114,15 +114,21 @@ def strict_again(connection: sqlite3.Connection) -> None:
 
 
 def put(directory: TrailDirectory, table: str, column: str, value: Any, seq: int) -> bool:
-    """Write a value into a column that does not take such; whether that could be done at all."""
+    """Write a value into a column that does not take such; whether that could be done, and changed anything.
+
+    SQLite makes a number of what looks like one: ``+1`` in a column of whole numbers is the 1 that was there.
+    """
     where = f" WHERE seq = {seq}" if table == "event" else ""
+    held = f"SELECT typeof({column}), {column} FROM {table}"
     with closing(believing(volume_of(directory))) as connection:
+        before = connection.execute(held).fetchall()
         try:
             connection.execute(f"UPDATE {table} SET {column} = ?{where}", (storable(value),))
         except sqlite3.Error:
             return False
+        changed = bool(connection.execute(held).fetchall() != before)
         strict_again(connection)
-    return True
+    return changed
 
 
 @examples(40)
@@ -132,13 +138,12 @@ def put(directory: TrailDirectory, table: str, column: str, value: Any, seq: int
 @example("kind", None, 1)
 @example("body", 10**12, 2)
 @example("seq", "text", 4)
+@example("seq", "+1", 1)
 def test_any_value_in_any_column_is_told_and_never_whole(
     harmed: Callable[[], TrailDirectory], column: str, value: Any, seq: int
 ) -> None:
     directory = harmed()
-    with closing(sqlite3.connect(volume_of(directory))) as connection:
-        ((before,),) = connection.execute(f"SELECT {column} FROM event WHERE seq = ?", (seq,)).fetchall()
-    if not put(directory, "event", column, value, seq) or before == storable(value):
+    if not put(directory, "event", column, value, seq):
         return
     assert verdict(directory) is Standing.TAMPERED
     told_in_a_line(lambda: read_everything(directory))
