@@ -27,7 +27,7 @@ from killswitch_inventory.targets import TargetId
 
 _HELD_DELETION: Final = (
     "it is being deleted and something holds it (metadata.finalizers): its controller may not act on the halt; end "
-    "what holds it, or delete what it owns (its ReplicaSet or pods); once gone it cannot be put back"
+    "what holds it, or delete its ReplicaSet (or pods it owns itself); once gone it cannot be put back"
 )
 
 

@@ -93,7 +93,7 @@ class HaltRecord:
             return restore_verdict(t for t in self.touched if chosen is None or t.target in chosen)
         let_go = self.let_go
         agents = [agent for agent in self.agents if agent.key not in let_go]
-        targets = [t for t in self.targets if t.state is not TargetState.RESTORED]
+        targets = [t for t in self.targets if t.state is not TargetState.RESTORED or not let_go.issuperset(t.agents)]
         return verdict(agents, targets, blind=self.header.blinded)
 
     @property

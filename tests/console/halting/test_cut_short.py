@@ -11,6 +11,7 @@ from engine_runs import (
     INVOKER,
     assert_honest,
     deployment,
+    flag,
     halt,
     holding,
     is_held,
@@ -23,6 +24,7 @@ from engine_runs import (
     until,
 )
 from killswitch_console.halting.document import halt_document
+from killswitch_console.halting.engine import Engine
 from killswitch_console.halting.events import EngineEvent, Reasserted, Revived, Warned
 from killswitch_console.halting.progress import TargetState
 from killswitch_console.halting.record import HaltRecord
@@ -98,6 +100,18 @@ def test_what_was_put_back_but_not_written_down_is_found_to_be_back(tmp_path: Pa
     assert world.state() == before
 
 
+async def half_restored(world: World, engine: Engine, record: HaltRecord, *, back: str, hangs: str) -> HaltRecord:
+    """A halt that is resumed when its restore died between two targets of one agent."""
+    world.strike("restore", hangs, Fault.HANG)
+    restoring = asyncio.create_task(restore(engine, record))
+    await until(lambda: world.thing(back).replicas == 1)
+    await asyncio.sleep(1.0)
+    restoring.cancel()
+    with suppress(asyncio.CancelledError):
+        await restoring
+    return await engine.resume(record.header.halt_id, invoker=INVOKER)
+
+
 def test_an_agent_of_which_a_part_is_back_is_not_stopped(tmp_path: Path) -> None:
     """One process target of two was put back before the restore died; a resume leaves it, and claims nothing of it."""
     world = World()
@@ -109,20 +123,33 @@ def test_an_agent_of_which_a_part_is_back_is_not_stopped(tmp_path: Path) -> None
         async with opened(world, tmp_path) as engine:
             record = await halt(engine)
             assert record.verdict is Verdict.STOPPED
-            world.strike("restore", deployment("a0"), Fault.HANG)
-            restoring = asyncio.create_task(restore(engine, record))
-            await until(lambda: world.thing("lambda:prod/a0").replicas == 1)
-            await asyncio.sleep(1.0)
-            restoring.cancel()
-            with suppress(asyncio.CancelledError):
-                await restoring
-            resumed = await engine.resume(record.header.halt_id, invoker=INVOKER)
+            resumed = await half_restored(world, engine, record, back="lambda:prod/a0", hangs=deployment("a0"))
             assert states(resumed)["lambda:prod/a0"] is TargetState.RESTORED
             assert states(resumed)[deployment("a0")] is TargetState.STOPPED
             assert resumed.verdict is Verdict.INCOMPLETE
             (agent,) = halt_document(resumed, now())["agents"]
             assert agent["state"] == "acting"
             assert agent["layers"] == {"process": "restored"}
+            assert (await restore(engine, record)).verdict is Verdict.RESTORED
+
+    run(main)
+    assert world.state() == before
+
+
+def test_a_halt_that_can_only_limit_claims_nothing_when_a_part_is_back(tmp_path: Path) -> None:
+    """An agent without a process: its role is back, its flag is off still, which is not all that could be done."""
+    world = World()
+    world.add(role("a0"), agents=["a0"])
+    world.add(flag("a0"), agents=["a0"])
+    before = world.state()
+
+    async def main() -> None:
+        async with opened(world, tmp_path) as engine:
+            record = await halt(engine)
+            assert record.verdict is Verdict.LIMITED
+            resumed = await half_restored(world, engine, record, back=role("a0"), hangs=flag("a0"))
+            assert states(resumed) == {role("a0"): TargetState.RESTORED, flag("a0"): TargetState.STOPPED}
+            assert resumed.verdict is Verdict.INCOMPLETE
             assert (await restore(engine, record)).verdict is Verdict.RESTORED
 
     run(main)
