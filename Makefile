@@ -47,7 +47,7 @@ real: $(STAMP)   ## the behaviour tests on a cluster to throw away (KUBECONFIG=F
 		-k "[real" tests/backends/aws_lambda/test_lambda_halt.py tests/backends/aws_lambda/test_lambda_restore.py \
 		tests/backends/aws_iam/test_iam_halt.py
 
-chaos: $(STAMP)  ## the fault matrix (written to docs/fault-matrix.md) and the kill -9 runs; three quarters of an hour
+chaos: $(STAMP)  ## the fault matrix (written to docs/fault-matrix.md) and the kill -9 runs; half an hour
 	KILLSWITCH_HOSTILE=deep $(BIN)/pytest tests/hostile
 	rm -rf build/fault-matrix && mkdir -p build/fault-matrix
 	$(BIN)/pytest -m chaos -n 0 tests/chaos/test_load.py

@@ -27,7 +27,7 @@ HEAD: Final = """\
 other {unasked} cells the operation asks its platform nothing, so that there is nothing to strike.
 Played on {day}, {machine}, {processors} processors, Python {python}.
 
-Repeat all of it with `make chaos` (three quarters of an hour), one column with
+Repeat all of it with `make chaos` (half an hour), one column with
 `pytest -m chaos tests/chaos/test_fault_matrix.py -k "lambda and halt"`, one cell or combination with its name and seed:
 
 ```
