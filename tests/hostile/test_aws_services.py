@@ -108,6 +108,17 @@ def test_junk_from_sts_is_a_problem(runner: asyncio.Runner, liar: Liar, aws: Aws
     assert outcome(runner, aws.identity()) is None
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_left(runner: asyncio.Runner, liar: Liar, aws: Aws, status: int) -> None:
+    aws._identity = None
+    liar.answer = lambda _request, _body: Reply(b" " * (65 * 2**20), status, XML, stays=True)
+    with pytest.raises(Unreachable, match="more than 64 MiB"):
+        runner.run(aws.identity())
+    liar.answer = saying(identity_xml("arn:aws:iam::123456789012:user/ada", "123456789012"), XML)
+    assert runner.run(aws.identity()).account == "123456789012", "what was left of it is not taken for the next answer"
+    aws._identity = None
+
+
 METRICS = {"MetricDataResults": [{"Id": "f0", "Values": [3.0], "Timestamps": [1], "StatusCode": "Complete"}]}
 
 

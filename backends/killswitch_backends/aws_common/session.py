@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from killswitch_backends.aws_common.answers import check_answers
+from killswitch_backends.aws_common.bounded import bound_answers
 from killswitch_backends.aws_common.settings import AwsSettings
 
 if TYPE_CHECKING:
@@ -76,7 +77,12 @@ def create_client(session: Session, settings: AwsSettings, service: str) -> Any:
     client = session.create_client(
         service, region_name=region, endpoint_url=settings.endpoint_url, config=client_config(settings)
     )
+    return _guarded(client)
+
+
+def _guarded(client: Any) -> Any:
     check_answers(client)
+    bound_answers(client)
     return client
 
 
@@ -97,8 +103,7 @@ def create_client_as(session: Session, settings: AwsSettings, service: str, keys
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
     )
-    check_answers(client)
-    return client
+    return _guarded(client)
 
 
 def client_config(settings: AwsSettings) -> Config:
