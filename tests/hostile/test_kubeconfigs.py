@@ -67,6 +67,8 @@ def config(tmp_path: Path, liar: Liar) -> Path:
 @example(((), content("ADDRESS", token="\u00e9\x00")))
 @example(((), content("ADDRESS", **EXEC)))
 @example(((), content("ADDRESS", exec=EXEC["exec"] | {"command": "x" * 3_000})))
+@example(((), content("ADDRESS", exec=EXEC["exec"] | {"command": "no\r\nsuch\x0bplugin"})))
+@example(((), content("ADDRESS", exec=EXEC["exec"] | {"command": "/bin/echo", "args": ["{}"], "apiVersion": "v\n1"})))
 @example(((), content("https://127.0.0.1:1", **CERTIFICATES)))
 @example(((), content("ADDRESS", tokenFile="/dev/full")))
 @example((("users",), content("ADDRESS") | {"users": {"name": "u"}}))

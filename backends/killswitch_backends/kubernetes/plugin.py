@@ -52,9 +52,7 @@ def loader_for(official: Official, paths: str, context: str | None) -> Any:
                 self.cert_file = _as_file(library, status, "clientCertificateData")
                 self.key_file = _as_file(library, status, "clientKeyData")
             elif not token:
-                raise PluginFailed(
-                    f"{str(node.value.get('command'))[:_LONGEST_NAME]} answered without a token or a certificate"
-                )
+                raise PluginFailed(f"{_shown(node.value.get('command'))} answered without a token or a certificate")
             return True
 
     return Loader(library.KubeConfigMerger(paths).config, active_context=context, config_base_path=None)
@@ -75,7 +73,7 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
         PluginFailed: when it cannot be run, fails, takes too long, or answers something else.
     """
     command, version = text(config.get("command")), text(config.get("apiVersion"))
-    name = command[:_LONGEST_NAME]
+    name = _shown(command)
     if config.get("interactiveMode") == "Always":
         raise PluginFailed(f"{name} wants a terminal (interactiveMode Always); log in with it first")
     program = str(directory / command) if "/" in command else command
@@ -99,8 +97,13 @@ async def run(config: Mapping[str, Any], *, directory: Path) -> Mapping[str, Any
     except ValueError:
         raise PluginFailed(f"{name} answered something that is not JSON") from None
     if answer.get("apiVersion") != version:
-        raise PluginFailed(f"{name} answered another version than {version[:_LONGEST_NAME]}")
+        raise PluginFailed(f"{name} answered another version than {_shown(version)}")
     return mapping(answer.get("status"))
+
+
+def _shown(word: Any) -> str:
+    """A word of a kubeconfig in a line for a person: one line, and not a long one."""
+    return " ".join(str(word)[:_LONGEST_NAME].split())
 
 
 async def _finished(process: asyncio.subprocess.Process, command: str) -> bytes:
