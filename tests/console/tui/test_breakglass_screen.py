@@ -66,14 +66,15 @@ async def test_the_ceremony_opens_frames_every_screen_and_is_sealed(tmp_path: Pa
         assert "BREAK-GLASS" not in driven.text
 
 
-async def test_a_passphrase_typed_fast_stays_out_of_the_other_fields(tmp_path: Path) -> None:
+@pytest.mark.parametrize("onward", ["enter", "tab"])
+async def test_a_passphrase_typed_fast_stays_out_of_the_other_fields(tmp_path: Path, onward: str) -> None:
     """All keys are there before the first is looked at, as after a stalled line."""
     async with glazed(small_world(), tmp_path, await sealed_file(tmp_path)) as driven:
         await driven.press("b")
         await driven.sees("● file: sealed")
-        for key in [*"down", "enter", *"INC-7", "enter", *PASSPHRASE, "enter"]:
+        for key in [*"down", onward, *"INC-7", onward, *PASSPHRASE, "enter"]:
             name = {"-": "minus"}.get(key, key)
-            character = "\r" if key == "enter" else key
+            character = {"enter": "\r", "tab": "\t"}.get(key, key)
             driven.app.post_message(events.Key(name, character))
         await driven.sees("BREAK-GLASS IS OPEN")
         fields = {name: driven.app.screen.query_one(name, Input).value for name in ("#reason", "#incident")}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
+from textual.widgets import Input
+
 from console.tui.driving import Driven, console
 from console.tui.scripted import deployment, role, small_world
 from killswitch_console.halting.verdict import Verdict
@@ -133,6 +136,19 @@ async def test_a_halt_needs_a_reason(tmp_path: Path) -> None:
         await driven.press("escape")
         await driven.until(lambda: isinstance(driven.app.screen, FleetScreen))
         assert driven.world.halted == []
+
+
+async def test_what_a_stalled_line_delivers_at_once_is_filled_into_its_fields(tmp_path: Path) -> None:
+    """All keys are there before the first is looked at; the reason is what the record will say for ever."""
+    async with console(small_world(), tmp_path) as driven:
+        await driven.press("H")
+        await driven.sees("Plan: halt", "call")
+        for key in ["tab", *"INC-7", "shift+tab", *"refunds"]:
+            name, character = {"-": "minus"}.get(key, key), {"tab": "\t"}.get(key, key if len(key) == 1 else None)
+            driven.app.post_message(events.Key(name, character))
+        incident, reason = (driven.app.screen.query_one(name, Input) for name in ("#incident", "#reason"))
+        await driven.until(lambda: len(reason.value + incident.value) == 12)
+        assert (reason.value, incident.value) == ("refunds", "INC-7")
 
 
 async def test_collateral_must_be_accepted_before_anything_asks(tmp_path: Path) -> None:

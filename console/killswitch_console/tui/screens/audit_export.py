@@ -14,6 +14,7 @@ from textual.widgets import Button, Input
 
 from killswitch_console.hostile import clean
 from killswitch_console.tui.lines.spans import Line, Tone, plain
+from killswitch_console.tui.screens.base import FIELD_KEYS
 from killswitch_console.tui.widgets.choice import Choice
 from killswitch_console.tui.widgets.field import Field, text_line
 from killswitch_console.tui.widgets.listing import Lines
@@ -40,7 +41,7 @@ class ExportDialog(ModalScreen[Wanted | None]):
     """Asks for a format and a file."""
 
     CSS_PATH = "audit_export.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel"), *FIELD_KEYS]
 
     def __init__(self, *, what: str, name: str) -> None:
         """``what`` is exported, in words; ``name`` of the file without its ending."""

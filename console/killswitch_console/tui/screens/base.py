@@ -6,7 +6,7 @@ What the lights, the banners and the frame say is said by the signs (``signing.p
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from killswitch_console.tui.app import ConsoleApp
 
 
+FIELD_KEYS: Final = (
+    Binding("tab", "app.focus_next", "Next field", show=False, priority=True, id="screen.next_field"),
+    Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True, id="screen.field_before"),
+)
+"""Between the fields of a form, at once: what a stalled line delivers together with a Tab is typed into the next field.
+Textual's own Tab waits its turn behind those keys, and a passphrase would run into the reason before it."""
+
+
 class ConsoleScreen(SureTimers, Screen[None]):
     """A full screen of the console. A subclass says what its body is and how it is kept fresh."""
 
@@ -36,6 +44,7 @@ class ConsoleScreen(SureTimers, Screen[None]):
     """The name of the place that this screen was opened as; empty for screens deeper in."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="screen.back"),
+        *FIELD_KEYS,
     ]
     DEFAULT_CSS = """
     ConsoleScreen {
